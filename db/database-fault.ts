@@ -1,0 +1,46 @@
+import postgres from 'postgres'
+
+/** Whose fault a failed query is: the record's (bad data), the world's (it passes by itself), or ours (someone must act). */
+export type Fault = 'record' | 'world' | 'ours'
+
+// SQLSTATE classes (https://www.postgresql.org/docs/current/errcodes-appendix.html); first match counts.
+const FAULTS: readonly (readonly [codes: RegExp, fault: Fault])[] = [
+  [/^23514 no partition$/, 'ours'],
+  [/^(25006|25P03|25P04)/, 'world'],
+  [/^(21|22|23|54|P0)/, 'record'],
+  [/^(08|40|53|55P03|57|58)/, 'world'],
+  [/^(0A|25|26|28|3D|3F|42|XX)/, 'ours']
+]
+
+// What the driver and the socket say when nobody answers.
+const LINK = /^(CONNECT|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOST|ENET|SMG_DB_CONNECTION_LOST|SMG_DB_UNAVAILABLE)/
+
+/**
+ * Says whose fault a failed query is; null when `thrown` does not come from the database. A function's own
+ * `ECONNREFUSED` does not: codes of the link count only on errors that the driver made or marked with its query.
+ */
+export function databaseFault(thrown: unknown): Fault | null {
+  // Ten links at most: a function may throw an error that is its own cause.
+  for (let link = thrown, depth = 0; link instanceof Error && depth < 10; link = link.cause, depth += 1) {
+    if (link instanceof postgres.PostgresError) return faultOf(link.code)
+    const code = String((link as { code?: unknown }).code ?? '')
+    // A function that writes through the `tx` of an attempt that is over: its own mistake.
+    if (code === 'SMG_DB_TRANSACTION_OVER') return null
+    if (code.startsWith('SMG_DB_') || code.startsWith('CONNECT') || ('query' in link && LINK.test(code))) {
+      return LINK.test(code) ? 'world' : 'ours'
+    }
+  }
+  return null
+}
+
+/** The SQLSTATE of a failed query, or the driver's code; null when there is none. */
+export function sqlState(thrown: unknown): string | null {
+  for (let link = thrown, depth = 0; link instanceof Error && depth < 10; link = link.cause, depth += 1) {
+    if (link instanceof postgres.PostgresError) return link.code
+  }
+  return null
+}
+
+function faultOf(code: string): Fault {
+  return FAULTS.find(([codes]) => codes.test(code))?.[1] ?? 'record'
+}

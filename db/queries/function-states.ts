@@ -1,0 +1,51 @@
+import type { Sql } from 'postgres'
+import { isoText } from './list.ts'
+
+/** What a function is doing, as its runners and operators wrote it down. */
+export interface FunctionState {
+  readonly groupId: string
+  readonly topic: string
+  readonly state: 'running' | 'paused' | 'stopped'
+  readonly reason: string | null
+  readonly since: string
+}
+
+/** An error that made a dead letter. */
+export interface LastError {
+  readonly topic: string
+  readonly group: string
+  readonly deadLetterId: string
+  readonly stage: string
+  readonly name: string
+  readonly message: string
+  readonly at: string
+}
+
+/** Reads of `function_states`, and of what went wrong last. */
+export function createFunctionStateQueries(sql: Sql) {
+  return {
+    /** A function that has no row yet runs. */
+    async all(): Promise<FunctionState[]> {
+      const rows = await sql.unsafe(
+        `SELECT group_id AS "groupId", topic, state, reason, ${isoText('since')} AS since FROM function_states`,
+        [],
+        { prepare: true }
+      )
+      return rows.map(row => ({ ...row }) as unknown as FunctionState)
+    },
+
+    /** The newest five a topic, newest first. */
+    async lastErrors(topics: readonly string[]): Promise<LastError[]> {
+      // As one JSON parameter: an array of the driver is a malformed literal on a fresh connection.
+      const rows = await sql.unsafe(
+        `SELECT last.* FROM json_array_elements_text($1::text::json) AS wanted(topic) CROSS JOIN LATERAL (
+          SELECT topic, group_id AS "group", id AS "deadLetterId", stage, error_name AS name, error_message AS message,
+            ${isoText('created_at')} AS at
+          FROM dead_letters WHERE dead_letters.topic = wanted.topic ORDER BY created_at DESC, id DESC LIMIT 5) AS last`,
+        [JSON.stringify(topics)],
+        { prepare: true }
+      )
+      return rows.map(row => ({ ...row }) as unknown as LastError)
+    }
+  }
+}

@@ -1,0 +1,122 @@
+import type { WriteTransaction } from '../writer.ts'
+import type { RowWriter, WrittenRow } from './row-writer.ts'
+
+/** An event for the inbox, with the rows of the function's table that come with it. */
+export interface InboxEntry {
+  readonly id: string
+  readonly partition: number
+  /** Decimal string. */
+  readonly offset: string
+  readonly key: string | null
+  /** JSON text, as it was sent. */
+  readonly value: string
+  /** JSON text. */
+  readonly headers: string
+  readonly timestampMs: number
+  /** As the row writer made them; empty without a table. */
+  readonly rows: readonly WrittenRow[]
+}
+
+export interface InboxResult {
+  /** Ids of the entries that were new, or null when all of them were. */
+  readonly newIds: ReadonlySet<string> | null
+  /** Rows written into the function's table. */
+  readonly rowCount: number
+}
+
+const RECORD = 'record(id uuid, partition int, "offset" bigint, key text, value json, headers json, at bigint)'
+
+// What is new is decided here and nowhere else. An event with a dead letter is not: only its redrive settles it.
+const INBOX = `
+  record AS (SELECT * FROM json_to_recordset($3::text::json) AS ${RECORD}),
+  inbox AS (
+    INSERT INTO messages (topic, id, partition, "offset", key, value, headers, timestamp)
+    SELECT $2, id, partition, "offset", key, value, headers, to_timestamp(at / 1000.0) FROM record
+    WHERE NOT EXISTS (SELECT FROM dead_letters AS dead WHERE dead.group_id = $1 AND dead.topic = $2 AND dead.event_id = record.id)
+    ON CONFLICT (topic, id) DO NOTHING
+    RETURNING id)`
+
+const RESULT = `(SELECT count(*)::int FROM inbox) AS events,
+  (SELECT CASE WHEN count(*) <> $4::int THEN json_agg(id)::text END FROM inbox) AS ids`
+
+/**
+ * Writes events into the inbox, and for those that are new there their rows: one statement, all or nothing.
+ * The ids of `entries` differ from one another.
+ *
+ * @param writer of the function's table; null without one
+ * @throws PostgreSQL's errors: a row that breaks a rule of its table takes the whole statement with it
+ */
+export async function writeInbox(
+  tx: WriteTransaction,
+  { groupId, topic }: { groupId: string; topic: string },
+  entries: readonly InboxEntry[],
+  writer: RowWriter | null
+): Promise<InboxResult> {
+  const records = `[${entries.map(toRecord).join(',')}]`
+  const parameters: (string | number)[] = [groupId, topic, records, entries.length]
+  const inserts: string[] = []
+
+  // One INSERT for each set of columns that are left to their defaults; nearly always there is one.
+  for (const [omitted, rows] of groupByOmitted(entries)) {
+    parameters.push(`[${rows.join(',')}]`)
+    inserts.push(`written${inserts.length} AS (${writer?.insertFrom(omitted, 'inbox', `$${parameters.length}`)})`)
+  }
+  const written = inserts.map((_, index) => `(SELECT count(*)::int FROM written${index})`).join(' + ') || '0'
+  const [result] = await tx.query(
+    `WITH ${[INBOX, ...inserts].join(', ')} SELECT ${RESULT}, ${written} AS rows`,
+    parameters
+  )
+
+  const { ids, events, rows: rowCount } = result as { ids: string | null; events: number; rows: number }
+  const isAll = events === entries.length
+  return { newIds: isAll ? null : new Set(ids === null ? [] : (JSON.parse(ids) as string[])), rowCount }
+}
+
+function groupByOmitted(entries: readonly InboxEntry[]): Map<string, string[]> {
+  const groups = new Map<string, string[]>()
+  for (const { rows } of entries) {
+    for (const { omitted, json } of rows) {
+      const group = groups.get(omitted)
+      if (group) group.push(json)
+      else groups.set(omitted, [json])
+    }
+  }
+  return groups
+}
+
+// By hand, because the value is JSON already: parsing it only to write it again would double the cost of a record.
+function toRecord({ id, partition, offset, key, value, headers, timestampMs }: InboxEntry): string {
+  const quotedKey = key === null ? 'null' : JSON.stringify(key)
+  return `{"id":"${id}","partition":${partition},"offset":${offset},"key":${quotedKey},"value":${value},"headers":${headers},"at":${timestampMs}}`
+}
+
+/** What is known of an event that the inbox refused. */
+export interface Settled {
+  readonly id: string
+  /** Key and value (JSON text) in the inbox; null when the event has a dead letter instead. */
+  readonly message: { readonly key: string | null; readonly value: string } | null
+}
+
+/** Gives, of some event ids, those that are settled already or have a dead letter of the group. */
+export async function findSettled(
+  tx: WriteTransaction,
+  { groupId, topic }: { groupId: string; topic: string },
+  ids: readonly string[]
+): Promise<Map<string, Settled>> {
+  const rows = await tx.query(
+    `SELECT id, true AS is_message, key, value::text FROM messages
+     WHERE topic = $2 AND id = ANY ($3::text::uuid[])
+     UNION ALL
+     SELECT event_id, false, NULL, NULL FROM dead_letters
+     WHERE group_id = $1 AND topic = $2 AND event_id = ANY ($3::text::uuid[])`,
+    [groupId, topic, `{${ids.join(',')}}`]
+  )
+  const settled = new Map<string, Settled>()
+  for (const row of rows) {
+    const id = String(row.id)
+    const message = row.is_message ? { key: row.key as string | null, value: String(row.value) } : null
+    // A resolved dead letter has both: then the message is what counts.
+    if (message || !settled.has(id)) settled.set(id, { id, message })
+  }
+  return settled
+}

@@ -1,0 +1,10 @@
+// Every table of the system, for drizzle-kit and for tests. Functions import the file of their own table.
+export * from './dead-letters.ts'
+export * from './error-logs.ts'
+export * from './function-states.ts'
+export * from './messages.ts'
+export * from './notifications.ts'
+export * from './outbox.ts'
+export * from './system-metrics.ts'
+export * from './topic-status.ts'
+export * from './user-activities.ts'

@@ -1,0 +1,238 @@
+import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
+import postgres, { type ReservedSql, type Sql } from 'postgres'
+import { connectionOptions } from './client.ts'
+import { dbErrors } from './errors.ts'
+
+type Parameter = string | number | boolean | null
+type Rows = readonly Record<string, unknown>[] & { readonly count: number; readonly command: string }
+
+/** One transaction. Every call rejects once it is over. */
+export interface WriteTransaction {
+  /** Runs one prepared statement. Give JSON as text (`$1::text::json`) and times as text. */
+  query(text: string, parameters?: readonly Parameter[]): Promise<Rows>
+  /** Runs `work` behind a savepoint, which is released after it; when `work` rejects, what it wrote is undone. */
+  savepoint<T>(work: () => Promise<T>): Promise<T>
+  /** A Drizzle transaction for one attempt of a function. */
+  openDrizzle(): AttemptSession
+  /** Gives the connection up at once, with all that this transaction did: something still runs on it. */
+  destroy(): Promise<void>
+}
+
+/** What one attempt of a function writes through. */
+export interface AttemptSession {
+  readonly tx: Omit<PostgresJsDatabase, '$client'>
+  /** Ends it: every later call rejects, prepared and nested objects included. */
+  revoke(): void
+  /** The first failure of a statement, whatever the function made of it; undefined when there was none. */
+  seen(): unknown
+}
+
+export interface TransactionLimits {
+  /** For a lock; below the time in which another process takes over. */
+  readonly lockTimeoutMs: number
+  readonly statementTimeoutMs: number
+  /** Between two statements: an owner that froze lets its locks go after it. */
+  readonly idleTimeoutMs: number
+}
+
+/** One connection for one transaction at a time. */
+export interface Writer {
+  /**
+   * Runs `work` in a READ COMMITTED transaction. Rejects with what `work` rejected with, after a rollback; with
+   * SMG_DB_CONNECTION_LOST when the connection went away: `outcome` then tells whether that was during COMMIT, where
+   * nobody knows what became of it; with SMG_DB_ROLLED_BACK when PostgreSQL had aborted the transaction unnoticed.
+   */
+  transaction<T>(work: (tx: WriteTransaction) => Promise<T>, limits: TransactionLimits): Promise<T>
+  close(): Promise<void>
+}
+
+interface Session {
+  readonly client: Sql
+  readonly connection: ReservedSql
+  isLost: boolean
+}
+
+/**
+ * Builds a writer. It connects with its first transaction, and again after a loss.
+ *
+ * The driver keeps one connection reserved, and no statement is sent on one that was lost: the driver would put it on
+ * a socket that is null, which ends the process (seen with 3.4.9), and its own `begin` does that with its ROLLBACK.
+ */
+export function createWriter(url: string, { applicationName }: { applicationName: string }): Writer {
+  let session: Session | null = null
+  let isBusy = false
+
+  async function open(): Promise<Session> {
+    const opened: { isLost: boolean } = { isLost: false }
+    const client = postgres(url, {
+      ...connectionOptions,
+      max: 1,
+      connection: { application_name: applicationName, TimeZone: 'UTC' },
+      onclose: () => {
+        opened.isLost = true
+      }
+    })
+    // Drizzle turns the driver's parsing of times off; done before the first statement, all of them see the same.
+    drizzle(client)
+    try {
+      // A statement first: without the fetching of types, a reservation alone never comes back (postgres.js 3.4.9).
+      await client.unsafe('SELECT 1')
+      const connection = await client.reserve()
+      return Object.assign(opened, { client, connection })
+    } catch (error) {
+      await client.end({ timeout: 0 })
+      if (error instanceof postgres.PostgresError) throw error
+      throw Object.assign(new dbErrors.SMG_DB_UNAVAILABLE((error as Error).message), { cause: error })
+    }
+  }
+
+  async function discard(lost: Session): Promise<void> {
+    if (session === lost) session = null
+    lost.isLost = true
+    await lost.client.end({ timeout: 0 })
+  }
+
+  return {
+    async transaction(work, limits) {
+      if (isBusy) throw new dbErrors.SMG_DB_BUSY()
+      isBusy = true
+      try {
+        if (session?.isLost) await discard(session)
+        session ??= await open()
+        return await runTransaction(session, work, limits, discard)
+      } finally {
+        isBusy = false
+      }
+    },
+    async close() {
+      if (session) await discard(session)
+    }
+  }
+}
+
+async function runTransaction<T>(
+  session: Session,
+  work: (tx: WriteTransaction) => Promise<T>,
+  limits: TransactionLimits,
+  discard: (session: Session) => Promise<void>
+): Promise<T> {
+  const transaction = createTransaction(session, () => discard(session))
+  let isCommitting = false
+
+  try {
+    await transaction.run(toBegin(limits))
+    const result = await work(transaction.tx)
+    transaction.end()
+    isCommitting = true
+    const { command } = await transaction.run('COMMIT')
+    // A COMMIT in a transaction that was aborted is answered with ROLLBACK, and with no error.
+    if (command !== 'COMMIT') throw new dbErrors.SMG_DB_ROLLED_BACK(command)
+    return result
+  } catch (error) {
+    transaction.end()
+    const isRefused = error instanceof postgres.PostgresError && !session.isLost
+    const isOurs = !isRefused && !session.isLost && !isCommitting
+    const isClean = (isRefused || isOurs) && (await rollBack(transaction.run))
+    if (!isClean) await discard(session)
+    if (session.isLost && !(error instanceof postgres.PostgresError)) {
+      throw Object.assign(new dbErrors.SMG_DB_CONNECTION_LOST(isCommitting ? 'during COMMIT' : 'in a transaction'), {
+        cause: error
+      })
+    }
+    throw error
+  }
+}
+
+async function rollBack(run: (text: string) => Promise<unknown>): Promise<boolean> {
+  try {
+    await run('ROLLBACK')
+    return true
+  } catch {
+    // The connection is given up with whatever it has open, which rolls back as well.
+    return false
+  }
+}
+
+function toBegin({ lockTimeoutMs, statementTimeoutMs, idleTimeoutMs }: TransactionLimits): string {
+  // One round trip. SET LOCAL, so that a pooler may hand the connection on; constraints at once, so that none fails in COMMIT.
+  return `BEGIN ISOLATION LEVEL READ COMMITTED;
+    SET LOCAL lock_timeout = ${lockTimeoutMs};
+    SET LOCAL statement_timeout = ${statementTimeoutMs};
+    SET LOCAL idle_in_transaction_session_timeout = ${idleTimeoutMs};
+    SET LOCAL tcp_user_timeout = ${idleTimeoutMs};
+    SET CONSTRAINTS ALL IMMEDIATE`
+}
+
+function createTransaction(session: Session, destroy: () => Promise<void>) {
+  const { client, connection } = session
+  let isOver = false
+  let savepoints = 0
+
+  function guard() {
+    if (session.isLost) throw new dbErrors.SMG_DB_CONNECTION_LOST('in a transaction')
+  }
+
+  async function run(text: string): Promise<Rows> {
+    guard()
+    const result = await connection.unsafe(text)
+    // Several statements in one text give a list of results; the last is the one that counts.
+    return (Array.isArray(result[0]) ? result.at(-1) : result) as unknown as Rows
+  }
+
+  async function query(text: string, parameters: readonly Parameter[] = []): Promise<Rows> {
+    if (isOver) throw new dbErrors.SMG_DB_TRANSACTION_OVER()
+    guard()
+    return (await connection.unsafe(text, [...parameters], { prepare: true })) as unknown as Rows
+  }
+
+  async function savepoint<T>(work: () => Promise<T>): Promise<T> {
+    savepoints += 1
+    const name = `s${savepoints}`
+    await run(`SAVEPOINT ${name}`)
+    try {
+      const result = await work()
+      await run(`RELEASE SAVEPOINT ${name}`)
+      return result
+    } catch (error) {
+      if (!session.isLost) await run(`ROLLBACK TO SAVEPOINT ${name}; RELEASE SAVEPOINT ${name}`)
+      throw error
+    }
+  }
+
+  function openDrizzle(): AttemptSession {
+    let isRevoked = false
+    let failure: unknown
+    const facade = {
+      options: client.options,
+      unsafe(...call: Parameters<typeof connection.unsafe>) {
+        if (isRevoked || isOver) throw new dbErrors.SMG_DB_TRANSACTION_OVER()
+        guard()
+        const query = connection.unsafe(...call)
+        // The driver sends a statement a turn after it is first asked for its result: Drizzle may still shape it.
+        query.catch((error: unknown) => {
+          failure ??= error
+        })
+        return query
+      },
+      // What Drizzle calls for a transaction inside the transaction.
+      savepoint: (work: (facade: unknown) => Promise<unknown>) => savepoint(async () => work(facade)),
+      begin: (work: (facade: unknown) => Promise<unknown>) => savepoint(async () => work(facade))
+    }
+    return {
+      tx: drizzle(facade as unknown as Sql) as Omit<PostgresJsDatabase, '$client'>,
+      revoke() {
+        isRevoked = true
+      },
+      seen: () => failure
+    }
+  }
+
+  const tx: WriteTransaction = { query, savepoint, openDrizzle, destroy }
+  return {
+    tx,
+    run,
+    end() {
+      isOver = true
+    }
+  }
+}

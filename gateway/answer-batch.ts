@@ -1,0 +1,67 @@
+import type { FastifyReply } from 'fastify'
+import { gatewayErrors, withExtras } from './errors.ts'
+import type { RefusedEvent } from './parse-batch.ts'
+import type { ProduceOutcome, ValidEvent } from './produce.ts'
+
+type CodedError = RefusedEvent['error']
+
+interface Accepted {
+  readonly index: number
+  readonly status: 202
+  readonly id: string
+  readonly partition: number
+  readonly offset: string
+}
+
+interface Refused {
+  readonly index: number
+  readonly status: number
+  readonly error: { readonly code: string; readonly detail: string; readonly errors?: CodedError['faults'] }
+}
+
+export type BatchResult = Accepted | Refused
+
+const MAX_FAULTS = 100
+
+/** Puts what became of the valid events back among those that were refused at once: one result an event, in order. */
+export function toBatchResults(
+  parsed: readonly (ValidEvent | RefusedEvent)[],
+  outcomes: readonly ProduceOutcome[]
+): BatchResult[] {
+  const rest = outcomes.values()
+  return parsed.map((one, index) => {
+    const outcome = 'error' in one ? one : (rest.next().value as ProduceOutcome)
+    if ('error' in outcome) return toRefused(index, outcome.error as CodedError)
+
+    const { id, partition, offset } = outcome
+    return { index, status: 202, id, partition, offset }
+  })
+}
+
+/**
+ * Answers a batch: 202 when all were accepted, 207 when some were. None: the world's fault outranks the client's.
+ *
+ * @throws SMG_GATEWAY_BATCH_REFUSED | SMG_GATEWAY_KAFKA_AWAY with the results
+ */
+export function answerBatch(reply: FastifyReply, results: readonly BatchResult[]) {
+  const accepted = results.filter(({ status }) => status === 202).length
+  if (accepted > 0) return reply.code(accepted === results.length ? 202 : 207).send({ results })
+
+  if (results.some(({ status }) => status === 503)) {
+    throw withExtras(new gatewayErrors.SMG_GATEWAY_KAFKA_AWAY(), { results, retryAfterSeconds: 1 })
+  }
+  throw withExtras(new gatewayErrors.SMG_GATEWAY_BATCH_REFUSED(), { results, faults: toFaults(results) })
+}
+
+function toRefused(index: number, { code, message, statusCode = 500, faults }: CodedError): Refused {
+  return { index, status: statusCode, error: { code, detail: message, ...(faults && { errors: faults }) } }
+}
+
+function toFaults(results: readonly BatchResult[]) {
+  const faults = results.flatMap(result => {
+    if (!('error' in result)) return []
+    const { detail, errors = [{ path: '', message: detail }] } = result.error
+    return errors.map(({ path, message }) => ({ path: `/events/${result.index}${path}`, message }))
+  })
+  return faults.slice(0, MAX_FAULTS)
+}

@@ -1,0 +1,165 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { type TSchema, Type } from '@sinclair/typebox'
+import Fastify, { LogController } from 'fastify'
+import type { GatewayQueries } from '../db/queries/gateway.ts'
+import type { ClusterView } from '../kafka/types.ts'
+import type { LoadedFunction } from '../sdk/types.ts'
+import { answerClientError, refuseExpectations } from './client-errors.ts'
+import type { AppSettings } from './config.ts'
+import { guardQueries } from './guard-queries.ts'
+import { type CheckHealth, createHealth } from './health.ts'
+import { createMinuteStats, type MinuteRecorder } from './minute-stats.ts'
+import body from './plugins/body.ts'
+import documents from './plugins/documents.ts'
+import headers from './plugins/headers.ts'
+import limits from './plugins/limits.ts'
+import metrics from './plugins/metrics.ts'
+import problems, { sendProblem } from './plugins/problems.ts'
+import requestLog from './plugins/request-log.ts'
+import security from './plugins/security.ts'
+import { createProduce, type Produce } from './produce.ts'
+import routes from './routes/index.ts'
+import { createSampler, type Sampler } from './sampler.ts'
+import { createTopicReader, type TopicReader } from './topic-reader.ts'
+import type { App, GatewayDependencies } from './types.ts'
+import { compileValidator } from './validator-compiler.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** By topic. */
+    functions: ReadonlyMap<string, LoadedFunction>
+    settings: AppSettings
+    /** Each has a deadline, and rejects with SMG_GATEWAY_DATABASE_AWAY beyond it. */
+    queries: GatewayQueries
+    cluster: Omit<ClusterView, 'close'>
+    produce: Produce
+    readTopics: TopicReader
+    sampler: Sampler
+    checkHealth: CheckHealth
+    /** Over the last minute. */
+    minutes: { readonly requests: MinuteRecorder; readonly queries: MinuteRecorder }
+    /** True from the moment that the app is asked to close. */
+    isClosing(): boolean
+    /** Tells the probes that no more requests are wanted. */
+    startClosing(): void
+  }
+}
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/
+const QUERY_TIMEOUT_MS = 1_900
+const MAX_PENDING_QUERIES = 1_000
+const KAFKA_READ_TIMEOUT_MS = 1_900
+const SAMPLE_INTERVAL_MS = 3_000
+const MAX_CONNECTIONS = 20_000
+const MAX_PARAM_LENGTH = 200
+
+/**
+ * Builds the app of the gateway; nothing of it runs before `listen`, and `close` stops all that it started. What it was
+ * given stays open.
+ */
+export async function buildApp(dependencies: GatewayDependencies): Promise<App> {
+  const { functions, settings, producer, cluster, log, now = Date.now } = dependencies
+  const minutes = { requests: createMinuteStats(now), queries: createMinuteStats(now) }
+  const queries = guardQueries(dependencies.queries, {
+    timeoutMs: QUERY_TIMEOUT_MS,
+    maxPending: MAX_PENDING_QUERIES,
+    latency: minutes.queries,
+    now
+  })
+  const readTopics = createTopicReader({
+    topics: [...functions.keys()],
+    groupPrefix: settings.groupPrefix,
+    cluster,
+    queries,
+    timeoutMs: KAFKA_READ_TIMEOUT_MS
+  })
+  const sampler = createSampler({
+    readTopics,
+    cluster,
+    probe: queries.stats.probe,
+    log,
+    now,
+    intervalMs: SAMPLE_INTERVAL_MS
+  })
+
+  const app = createServer(dependencies)
+  const observe = (topic: string, result: string) => app.countProduced(topic, result)
+  let isClosing = false
+
+  app.decorate('functions', functions)
+  app.decorate('settings', settings)
+  app.decorate('queries', queries)
+  app.decorate('cluster', cluster)
+  app.decorate('produce', createProduce({ producer, timeoutMs: settings.produceTimeoutMs, now, observe }))
+  app.decorate('readTopics', readTopics)
+  app.decorate('sampler', sampler)
+  app.decorate('checkHealth', createHealth({ producer, cluster, queries, now }))
+  app.decorate('minutes', minutes)
+  app.decorate('isClosing', () => isClosing)
+  app.decorate('startClosing', () => {
+    isClosing = true
+  })
+
+  // In the order of their hooks: an answer has its headers before anything can refuse it, who asks is known before it
+  // is counted, and all of that before a body is read.
+  await app.register(headers)
+  await app.register(metrics, { producer, sampler, requests: minutes.requests, now })
+  await app.register(security, { security: settings.security, now })
+  await app.register(limits, { security: settings.security, now })
+  await app.register(requestLog)
+  await app.register(problems)
+  await app.register(body)
+  await app.register(documents, { scope: settings.pagesPublic ? 'public' : 'read' })
+  await routes(app)
+
+  app.addHook('onListen', async () => sampler.start())
+  app.addHook('preClose', async () => {
+    isClosing = true
+    sampler.stop()
+  })
+  return app
+}
+
+function createServer({ settings: { timeouts }, log }: GatewayDependencies): App {
+  const app = Fastify({
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: toRequestId,
+    requestTimeout: timeouts.requestMs,
+    connectionTimeout: timeouts.idleMs,
+    keepAliveTimeout: timeouts.keepAliveMs,
+    http: {
+      // Node swaps the two when this one is the longer, and then a slow body lives for a minute: measured.
+      headersTimeout: timeouts.headersMs,
+      connectionsCheckingInterval: timeouts.checkMs,
+      // A missing Host is answered by us, with a problem.
+      requireHostHeader: false
+    },
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    frameworkErrors: sendProblem,
+    clientErrorHandler: answerClientError,
+    return503OnClosing: false
+  }).withTypeProvider<TypeBoxTypeProvider>()
+
+  // By route, because Fastify forgets the compilers of an instance where schemas are added. Answers are built by us,
+  // member by member; the schemas document them, and tests hold the one against the other.
+  app.addHook('onRoute', route => {
+    route.validatorCompiler ??= ({ schema }) => compileValidator(schema as TSchema)
+    route.serializerCompiler ??= () => JSON.stringify
+    // A route that names no query parameter has none: what is unknown is refused there too.
+    if (route.url.startsWith('/api/') && route.schema) route.schema.querystring ??= Type.Object({})
+    const scope = route.config?.scope
+    if (scope && scope !== 'public' && route.schema) route.schema.security ??= [{ bearer: [scope] }]
+  })
+  app.server.maxConnections = MAX_CONNECTIONS
+  refuseExpectations(app.server)
+  return app
+}
+
+/** A client's own id when it is harmless in a log, else a new one. */
+function toRequestId({ headers }: Pick<IncomingMessage, 'headers'>): string {
+  const given = headers['x-request-id']
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
+}

@@ -1,0 +1,94 @@
+import { isUtf8 } from 'node:buffer'
+import { Type } from '@sinclair/typebox'
+import { compileSchema } from '../sdk/event-schema.ts'
+import { type BadJsonError, MAX_DEPTH, parseJson } from '../sdk/parse-json.ts'
+import type { Fault, LoadedFunction } from '../sdk/types.ts'
+import { gatewayErrors, withExtras } from './errors.ts'
+import type { ValidEvent } from './produce.ts'
+import { MAX_EVENT_BYTES } from './sizes.ts'
+
+/** One event of a batch that was not let in. */
+export interface RefusedEvent {
+  readonly error: Error & { readonly code: string; readonly statusCode?: number; readonly faults?: readonly Fault[] }
+}
+
+const findEnvelopeFaults = compileSchema(
+  Type.Object({ events: Type.Array(Type.Unknown(), { minItems: 1, maxItems: 1000 }) }, { additionalProperties: false })
+)
+
+/**
+ * Parses the body of a batch. An event that is wrong does not spoil its neighbours: it becomes an error in its place.
+ *
+ * @returns one member an event, in their order
+ * @throws SMG_GATEWAY_INVALID when the body is no batch at all
+ */
+export function parseBatch(bytes: Buffer, definition: LoadedFunction): (ValidEvent | RefusedEvent)[] {
+  const { events, isSound } = parseEnvelope(bytes)
+  // JSON.stringify writes -0 as 0, and what is stored equals what was sent.
+  const toText = isSound && !bytes.includes('-0') ? JSON.stringify : toJsonText
+
+  return events.map(event => {
+    const value = Buffer.from(toText(event))
+    if (value.length > MAX_EVENT_BYTES) return { error: new gatewayErrors.SMG_GATEWAY_TOO_LARGE(MAX_EVENT_BYTES) }
+
+    const faults = (isSound ? null : findJsonFaults(value)) ?? definition.findFaults(event)
+    return faults ? { error: toInvalid(faults) } : { event, value }
+  })
+}
+
+/** An error that lists what is wrong with the client's input. */
+export function toInvalid(faults: readonly Fault[], cause?: unknown) {
+  const [{ path, message } = { path: '', message: 'is wrong' }] = faults
+  const error = new gatewayErrors.SMG_GATEWAY_INVALID(`${path || 'the body'} ${message}`)
+  return withExtras(error, cause === undefined ? { faults } : { faults, cause })
+}
+
+/** A batch whose every part can be stored is sound; one that is JSON at least is looked through event by event. */
+function parseEnvelope(bytes: Buffer): { events: unknown[]; isSound: boolean } {
+  let body: unknown
+  let isSound = true
+  try {
+    body = parseJson(bytes)
+  } catch (thrown) {
+    isSound = false
+    body = parseLoosely(bytes)
+    if (body === undefined) throw toInvalid((thrown as BadJsonError).faults, thrown)
+  }
+  const faults = findEnvelopeFaults(body)
+  if (faults) throw toInvalid(faults)
+  return { events: (body as { events: unknown[] }).events, isSound }
+}
+
+function parseLoosely(bytes: Buffer): unknown {
+  try {
+    return isUtf8(bytes) ? JSON.parse(bytes.toString('utf8')) : undefined
+  } catch {
+    return undefined // the strict parser has said why already
+  }
+}
+
+function findJsonFaults(value: Buffer): readonly Fault[] | null {
+  try {
+    parseJson(value)
+    return null
+  } catch (thrown) {
+    return (thrown as BadJsonError).faults
+  }
+}
+
+/**
+ * Writes what `JSON.parse` read, as equal in value as can be: -0 stays -0, what was beyond a double stays beyond it, and
+ * what is nested too deeply stays too deep without being followed.
+ */
+function toJsonText(value: unknown, depth = 0): string {
+  if (typeof value === 'number')
+    return Object.is(value, -0) ? '-0' : Number.isFinite(value) ? `${value}` : `${Math.sign(value)}e999`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  if (depth > MAX_DEPTH) return '[]'
+  if (Array.isArray(value)) return `[${value.map(item => toJsonText(item, depth + 1)).join(',')}]`
+
+  const members = Object.entries(value).map(
+    ([name, member]) => `${JSON.stringify(name)}:${toJsonText(member, depth + 1)}`
+  )
+  return `{${members.join(',')}}`
+}

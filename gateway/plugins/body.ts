@@ -1,0 +1,48 @@
+import type { FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { parseJson } from '../../sdk/parse-json.ts'
+import { gatewayErrors } from '../errors.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The body as it came, where there is one. */
+    bodyBytes: Buffer | null
+  }
+  interface FastifyContextConfig {
+    /** The route parses the bytes of its body itself. */
+    rawBody?: boolean
+  }
+}
+
+// Fastify would take a prefix of this; the header decides what a body means, so it is all or nothing.
+const JSON_TYPE = /^application\/json(\s*;\s*charset=("utf-8"|utf-8))?$/i
+
+/** Reads bodies: JSON in UTF-8 only, through the parser that the runner uses too. */
+export default fp(
+  async app => {
+    app.decorateRequest('bodyBytes', null)
+    app.addHook('onRequest', async request => checkType(request))
+
+    app.removeAllContentTypeParsers()
+    app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+      try {
+        request.bodyBytes = body as Buffer
+        done(null, request.routeOptions.config.rawBody ? body : parseJson(body as Buffer))
+      } catch (error) {
+        done(error as Error)
+      }
+    })
+  },
+  { name: 'body', dependencies: ['problems'] }
+)
+
+function checkType({ headers, is404, routeOptions }: FastifyRequest) {
+  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+  if (is404 || (!hasBody && headers['content-type'] === undefined)) return
+  // A route without a body ignores what comes with it, as Fastify does.
+  if (routeOptions.schema?.body === undefined) return
+
+  const encoding = headers['content-encoding'] ?? 'identity'
+  const isJson = JSON_TYPE.test(headers['content-type'] ?? '') && encoding.toLowerCase() === 'identity'
+  if (!isJson) throw new gatewayErrors.SMG_GATEWAY_MEDIA_TYPE()
+}

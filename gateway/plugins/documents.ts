@@ -1,0 +1,85 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifySchema } from 'fastify'
+import fp from 'fastify-plugin'
+import type { Scope } from '../types.ts'
+
+// No inline script and nothing from elsewhere; styles inline, because Swagger UI sets them. No upgrade to https: on a
+// plain connection the page would be blank.
+const PAGE_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'"
+].join('; ')
+
+const info = {
+  title: 'SMG Kafka',
+  version: '0.1.0',
+  summary: 'Functions on Kafka, with their effects in PostgreSQL, exactly once',
+  description:
+    'Produce events, and read what became of them. An event that was answered with 2xx has its effect exactly once, or is one dead letter. ' +
+    'Times are ISO 8601 in UTC, offsets decimal strings, errors problems of RFC 9457 whose codes are listed in errors.md.',
+  contact: { name: 'SMG Kafka', url: 'https://github.com/smg-kafka/smg-kafka' },
+  license: { name: 'MIT', identifier: 'MIT' }
+}
+
+const tags = [
+  { name: 'produce', description: 'Events into Kafka: a route a function' },
+  { name: 'messages', description: 'Settled events, as they were sent' },
+  { name: 'rows', description: 'What the functions made of them' },
+  { name: 'dead-letters', description: 'Records that could not be settled' },
+  { name: 'operations', description: 'Topics, functions, numbers' },
+  { name: 'health', description: 'Probes, open to everybody' }
+]
+
+/** Serves `/openapi.json` and Swagger UI at `/docs`. */
+export default fp<{ scope: Scope }>(
+  async (app, { scope }) => {
+    await app.register(swagger, {
+      openapi: {
+        openapi: '3.1.0',
+        info,
+        servers: [{ url: '/', description: 'this gateway' }],
+        tags,
+        security: [{ bearer: [] }],
+        components: {
+          securitySchemes: {
+            bearer: {
+              type: 'http',
+              scheme: 'bearer',
+              bearerFormat: 'JWT',
+              description:
+                'HS256, with `exp`, `sub` and the scopes in `scope`. Not needed where SECURITY_ENABLED is false.'
+            }
+          }
+        }
+      },
+      refResolver: { buildLocalReference: (json, _base, _fragment, index) => String(json.$id ?? `Schema${index}`) }
+    })
+    app.addHook('onRoute', route => {
+      if (route.url.startsWith('/docs')) route.config = { ...route.config, scope }
+    })
+    await app.register(swaggerUi, {
+      routePrefix: '/docs',
+      staticCSP: PAGE_POLICY,
+      uiConfig: {
+        docExpansion: 'list',
+        deepLinking: true,
+        tryItOutEnabled: true,
+        persistAuthorization: false,
+        validatorUrl: null
+      }
+    })
+
+    const schema: FastifySchema & { hide: true } = { hide: true }
+    app.get('/openapi.json', { config: { scope }, schema }, async (_request, reply) => {
+      return reply.type('application/json; charset=utf-8').send(JSON.stringify(app.swagger()))
+    })
+  },
+  { name: 'documents' }
+)

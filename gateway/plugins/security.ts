@@ -1,0 +1,133 @@
+import jwt from '@fastify/jwt'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { addressKey } from '../address-key.ts'
+import type { SecuritySettings } from '../config.ts'
+import { gatewayErrors, withExtras } from '../errors.ts'
+import { hasTokenForm } from '../token-form.ts'
+import type { Scope } from '../types.ts'
+import { createWindowLimit } from '../window-limit.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Of a verified token; null without one. */
+    subject: string | null
+  }
+  interface FastifyContextConfig {
+    /** A route without one is closed to everybody while security is on. */
+    scope?: Scope
+  }
+}
+
+const LEEWAY_MS = 60_000
+const MAX_SUBJECT = 256
+// Of the requests that a client has: guessing tokens gets slow, and whoever holds a good one is not touched by it.
+const FAILURE_SHARE = 0.2
+const MAX_ADDRESSES = 50_000
+
+interface SecurityOptions {
+  readonly security: SecuritySettings | null
+  readonly now: () => number
+}
+
+/** Lets a request in by the scopes of its bearer token, an HS256 JWT. Without settings everybody is let in. */
+export default fp<SecurityOptions>(
+  async (app, { security, now }) => {
+    app.decorateRequest('subject', null)
+    if (!security) return
+
+    const readClaims = await createVerifier(app, security)
+    const countFailure = createFailureCounter(security, now)
+    app.addHook('onRequest', async request => {
+      const { scope } = request.routeOptions.config
+      if (scope === 'public') return
+
+      const claims = readClaims(request, countFailure)
+      request.subject = claims.sub
+      // Whoever is known may learn that nothing is there.
+      if (!request.is404 && !hasScope(claims, scope)) throw logged(request, 'denied', forbidden())
+    })
+  },
+  { name: 'security', dependencies: ['headers'] }
+)
+
+interface Claims {
+  readonly sub: string
+  readonly scope?: unknown
+  readonly scopes?: unknown
+}
+
+async function createVerifier(app: FastifyInstance, { secret, issuer, audience }: SecuritySettings) {
+  await app.register(jwt, {
+    secret,
+    verify: {
+      algorithms: ['HS256'],
+      requiredClaims: ['exp', 'sub', ...(issuer ? ['iss'] : []), ...(audience ? ['aud'] : [])],
+      clockTolerance: LEEWAY_MS,
+      ...(issuer && { allowedIss: issuer }),
+      ...(audience && { allowedAud: audience })
+    }
+  })
+
+  return function readClaims(request: FastifyRequest, countFailure: (request: FastifyRequest) => void): Claims {
+    const token = findToken(request)
+    if (token === null) throw logged(request, 'unauthenticated', unauthenticated('Bearer realm="smg-kafka"'))
+    const claims = hasTokenForm(token) ? findClaims(token) : null
+    if (claims) return claims
+
+    const error = logged(request, 'login_failed', unauthenticated())
+    countFailure(request)
+    throw error
+  }
+
+  function findClaims(token: string): Claims | null {
+    try {
+      return app.jwt.verify<Claims>(token)
+    } catch {
+      return null // why is nobody's business but the issuer's: every wrong token gets the same answer
+    }
+  }
+}
+
+function createFailureCounter({ maxRequests, windowMs }: SecuritySettings, now: () => number) {
+  const max = Math.max(10, Math.ceil(maxRequests * FAILURE_SHARE))
+  const take = createWindowLimit({ max, windowMs, maxKeys: MAX_ADDRESSES, now })
+
+  return (request: FastifyRequest) => {
+    const { isAllowed, resetSeconds } = take(addressKey(request.ip))
+    if (isAllowed) return
+    const extras = { retryAfterSeconds: resetSeconds, violatedPolicies: ['logins'] }
+    throw withExtras(new gatewayErrors.SMG_GATEWAY_RATE_LIMIT('failed logins'), extras)
+  }
+}
+
+/** From the one field Authorization that may hold it; never from the query. */
+function findToken({ raw }: FastifyRequest): string | null {
+  const [field, ...more] = raw.headersDistinct.authorization ?? []
+  if (field === undefined) return null
+  return more.length > 0 ? '' : (/^bearer +(\S+)$/i.exec(field)?.[1] ?? '')
+}
+
+function hasScope({ scope: text, scopes }: Claims, wanted: Scope | undefined): boolean {
+  const held: unknown[] = [
+    ...(typeof text === 'string' ? text.split(' ') : []),
+    ...(Array.isArray(scopes) ? scopes : [])
+  ]
+  if (wanted === undefined) return false
+  return held.includes(wanted) || (wanted.startsWith('produce:') && held.includes('produce:*'))
+}
+
+function unauthenticated(challenge = 'Bearer realm="smg-kafka", error="invalid_token"') {
+  return Object.assign(new gatewayErrors.SMG_GATEWAY_UNAUTHENTICATED(), { headers: { 'www-authenticate': challenge } })
+}
+
+function forbidden() {
+  const challenge = 'Bearer realm="smg-kafka", error="insufficient_scope"'
+  return Object.assign(new gatewayErrors.SMG_GATEWAY_FORBIDDEN(), { headers: { 'www-authenticate': challenge } })
+}
+
+function logged<E extends Error>(request: FastifyRequest, event: string, error: E): E {
+  const subject = request.subject?.slice(0, MAX_SUBJECT)
+  request.log.warn({ event, subject, address: request.ip, route: request.routeOptions.url }, 'security')
+  return error
+}

@@ -1,0 +1,24 @@
+import { Problem } from '../schemas/problem.ts'
+import type { App } from '../types.ts'
+import deadLetters from './api/dead-letters.ts'
+import errors from './api/errors.ts'
+import functions from './api/functions.ts'
+import messages from './api/messages.ts'
+import systemMetrics from './api/metrics.ts'
+import notifications from './api/notifications.ts'
+import produce from './api/produce.ts'
+import stats from './api/stats.ts'
+import topics from './api/topics.ts'
+import userActivities from './api/user-activities.ts'
+import health from './health.ts'
+import metrics from './metrics.ts'
+
+const rows = [userActivities, systemMetrics, errors, notifications]
+
+/** Every route; the path of a file is the path of its routes. */
+export default async function routes(app: App) {
+  app.addSchema(Problem)
+  for (const register of [health, produce, messages, ...rows, deadLetters, topics, functions, stats, metrics]) {
+    await register(app)
+  }
+}

@@ -1,0 +1,36 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault
+} from 'fastify'
+import type { GatewayQueries } from '../db/queries/gateway.ts'
+import type { ClusterView, Producer } from '../kafka/types.ts'
+import type { LoadedFunction } from '../sdk/types.ts'
+import type { AppSettings } from './config.ts'
+
+/** What the app is built of. Nothing here is opened or closed by it. */
+export interface GatewayDependencies {
+  /** By topic. */
+  readonly functions: ReadonlyMap<string, LoadedFunction>
+  readonly producer: Omit<Producer, 'close'>
+  readonly cluster: Omit<ClusterView, 'close'>
+  readonly queries: GatewayQueries
+  readonly settings: AppSettings
+  readonly log: FastifyBaseLogger
+  /** Epoch in milliseconds; the system's clock by default. */
+  readonly now?: () => number
+}
+
+/** What a token must allow for a route. `public` needs no token, `any` needs one that is valid. */
+export type Scope = 'public' | 'read' | 'operate' | 'metrics' | `produce:${string}`
+
+export type App = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>

@@ -1,0 +1,237 @@
+import { type Budget, landEntry, settleEntry } from './append.ts'
+import { type Acknowledgement, toCoverage, toOffset, toPlace } from './coverage.ts'
+import { toFailureKind, toKafkaError } from './failure.ts'
+import { type Entry, MAX_RECORDS, type RecordQueue } from './record-queue.ts'
+import type { Sender, TopicMessages } from './sender.ts'
+
+/** What a lane shares with the others of its producer. */
+export interface LaneDependencies {
+  readonly sender: Sender
+  readonly budget: Budget
+  /** How long a record waits for company, 0 for the rest of the turn of the event loop. */
+  readonly lingerMs: number
+  /** Bytes that wait for no company. */
+  readonly batchBytes: number
+  /** Told of every send: undefined when it was written, else the failure. */
+  readonly onOutcome: (failure: unknown) => void
+}
+
+/** Writes the records of its partitions, in their order. */
+export interface Lane {
+  /** Says that a queue of this lane got records. */
+  wake(queue: RecordQueue, added: { records: number; bytes: number }): void
+}
+
+interface Take {
+  readonly queue: RecordQueue
+  readonly entries: Entry[]
+}
+
+// Below Kafka's default of 1 MiB for a batch, with room for what a batch has besides its records.
+const PARTITION_BYTES = 900_000
+const SEND_BYTES = 8 * 1024 * 1024
+const FULL_RECORDS = 1_000
+const RETRY_MS = { min: 50, max: 1_000 }
+// A topic that was made a moment ago is not known to every broker.
+const NO_TOPIC_FAILURES = 3
+
+/**
+ * Builds a lane: at most one send of its partitions is under way, so that records gather meanwhile. A partition that
+ * fails leaves the common send and is sent alone until it succeeds; its order holds, and nobody waits for it.
+ */
+export function createLane({ sender, budget, lingerMs, batchBytes, onOutcome }: LaneDependencies): Lane {
+  const waiting = new Set<RecordQueue>()
+  let isSending = false
+  let isDue = false
+  let gathered = { records: 0, bytes: 0 }
+  let lingering: NodeJS.Timeout | undefined
+
+  function wake(queue: RecordQueue, { records, bytes }: { records: number; bytes: number }): void {
+    waiting.add(queue)
+    gathered.records += records
+    gathered.bytes += bytes
+    if (isAlone(queue)) pumpAlone(queue)
+    else schedule()
+  }
+
+  function schedule(): void {
+    if (isSending || isDue || waiting.size === 0) return
+    const isFull = gathered.records >= FULL_RECORDS || gathered.bytes >= batchBytes
+
+    if (lingerMs === 0 || isFull) makeDue()
+    else lingering ??= setTimeout(makeDue, lingerMs)
+  }
+
+  /** What comes in this turn of the event loop goes with it. */
+  function makeDue(): void {
+    clearTimeout(lingering)
+    lingering = undefined
+    isDue = true
+    setImmediate(pump)
+  }
+
+  function pump(): void {
+    isDue = false
+    pumpTogether()
+    for (const queue of waiting) if (isAlone(queue)) pumpAlone(queue)
+  }
+
+  function isAlone(queue: RecordQueue): boolean {
+    return queue.isAlone || sender.isApart(queue.kafkaTopic)
+  }
+
+  function pumpTogether(): void {
+    const takes: Take[] = []
+    let room = SEND_BYTES
+
+    for (const queue of [...waiting]) {
+      if (queue.isInFlight || isAlone(queue) || room <= 0) continue
+      const entries = takeFrom(queue)
+      if (entries.length === 0) continue
+      takes.push({ queue, entries })
+      room -= entries.reduce((sum, { bytes }) => sum + bytes, 0)
+    }
+    gathered = { records: 0, bytes: 0 }
+    if (takes.length === 0) return
+
+    isSending = true
+    void send(takes).then(() => {
+      isSending = false
+      for (const { queue } of takes) pumpAgain(queue)
+      schedule()
+    })
+  }
+
+  function pumpAlone(queue: RecordQueue): void {
+    if (queue.isInFlight) return
+    const waitMs = queue.retryAtMs - Date.now()
+    if (waitMs > 0) {
+      retryIn(queue, waitMs)
+      return
+    }
+    const entries = takeFrom(queue)
+    if (entries.length > 0) void send([{ queue, entries }]).then(() => pumpAgain(queue))
+  }
+
+  function retryIn(queue: RecordQueue, waitMs: number): void {
+    // In flight until then: nothing else may begin with it.
+    queue.isInFlight = true
+    setTimeout(() => {
+      queue.isInFlight = false
+      pumpAgain(queue)
+    }, waitMs)
+  }
+
+  function pumpAgain(queue: RecordQueue): void {
+    if (!queue.hasEntries()) return
+    waiting.add(queue)
+    if (isAlone(queue)) pumpAlone(queue)
+    else schedule()
+  }
+
+  /** Takes a send's share of a queue, and puts the queue behind the others when it has more. */
+  function takeFrom(queue: RecordQueue): Entry[] {
+    const entries = queue.take(PARTITION_BYTES)
+    waiting.delete(queue)
+    if (queue.hasEntries()) waiting.add(queue)
+    return entries
+  }
+
+  /** Resolves always, when each record is settled or back in its queue. */
+  async function send(takes: readonly Take[]): Promise<void> {
+    for (const { queue, entries } of takes) {
+      queue.isInFlight = true
+      for (const entry of entries) entry.isInFlight = true
+    }
+    try {
+      const written = await sender.send(toTopicMessages(takes), () => markSent(takes))
+      land(takes)
+      settleWritten(takes, written)
+      onOutcome(undefined)
+    } catch (error) {
+      land(takes)
+      settleFailed(takes, error)
+      onOutcome(error)
+    }
+  }
+
+  function land(takes: readonly Take[]): void {
+    for (const { queue, entries } of takes) {
+      queue.isInFlight = false
+      for (const entry of entries) landEntry(entry, budget)
+    }
+  }
+
+  function settleWritten(takes: readonly Take[], written: readonly Acknowledgement[]): void {
+    const coverage = toCoverage(written)
+
+    for (const { queue, entries } of takes) {
+      const { kafkaTopic, partition } = queue
+      const baseOffset = coverage.get(toPlace(kafkaTopic, partition))
+      if (baseOffset === undefined) {
+        // Its leader moved, or KafkaJS has not heard of the partition.
+        sender.renew()
+        retryLater({ queue, entries })
+        continue
+      }
+      entries.forEach((entry, index) => {
+        settleEntry(entry, { partition, offset: toOffset(baseOffset, index) }, budget)
+      })
+      recover(queue)
+    }
+  }
+
+  function settleFailed(takes: readonly Take[], error: unknown): void {
+    const kind = toFailureKind(error)
+
+    for (const take of takes) {
+      const { queue, entries } = take
+      if (kind === 'world' || (kind === 'topic' && queue.failures + 1 < NO_TOPIC_FAILURES)) retryLater(take)
+      else if (takes.length > 1) sendAlone(take)
+      else if ((kind === 'size' || kind === 'record') && entries.length > 1) bisect(take)
+      else for (const entry of entries) settleEntry(entry, { error: toKafkaError(error, queue.topic) }, budget)
+    }
+  }
+
+  function retryLater({ queue, entries }: Take): void {
+    queue.failures += 1
+    const waitMs = Math.min(RETRY_MS.min * 2 ** (queue.failures - 1), RETRY_MS.max)
+    queue.retryAtMs = Date.now() + waitMs * (0.5 + Math.random() / 2)
+    sendAlone({ queue, entries })
+  }
+
+  /** The failure may be another partition's: each shows by itself. */
+  function sendAlone({ queue, entries }: Take): void {
+    queue.isAlone = true
+    queue.putBack(entries)
+  }
+
+  function bisect({ queue, entries }: Take): void {
+    queue.maxRecords = Math.ceil(entries.length / 2)
+    sendAlone({ queue, entries })
+  }
+
+  function recover(queue: RecordQueue): void {
+    queue.failures = 0
+    queue.retryAtMs = 0
+    queue.maxRecords = Math.min(queue.maxRecords * 2, MAX_RECORDS)
+    queue.isAlone = queue.maxRecords < MAX_RECORDS
+  }
+
+  return { wake }
+}
+
+function markSent(takes: readonly Take[]): void {
+  for (const { entries } of takes) for (const entry of entries) entry.isSent = true
+}
+
+function toTopicMessages(takes: readonly Take[]): TopicMessages[] {
+  const topics = new Map<string, Entry[][]>()
+
+  for (const { queue, entries } of takes) {
+    const ofTopic = topics.get(queue.kafkaTopic)
+    if (ofTopic) ofTopic.push(entries)
+    else topics.set(queue.kafkaTopic, [entries])
+  }
+  return [...topics].map(([topic, parts]) => ({ topic, messages: parts.flat() }))
+}

@@ -1,0 +1,80 @@
+import type { Broker } from './kafkajs-internals.ts'
+import type { Link } from './link.ts'
+import type { Metadata } from './metadata.ts'
+
+/** Where the log of a partition begins and ends. */
+export interface LogRange {
+  readonly logStartOffset: bigint
+  readonly logEndOffset: bigint
+}
+
+/** Ranges by topic and partition; the topics by their name in Kafka. */
+export type LogRanges = Map<string, Map<number, LogRange>>
+
+type Partitions = Map<string, number[]>
+
+// The high watermark, as Kafka's group tool counts; under read_committed an open transaction would hide the end.
+const READ_UNCOMMITTED = 0
+const LATEST = -1
+const EARLIEST = -2
+
+/**
+ * Asks the leaders for the ranges of all partitions, each leader once. What has no leader, or whose leader does not
+ * answer, is missing.
+ *
+ * @throws KafkaJS's error when no leader answers at all
+ */
+export async function fetchRanges(link: Pick<Link, 'node'>, { topics }: Pick<Metadata, 'topics'>): Promise<LogRanges> {
+  const leaders = groupByLeader(topics)
+  const ranges: LogRanges = new Map()
+  const answers = await Promise.allSettled(
+    [...leaders].map(async ([leader, partitions]) => {
+      for (const found of await link.node(leader, broker => askLeader(broker, partitions))) put(ranges, ...found)
+    })
+  )
+  const failed = answers.find(answer => answer.status === 'rejected')
+  if (failed && answers.every(answer => answer.status === 'rejected')) throw failed.reason
+  return ranges
+}
+
+function groupByLeader(topics: Metadata['topics']): Map<number, Partitions> {
+  const leaders = new Map<number, Partitions>()
+
+  for (const [topic, { partitions }] of topics) {
+    for (const { partition, leader } of partitions) {
+      if (leader === null) continue
+      const ofLeader = leaders.get(leader) ?? new Map<string, number[]>()
+      leaders.set(leader, ofLeader.set(topic, [...(ofLeader.get(topic) ?? []), partition]))
+    }
+  }
+  return leaders
+}
+
+async function askLeader(broker: Broker, partitions: Partitions): Promise<[string, number, LogRange][]> {
+  const [ends, starts] = await Promise.all([
+    listOffsets(broker, partitions, LATEST),
+    listOffsets(broker, partitions, EARLIEST)
+  ])
+
+  return [...ends].map(([place, { topic, partition, offset }]) => {
+    const logStartOffset = starts.get(place)?.offset ?? 0n
+    return [topic, partition, { logStartOffset, logEndOffset: offset }]
+  })
+}
+
+async function listOffsets(broker: Broker, partitions: Partitions, timestamp: number) {
+  const topics = [...partitions].map(([topic, ids]) => ({
+    topic,
+    partitions: ids.map(partition => ({ partition, timestamp }))
+  }))
+  const { responses } = await broker.listOffsets({ isolationLevel: READ_UNCOMMITTED, topics })
+  const found = responses.flatMap(({ topic, partitions: ofTopic }) =>
+    ofTopic.map(({ partition, offset }) => ({ topic, partition, offset: BigInt(offset) }))
+  )
+  return new Map(found.map(place => [`${place.topic}/${place.partition}`, place]))
+}
+
+function put(ranges: LogRanges, topic: string, partition: number, range: LogRange): void {
+  const ofTopic = ranges.get(topic) ?? new Map<number, LogRange>()
+  ranges.set(topic, ofTopic.set(partition, range))
+}

@@ -1,0 +1,64 @@
+/** The release that the patches were written and compared for; any other runs as it is. */
+const PATCHED_VERSION = '2.2.4'
+const CHECK_INTERVAL_MS = 10
+
+interface RequestQueue {
+  throttleCheckTimeoutId: NodeJS.Timeout | null
+  throttledUntil: number
+  readonly pending: readonly unknown[]
+  checkPendingRequests(): void
+}
+
+interface Grouping<M> {
+  readonly topic: string
+  readonly partitionMetadata: readonly unknown[]
+  readonly messages: readonly M[]
+  readonly partitioner: (choice: { topic: string; partitionMetadata: readonly unknown[]; message: M }) => number
+}
+
+/** Groups messages by partition in linear time; KafkaJS copies the array for every message. */
+export function groupMessagesPerPartition<M>({ topic, partitionMetadata, messages, partitioner }: Grouping<M>) {
+  const groups: Record<number, M[]> = {}
+  if (partitionMetadata.length === 0) return groups
+
+  for (const message of messages) {
+    const partition = partitioner({ topic, partitionMetadata, message })
+    const group = groups[partition]
+    if (group) group.push(message)
+    else groups[partition] = [message]
+  }
+  return groups
+}
+
+/** Sets a timer only while requests wait; KafkaJS keeps one of 1 ms for ever, with a negative delay on Node 24 (#1704). */
+export function scheduleCheckPendingRequests(this: RequestQueue): void {
+  if (this.throttleCheckTimeoutId || this.pending.length === 0) return
+  const waitMs = this.throttledUntil - Date.now()
+
+  this.throttleCheckTimeoutId = setTimeout(
+    () => {
+      this.throttleCheckTimeoutId = null
+      this.checkPendingRequests()
+    },
+    waitMs > 0 ? waitMs : CHECK_INTERVAL_MS
+  )
+}
+
+/**
+ * Patches KafkaJS. Must run before `kafkajs` itself is first required: its producer keeps what it finds then.
+ *
+ * @returns whether the patches were applied; not on any other release than the one they were written for
+ */
+export function applyPatches(require: NodeJS.Require): boolean {
+  const { version }: { version: string } = require('kafkajs/package.json')
+  if (version !== PATCHED_VERSION) return false
+
+  const queue: { prototype: Record<string, unknown> } = require('kafkajs/src/network/requestQueue')
+  queue.prototype.scheduleCheckPendingRequests = scheduleCheckPendingRequests
+
+  const path = require.resolve('kafkajs/src/producer/groupMessagesPerPartition')
+  require(path)
+  const grouping = require.cache[path]
+  if (grouping) grouping.exports = groupMessagesPerPartition
+  return true
+}

@@ -1,0 +1,169 @@
+import type { Logger } from 'pino'
+import { type Append, type Budget, createAppend } from './append.ts'
+import { findFlaw, sizeOf } from './check-record.ts'
+import type { KafkaClient } from './client.ts'
+import { toCompressionType } from './codecs.ts'
+import type { ProducerSettings } from './config.ts'
+import { kafkaErrors } from './errors.ts'
+import { toFailureKind } from './failure.ts'
+import { createLane, type Lane } from './lane.ts'
+import { createLink } from './link.ts'
+import { murmur2 } from './murmur2.ts'
+import { createPartitionCounts } from './partition-counts.ts'
+import { createRecordQueue, type RecordQueue } from './record-queue.ts'
+import { createSender, type InnerProducer } from './sender.ts'
+import type { AppendResult, OutgoingRecord, Producer } from './types.ts'
+
+const MAX_QUEUED_BYTES = 64 * 1024 * 1024
+const CLOSE_TIMEOUT_MS = 10_000
+const UNHEALTHY_FAILURES = 3
+
+interface Addressed {
+  readonly lane: Lane
+  readonly queue: RecordQueue
+}
+
+/** What a producer needs besides its settings. */
+export interface ProducerOptions {
+  readonly log: Logger
+  /** Default 64 MiB. */
+  readonly maxQueuedBytes?: number
+  /** How long `close` waits for what is not acknowledged, default 10 s. */
+  readonly closeTimeoutMs?: number
+}
+
+/**
+ * Builds a producer. Nothing is connected before the first append; a broker that is away is waited for, within the
+ * deadline of each append. Records of a partition are written in the order of the appends; a record may be written
+ * more than once, but never again after its append settled, save by a send that was under way then.
+ *
+ * @throws SMG_KAFKA_BAD_SETTING when this Node cannot write PRODUCER_COMPRESSION
+ */
+export function createProducer(
+  client: Pick<KafkaClient, 'brokers' | 'cluster' | 'producer' | 'toKafkaTopic' | 'unwritableCodecs'>,
+  settings: Pick<
+    ProducerSettings,
+    'PRODUCER_LANES' | 'PRODUCER_LINGER_MS' | 'PRODUCER_BATCH_BYTES' | 'PRODUCER_COMPRESSION'
+  >,
+  { log, maxQueuedBytes = MAX_QUEUED_BYTES, closeTimeoutMs = CLOSE_TIMEOUT_MS }: ProducerOptions
+): Producer {
+  const compression = toCompressionType(settings.PRODUCER_COMPRESSION, client.unwritableCodecs)
+  const sender = createSender({ open: () => client.producer() as unknown as InnerProducer, compression, log })
+  const counts = createPartitionCounts({
+    link: createLink({ ...client, log }),
+    toKafkaTopic: client.toKafkaTopic,
+    onOutcome
+  })
+  const budget: Budget = { maxBytes: maxQueuedBytes, usedBytes: 0 }
+  const appends = new Set<Append>()
+  const queues = new Map<string, Map<number, Addressed>>()
+  const lanes = Array.from({ length: settings.PRODUCER_LANES }, () =>
+    createLane({
+      sender,
+      budget,
+      lingerMs: settings.PRODUCER_LINGER_MS,
+      batchBytes: settings.PRODUCER_BATCH_BYTES,
+      onOutcome
+    })
+  )
+  let failures = 0
+  let isClosed = false
+
+  function onOutcome(failure: unknown): void {
+    if (failure === undefined) {
+      if (failures >= UNHEALTHY_FAILURES) log.info('kafka takes records again')
+      failures = 0
+    } else if (toFailureKind(failure) === 'world') {
+      failures += 1
+      if (failures === UNHEALTHY_FAILURES) log.error({ err: failure }, 'kafka takes no records')
+    }
+  }
+
+  function address(topic: string, partition: number): Addressed {
+    const ofTopic = queues.get(topic) ?? new Map<number, Addressed>()
+    const addressed = ofTopic.get(partition) ?? createAddressed(topic, partition)
+    queues.set(topic, ofTopic.set(partition, addressed))
+    return addressed
+  }
+
+  function createAddressed(topic: string, partition: number): Addressed {
+    const at = ((murmur2(Buffer.from(topic)) >>> 0) + partition) % lanes.length
+    const queue = createRecordQueue({ topic, kafkaTopic: client.toKafkaTopic(topic), partition })
+    return { lane: lanes[at] as Lane, queue }
+  }
+
+  function enqueue(topic: string, records: readonly OutgoingRecord[], append: Append): void {
+    const woken = new Map<Addressed, { records: number; bytes: number }>()
+
+    records.forEach((record, index) => {
+      const error = findFlaw(record)
+      if (error) {
+        append.settle(index, { error })
+        return
+      }
+      const { partition, key, value, headers, timestampMs } = record
+      const addressed = address(topic, partition)
+      const bytes = sizeOf(record)
+      const entry = {
+        partition,
+        key,
+        value,
+        headers,
+        timestamp: String(timestampMs),
+        bytes,
+        append,
+        index,
+        queue: addressed.queue,
+        isSent: false,
+        isInFlight: false,
+        isSettled: false
+      }
+      budget.usedBytes += bytes
+      append.add(entry)
+      addressed.queue.push(entry)
+
+      const added = woken.get(addressed) ?? { records: 0, bytes: 0 }
+      woken.set(addressed, added)
+      added.records += 1
+      added.bytes += bytes
+    })
+    for (const [{ lane, queue }, added] of woken) lane.wake(queue, added)
+  }
+
+  /** Gives the reason why nothing can be taken now. */
+  function findRefusal(): Error | undefined {
+    if (isClosed) return new kafkaErrors.SMG_KAFKA_CLOSED()
+    // What is over by one append is taken: a batch is never refused for being large alone.
+    if (budget.usedBytes >= budget.maxBytes) return new kafkaErrors.SMG_KAFKA_QUEUE_FULL(budget.maxBytes)
+    return undefined
+  }
+
+  return {
+    async append(topic, records, { timeoutMs }): Promise<AppendResult[]> {
+      if (records.length === 0) return []
+      const error = findRefusal()
+      if (error) return records.map(() => ({ error }))
+
+      const append = createAppend(records.length, { timeoutMs, budget })
+      appends.add(append)
+      enqueue(topic, records, append)
+      const results = await append.settled
+      appends.delete(append)
+      return results
+    },
+
+    partitionCount: topic => counts.get(topic),
+    queuedBytes: () => budget.usedBytes,
+    isHealthy: () => failures < UNHEALTHY_FAILURES,
+
+    async close() {
+      isClosed = true
+      const timer = setTimeout(() => {
+        for (const append of appends) append.expire()
+      }, closeTimeoutMs)
+      await Promise.all([...appends].map(append => append.settled))
+      clearTimeout(timer)
+      await Promise.all([sender.close(), counts.close()])
+    }
+  }
+}

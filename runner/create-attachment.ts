@@ -1,0 +1,90 @@
+import type { Logger } from 'pino'
+import type { Database } from '../db/client.ts'
+import { createPositionQueries } from '../db/queries/positions.ts'
+import { createRowWriter } from '../db/queries/row-writer.ts'
+import type { KafkaClient } from '../kafka/client.ts'
+import { createConsumer } from '../kafka/consumer.ts'
+import type { ClusterView } from '../kafka/types.ts'
+import { createRecordSettler } from '../sdk/settle-record.ts'
+import type { LoadedFunction } from '../sdk/types.ts'
+import { type AttachDependencies, type Attachment, attachFunction } from './attach-function.ts'
+import type { RunnerConfig } from './config.ts'
+import type { Gate } from './gate.ts'
+import { createPositionLocator } from './locate-positions.ts'
+import type { RunnerMetrics } from './metrics.ts'
+import { toLimits } from './row-cycles.ts'
+import { createRowEffects } from './row-effects.ts'
+import { createTransactionEffects } from './transaction-effects.ts'
+import type { WriterPool } from './writer-pool.ts'
+
+/** What all functions of a runner share. */
+export interface RunnerParts {
+  readonly config: RunnerConfig
+  readonly client: KafkaClient
+  readonly cluster: ClusterView
+  readonly database: Database
+  readonly rowPool: WriterPool
+  readonly transactionPool: WriterPool
+  readonly gate: Gate
+  readonly metrics: RunnerMetrics
+  readonly functions: ReadonlyMap<string, LoadedFunction>
+  readonly shutdown: AbortSignal
+  readonly log: Logger
+}
+
+/** Puts the parts of one function together. */
+export function createAttachment(definition: LoadedFunction, parts: RunnerParts): Attachment {
+  const { config, client, cluster, database, gate, metrics, functions, shutdown } = parts
+  const { topic } = definition
+  const groupId = toGroupId(topic, config)
+  const log = parts.log.child({ topic, group: groupId })
+  const rowWriter = definition.table ? createRowWriter(definition.table) : null
+  const limits = toLimits(config.CONSUMER_SESSION_TIMEOUT_MS)
+  const write = { groupId, topic, rowWriter, nowMs: Date.now }
+  const settle = { log, shutdown, findPublishFault: createPublishCheck(functions) }
+
+  const createEffects: AttachDependencies['createEffects'] = (owned, hooks) =>
+    definition.kind === 'transaction'
+      ? createTransactionEffects(owned, hooks, {
+          definition,
+          pool: parts.transactionPool,
+          // A handler may think for as long as its attempt lasts; the connection must outlive it.
+          limits: { ...limits, idleTimeoutMs: Math.max(limits.idleTimeoutMs, definition.options.timeoutMs + 2_000) },
+          write,
+          settle,
+          gate,
+          metrics,
+          log
+        })
+      : createRowEffects(owned, hooks, {
+          pool: parts.rowPool,
+          limits,
+          write,
+          settleAhead: { definition, settle: createRecordSettler(definition, settle), rowWriter, gate, log },
+          metrics,
+          log
+        })
+
+  return attachFunction({
+    definition,
+    groupId,
+    createConsumer: events => createConsumer(client, config, { topic, groupId, events }),
+    locator: createPositionLocator({ groupId, topic, positions: createPositionQueries(database.sql), cluster, log }),
+    createEffects,
+    log
+  })
+}
+
+/** The consumer group of a function. */
+export function toGroupId(topic: string, { GROUP_PREFIX }: Pick<RunnerConfig, 'GROUP_PREFIX'>): string {
+  return `${GROUP_PREFIX}${topic}`
+}
+
+function createPublishCheck(functions: ReadonlyMap<string, LoadedFunction>) {
+  return (topic: string, event: unknown): string | null => {
+    const target = functions.get(topic)
+    if (!target) return `there is no function of that name; there are ${[...functions.keys()].join(', ')}`
+    const [fault] = target.findFaults(event) ?? []
+    return fault ? `${fault.path || 'it'} ${fault.message}` : null
+  }
+}

@@ -1,0 +1,56 @@
+import { sqlState } from '../db/database-fault.ts'
+import type { NewDeadLetter } from '../db/queries/dead-letter-writes.ts'
+import { createEventId } from '../sdk/event-id.ts'
+import type { IdentifiedRecord } from '../sdk/record.ts'
+import { type Dead, describe } from '../sdk/settle-record.ts'
+
+const MAX_MESSAGE = 8_192
+const MAX_STACK = 32_768
+
+/** Makes the row of a dead letter: the record byte for byte, with the reason. */
+export function toDeadLetter(
+  record: IdentifiedRecord,
+  { stage, disposition, attempts, error }: Dead,
+  nowMs: number
+): NewDeadLetter {
+  return {
+    id: createEventId(nowMs),
+    eventId: record.id,
+    partition: record.partition,
+    offset: record.offset,
+    key: toBase64(record.key),
+    value: toBase64(record.value),
+    headers: record.headers.map(([name, value]) => [toStorable(name, 1_024), toBase64(value)]),
+    timestamp: toTime(record.timestampMs),
+    stage,
+    disposition,
+    errorName: nameOf(error),
+    errorMessage: toStorable(describe(error), MAX_MESSAGE),
+    errorStack: error instanceof Error && error.stack ? toStorable(error.stack, MAX_STACK) : null,
+    attempts
+  }
+}
+
+/** A record's time as PostgreSQL takes it: ISO 8601 within its range, whatever a producer stamped. */
+export function toTime(timestampMs: number): string {
+  const isLegal = Number.isFinite(timestampMs) && Math.abs(timestampMs) <= 8.64e15
+  return new Date(isLegal ? timestampMs : 0).toISOString()
+}
+
+/** Bytes as base64; null stays null. */
+export function toBase64(bytes: Buffer | null): string | null {
+  return bytes === null ? null : bytes.toString('base64')
+}
+
+function nameOf(error: unknown): string {
+  const state = sqlState(error)
+  if (state !== null) return `sql:${state}`
+  const { code, name } = error as { code?: unknown; name?: unknown }
+  if (typeof code === 'string' && code.startsWith('SMG_')) return code
+  return toStorable(typeof name === 'string' && name ? name : 'Error', 256)
+}
+
+// What PostgreSQL's text cannot hold would take the dead letter down with the record.
+function toStorable(text: string, length: number): string {
+  return text.slice(0, length).toWellFormed().replaceAll('\u0000', '\ufffd')
+}

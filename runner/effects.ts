@@ -1,0 +1,16 @@
+import type { AssignedPartition } from './assigned-partition.ts'
+
+/** The side of an attachment that handles records and writes what they come to. */
+export interface Effects {
+  start(): void
+  onOwned(partition: AssignedPartition): void
+  onReleased(partition: number): void
+  /** The partition went to another position: what was made of its records is void. */
+  onMoved(partition: AssignedPartition): void
+  /** Waits until a partition's queue holds less than `bytes`, at most for `ms`. */
+  room(partition: AssignedPartition, bytes: number, ms: number): Promise<void>
+  /** Runs `work` while nothing is being written. */
+  betweenWrites(work: () => Promise<void>): Promise<void>
+  /** Writes what is handled already, begins nothing new, and gives up at `deadline` (epoch in ms). */
+  stop(deadline: number): Promise<void>
+}

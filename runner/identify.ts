@@ -1,0 +1,58 @@
+import type { FetchedRecord } from '../kafka/types.ts'
+import { deriveEventId, isEventId } from '../sdk/event-id.ts'
+import type { IdentifiedRecord } from '../sdk/record.ts'
+
+/** What the gateway writes into the header `producer-id`. */
+const PRODUCER_ID = 'smg-kafka-producer'
+
+/** Where a record lies. */
+export interface Place {
+  readonly topic: string
+  /** Null where the broker does not tell: then the name has to do. */
+  readonly topicId: string | null
+  readonly partition: number
+}
+
+/**
+ * Gives a record the id of its event. The same record always gets the same id; its header `id` counts only from the
+ * gateway, because people put the ids of orders there, and frameworks copy headers from topic to topic.
+ */
+export function identify(record: FetchedRecord, place: Place): IdentifiedRecord {
+  const { topic, partition } = place
+  return {
+    ...record,
+    id: idFromGateway(record) ?? idFromCloudEvent(record, topic) ?? idFromPlace(record, place),
+    topic,
+    partition
+  }
+}
+
+/** The id of a record by where it lies and what it holds, whatever its headers say. */
+export function idFromPlace(record: FetchedRecord, { topic, topicId, partition }: Place): string {
+  const { offset, timestampMs, key, value } = record
+  return deriveEventId(timestampMs, [topicId ?? topic, String(partition), offset, String(timestampMs), key, value])
+}
+
+function idFromGateway({ headers }: FetchedRecord): string | null {
+  if (findText(headers, 'producer-id') !== PRODUCER_ID) return null
+  const id = findText(headers, 'id')
+  return id !== null && isEventId(id) ? id : null
+}
+
+// CloudEvents over Kafka, binary mode: source and id name the event, wherever and however often it was produced.
+function idFromCloudEvent({ headers }: FetchedRecord, topic: string): string | null {
+  const source = findText(headers, 'ce_source')
+  const id = findText(headers, 'ce_id')
+  if (source === null || id === null) return null
+
+  const time = findText(headers, 'ce_time')
+  const ms = time === null ? 0 : Date.parse(time)
+  return deriveEventId(Number.isNaN(ms) ? 0 : ms, ['ce', topic, source, id, time])
+}
+
+function findText(headers: FetchedRecord['headers'], name: string): string | null {
+  for (const [header, value] of headers) {
+    if (header === name && value !== null) return value.toString('utf8')
+  }
+  return null
+}

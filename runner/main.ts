@@ -1,0 +1,130 @@
+import closeWithGrace from 'close-with-grace'
+import pino, { type Logger } from 'pino'
+import { createDatabase } from '../db/client.ts'
+import { createPositionQueries } from '../db/queries/positions.ts'
+import { createKafkaClient } from '../kafka/client.ts'
+import { createClusterView } from '../kafka/cluster.ts'
+import { ensureTopics } from '../kafka/topics.ts'
+import { loadFunctions } from '../sdk/load-functions.ts'
+import { type RunnerConfig, readRunnerConfig } from './config.ts'
+import { createAttachment, toGroupId } from './create-attachment.ts'
+import { runnerErrors } from './errors.ts'
+import { createGate } from './gate.ts'
+import { createMetrics } from './metrics.ts'
+import { createPatience } from './patience.ts'
+import { buildServer } from './server.ts'
+import { createWriterPool } from './writer-pool.ts'
+
+// Twice the cores of a small machine: more connections only wait for one another (docs/benchmarks.md).
+const CONNECTIONS = 4
+/** Of the 10 s that a stop may take; the rest is for leaving the groups. */
+const FINISH_MS = 5_000
+const STOP_MS = 10_000
+
+const shutdown = new AbortController()
+
+try {
+  await start(readRunnerConfig(process.env))
+} catch (error) {
+  // One line that says what to mend; 2 tells a supervisor that another try cannot help.
+  const isSetup = /^SMG_(SDK|RUNNER_OTHER_GROUP|KAFKA_BAD_SETTING|KAFKA_TOPICS_MISSING)/.test(
+    String((error as { code?: unknown }).code)
+  )
+  pino({ name: 'runner' }).fatal(isSetup ? {} : { err: error }, (error as Error).message)
+  process.exit(isSetup ? 2 : 1)
+}
+
+async function start(config: RunnerConfig): Promise<void> {
+  const log = pino({ name: 'runner', level: config.logLevel })
+  const functions = await loadFunctions(config.functionsFolder, config)
+  const client = createKafkaClient(config, { clientId: 'smg-runner', log })
+  const cluster = createClusterView(client, { log })
+  const database = createDatabase(config.DATABASE_URL, { max: 2, applicationName: 'smg-runner' })
+  const options = { size: CONNECTIONS, applicationName: 'smg-runner-write' }
+  const rowPool = createWriterPool(config.DATABASE_URL, options)
+  const transactionPool = createWriterPool(config.DATABASE_URL, options)
+  const metrics = createMetrics()
+
+  const gate = createGate(config.RUNNER_CONCURRENCY)
+  const parts = {
+    config,
+    client,
+    cluster,
+    database,
+    rowPool,
+    transactionPool,
+    gate,
+    metrics,
+    functions,
+    log,
+    shutdown: shutdown.signal
+  }
+  const attachments = [...functions.values()].map(definition => createAttachment(definition, parts))
+  const server = buildServer({ attachments, metrics, isStopping: () => shutdown.signal.aborted })
+
+  closeWithGrace({ delay: STOP_MS, logger: log }, async ({ signal, err }) => {
+    if (err) log.fatal({ err }, 'the runner ends')
+    else log.info({ signal }, 'the runner is stopping')
+    const deadline = Date.now() + FINISH_MS
+    await Promise.all(attachments.map(attachment => attachment.stop(deadline)))
+    shutdown.abort(new runnerErrors.SMG_RUNNER_STOPPING())
+    await Promise.all([
+      server.close(),
+      cluster.close(),
+      rowPool.close(),
+      transactionPool.close(),
+      database.close({ timeoutMs: 1_000 })
+    ])
+    log.info('the runner has stopped')
+  })
+
+  await server.listen({ host: config.HOST, port: config.RUNNER_PORT })
+  await prepare(config, [...functions.values()], { client, database, log })
+  for (const attachment of attachments) attachment.start()
+  log.info({ functions: [...functions.keys()] }, 'the runner has started')
+}
+
+/** Waits for Kafka and PostgreSQL, makes the topics, and refuses a database that serves other groups. */
+async function prepare(
+  config: RunnerConfig,
+  functions: readonly { topic: string; options: { partitions: number; retentionHours: number } }[],
+  {
+    client,
+    database,
+    log
+  }: { client: ReturnType<typeof createKafkaClient>; database: ReturnType<typeof createDatabase>; log: Logger }
+): Promise<void> {
+  const specs = functions.map(({ topic, options }) => ({
+    topic,
+    partitions: options.partitions,
+    retentionMs: Math.round(options.retentionHours * 3_600_000)
+  }))
+  const topicOptions = { create: config.TOPIC_CREATE, replicationFactor: config.replicationFactor }
+  for (const drift of await untilItAnswers(() => ensureTopics(client, specs, topicOptions), 'Kafka', log)) {
+    log.warn(drift, 'the topic differs from its function: it is left as it is')
+  }
+  const positions = createPositionQueries(database.sql)
+  for (const { topic } of functions) {
+    const groups = await untilItAnswers(() => positions.groupsOf(topic), 'PostgreSQL', log)
+    const groupId = toGroupId(topic, config)
+    const other = groups.find(group => group !== groupId)
+    if (other !== undefined) throw new runnerErrors.SMG_RUNNER_OTHER_GROUP(other, topic, groupId)
+  }
+}
+
+async function untilItAnswers<T>(ask: () => Promise<T>, who: string, log: Logger): Promise<T> {
+  const patience = createPatience()
+  for (;;) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (
+        /^SMG_KAFKA_(TOPICS_MISSING|BAD_SETTING)/.test(String((error as { code?: unknown }).code)) ||
+        shutdown.signal.aborted
+      )
+        throw error
+      if (patience.failingMs() === 0) log.warn({ err: error }, `${who} is not ready: waiting`)
+      await patience.wait(shutdown.signal)
+    }
+  }
+}

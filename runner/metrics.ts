@@ -1,0 +1,47 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Tally } from './write-outcomes.ts'
+
+/** Counters of a runner. */
+export type RunnerMetrics = ReturnType<typeof createMetrics>
+
+/** Builds the metrics of one runner, on a registry of their own. */
+export function createMetrics() {
+  const registry = new Registry()
+  const registers = [registry]
+  const labelNames = ['topic'] as const
+  const counter = (name: string, help: string) => new Counter({ name, help, labelNames, registers })
+  collectDefaultMetrics({ register: registry })
+
+  const records = counter('smg_records_settled_total', 'Records whose outcome was committed')
+  const messages = counter('smg_messages_total', 'Events that were new in the inbox')
+  const rows = counter('smg_rows_total', 'Rows written into tables of functions')
+  const deadLetters = counter('smg_dead_letters_total', 'Records that became dead letters')
+  const duplicates = counter('smg_duplicates_total', 'Copies of events that were settled already')
+
+  return {
+    registry,
+    attemptsFailed: counter('smg_attempts_failed_total', 'Attempts that failed and are made again'),
+    lag: new Gauge({
+      name: 'smg_lag_records',
+      help: 'Records that are not settled yet',
+      labelNames: ['topic', 'partition'],
+      registers
+    }),
+    cycleSeconds: new Histogram({
+      name: 'smg_cycle_seconds',
+      help: 'Time of one transaction of a group',
+      labelNames,
+      buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10],
+      registers
+    }),
+    /** Adds what one partition brought into a committed cycle. */
+    count(topic: string, tally: Tally | undefined, settled: number) {
+      records.inc({ topic }, settled)
+      if (!tally) return
+      if (tally.messages) messages.inc({ topic }, tally.messages)
+      if (tally.rows) rows.inc({ topic }, tally.rows)
+      if (tally.deadLetters) deadLetters.inc({ topic }, tally.deadLetters)
+      if (tally.duplicates) duplicates.inc({ topic }, tally.duplicates)
+    }
+  }
+}

@@ -1,0 +1,181 @@
+import type { Logger } from 'pino'
+import { databaseFault } from '../db/database-fault.ts'
+import type { TransactionLimits } from '../db/writer.ts'
+import type { AssignedPartition } from './assigned-partition.ts'
+import type { EffectHooks } from './attach-function.ts'
+import type { Effects } from './effects.ts'
+import type { RunnerMetrics } from './metrics.ts'
+import { createPatience, pause, RETRY_OURS_MS } from './patience.ts'
+import { movedPartitions } from './positions-of-cycle.ts'
+import { collectShares, createCycleWriter, type Share } from './row-cycles.ts'
+import { createSettleAhead, type SettleAhead, type SettleAheadDependencies } from './settle-ahead.ts'
+import { createWakeUp } from './wake-up.ts'
+import type { Tally, WriteDependencies } from './write-outcomes.ts'
+import type { WriterPool } from './writer-pool.ts'
+
+export interface RowEffectsDependencies {
+  readonly pool: WriterPool
+  readonly limits: TransactionLimits
+  readonly write: Omit<WriteDependencies, 'topicIdOf'>
+  readonly settleAhead: Omit<SettleAheadDependencies, 'onReady' | 'onAttemptFailed'>
+  readonly metrics: RunnerMetrics
+  readonly log: Logger
+}
+
+/**
+ * Builds the effects of a function whose records become rows, or only messages: all partitions are handled ahead in
+ * memory, and one loop writes what is ready, in one transaction a cycle.
+ */
+export function createRowEffects(
+  owned: ReadonlyMap<number, AssignedPartition>,
+  hooks: EffectHooks,
+  { pool, limits, write, settleAhead, metrics, log }: RowEffectsDependencies
+): Effects {
+  const handled = new Map<number, { owned: AssignedPartition; ahead: SettleAhead }>()
+  const work = createWakeUp()
+  const ending = new AbortController()
+  const patience = createPatience()
+  const writeCycle = createCycleWriter({
+    ...write,
+    topicIdOf: partition => owned.get(partition)?.position.topicId ?? null
+  })
+  const between: (() => Promise<void>)[] = []
+  let isCareful = false
+  let mustReload = false
+  let isStopping = false
+  let deadline = Number.POSITIVE_INFINITY
+  let loop: Promise<void> | null = null
+
+  async function run(): Promise<void> {
+    for (;;) {
+      for (const task of between.splice(0)) await task()
+      const shares = isStopping && Date.now() > deadline ? [] : collectShares(handled.values())
+      if (shares.length > 0) await runCycle(shares)
+      else if (!isStopping) await work.wait()
+      else if (Date.now() > deadline || !isBusy()) break
+      else await work.wait(20)
+    }
+    for (const task of between.splice(0)) await task()
+  }
+
+  function isBusy(): boolean {
+    return [...handled.values()].some(({ ahead }) => ahead.isBusy())
+  }
+
+  async function runCycle(shares: readonly Share[]): Promise<void> {
+    const stopTimer = metrics.cycleSeconds.startTimer({ topic: write.topic })
+    try {
+      if (mustReload) {
+        await hooks.reload()
+        mustReload = false
+        // What is in hand may just have been dropped.
+        if (shares.some(({ owned, expected }) => owned.position.nextOffset !== expected)) return
+      }
+      const tallies = await pool.transaction(tx => writeCycle(tx, shares, { isCareful }), limits)
+      stopTimer()
+      commit(shares, tallies)
+    } catch (error) {
+      await recover(error, shares)
+    }
+  }
+
+  function commit(shares: readonly Share[], tallies: ReadonlyMap<number, Tally>) {
+    isCareful = false
+    if (patience.reset()) log.info('writing again')
+    hooks.onState('running', null)
+
+    for (const { owned, ahead, steps, next } of shares) {
+      metrics.count(write.topic, tallies.get(owned.partition), steps.length)
+      // Given to another member meanwhile: the commit was still ours, the rest is theirs.
+      if (owned.revoked.aborted) continue
+      owned.position = { ...owned.position, nextOffset: next }
+      ahead.drop(steps.length)
+      hooks.onCommitted(owned)
+    }
+  }
+
+  async function recover(error: unknown, shares: readonly Share[]): Promise<void> {
+    const moved = movedPartitions(error)
+    if (moved) {
+      log.warn({ partitions: moved }, 'someone else moved the position: the batch is dropped')
+      return retryReload(moved)
+    }
+    const fault = databaseFault(error)
+    if (fault === 'record' && !isCareful) {
+      isCareful = true
+      return
+    }
+    mustReload = true
+    if (fault === 'world') return waitForWorld(error)
+
+    const reason = `${(error as Error).message}: mend it, the batch is tried again every ${RETRY_OURS_MS / 1000} s`
+    const places = shares.map(({ owned, expected }) => ({ partition: owned.partition, offset: String(expected) }))
+    log.error({ err: error, places }, 'the function is stopped: this needs someone to act')
+    hooks.onState('stopped', reason)
+    await pause(RETRY_OURS_MS, ending.signal)
+  }
+
+  async function waitForWorld(error: unknown): Promise<void> {
+    if (patience.failingMs() === 0) log.warn({ err: error }, 'PostgreSQL cannot be written to: waiting')
+    hooks.onState('waiting', 'PostgreSQL cannot be written to')
+    await patience.wait(ending.signal)
+  }
+
+  async function retryReload(partitions: readonly number[]): Promise<void> {
+    try {
+      await hooks.reload(partitions)
+    } catch (error) {
+      mustReload = true
+      await waitForWorld(error)
+    }
+  }
+
+  return {
+    start() {
+      loop = run()
+    },
+    onOwned(partition) {
+      const ahead = createSettleAhead(partition, {
+        ...settleAhead,
+        onReady: work.wake,
+        onAttemptFailed: () => metrics.attemptsFailed.inc({ topic: write.topic })
+      })
+      ahead.ended.catch(error =>
+        log.fatal({ err: error, partition: partition.partition }, 'the handling of a partition ended')
+      )
+      handled.set(partition.partition, { owned: partition, ahead })
+    },
+    onReleased(partition) {
+      handled.delete(partition)
+      work.wake()
+    },
+    onMoved(partition) {
+      handled.get(partition.partition)?.ahead.reset()
+    },
+    async room(partition, bytes, ms) {
+      const until = Date.now() + ms
+      while (partition.queue.bytes() > bytes && Date.now() < until && !partition.revoked.aborted)
+        await pause(5, ending.signal)
+    },
+    betweenWrites(task) {
+      const done = new Promise<void>((resolve, reject) => between.push(() => task().then(resolve, reject)))
+      work.wake()
+      return done
+    },
+    async stop(at) {
+      isStopping = true
+      deadline = at
+      for (const { ahead } of handled.values()) ahead.close()
+      work.wake()
+      const timer = setTimeout(() => ending.abort(), Math.max(0, at - Date.now()))
+      // A write that gets no answer is given up: the connection goes with the process, and PostgreSQL rolls it back.
+      await Promise.race([loop, aborted(ending.signal)])
+      clearTimeout(timer)
+      ending.abort()
+    }
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
+}

@@ -1,0 +1,189 @@
+import { databaseFault } from '../db/database-fault.ts'
+import { type InboxEntry, writeInbox } from '../db/queries/inbox.ts'
+import type { AttemptSession, WriteTransaction } from '../db/writer.ts'
+import type { IdentifiedRecord } from '../sdk/record.ts'
+import {
+  createRecordSettler,
+  type Dead,
+  type Outcome,
+  type RunHandle,
+  type SettleDependencies
+} from '../sdk/settle-record.ts'
+import type { LoadedFunction, TransactionContext } from '../sdk/types.ts'
+import type { AssignedPartition } from './assigned-partition.ts'
+import { runnerErrors } from './errors.ts'
+import type { Gate } from './gate.ts'
+import { identify } from './identify.ts'
+import type { QueuedItem } from './partition-queue.ts'
+import { claimPositions, movePositions } from './positions-of-cycle.ts'
+import {
+  type DeadRecord,
+  sortKnown,
+  type Tally,
+  tallyOf,
+  toEntry,
+  type WriteDependencies,
+  writeDead
+} from './write-outcomes.ts'
+
+/** A transaction ends after so many records: a backend caches 64 subtransaction ids, and more slow every other reader down. */
+export const MAX_RECORDS = 60
+const MAX_MS = 1_000
+
+/** What is remembered of the record at the head of a partition, from one transaction to the next. */
+export interface Memory {
+  readonly offset: string
+  readonly attempt: number
+  readonly notBeforeMs: number
+  /** Its last attempt is over, and all that is left is to write it down. */
+  readonly dead: Dead | null
+}
+
+/** What one transaction came to. */
+export interface Prefix {
+  /** Items settled, from the first on; 0 when the first has to wait. */
+  readonly count: number
+  readonly next: bigint
+  readonly tally: Tally | undefined
+  readonly memory: Memory | null
+}
+
+export interface PrefixDependencies {
+  readonly definition: LoadedFunction
+  readonly settle: Omit<SettleDependencies, 'isForeign'>
+  readonly write: WriteDependencies
+  readonly gate: Gate
+}
+
+/** What happened in one attempt, beside what it gave or threw. */
+interface Attempt {
+  session: AttemptSession | null
+  /** The inbox knows the event already: `handle` was not called. */
+  isKnown: boolean
+  isPending: boolean
+}
+
+/**
+ * Builds the transaction of one partition of a function that does any SQL: its records one after the other, each
+ * behind a savepoint, as far as none has to wait.
+ */
+export function createPrefixRunner(
+  partition: AssignedPartition,
+  { definition, settle, write, gate }: PrefixDependencies
+) {
+  const { groupId, topic } = write
+  let attempt: Attempt = { session: null, isKnown: false, isPending: false }
+
+  // What the session saw outranks what was thrown: a function that wraps a lost connection has not failed.
+  const isForeign = (thrown: unknown) => [attempt.session?.seen(), thrown].some(error => isInfrastructure(error))
+  const settleRecord = createRecordSettler(definition, { ...settle, isForeign })
+
+  /**
+   * @throws SMG_RUNNER_ABANDONED with `memory` when an attempt ran out of time and still runs: its connection is gone,
+   * and with it all of this transaction
+   */
+  return async function runPrefix(
+    tx: WriteTransaction,
+    hand: readonly QueuedItem[],
+    before: Memory | null
+  ): Promise<Prefix> {
+    const expected = partition.position.nextOffset
+    const tallies = new Map<number, Tally>()
+    const tally = tallyOf(tallies, partition.partition)
+    const dead: DeadRecord[] = []
+    const known = new Map<string, { entry: InboxEntry; record: IdentifiedRecord }>()
+    const endMs = Date.now() + MAX_MS
+    let memory: Memory | null = before
+    let count = 0
+    let next = expected
+
+    await claimPositions(tx, [{ owned: partition, expected, next: expected }], { groupId, topic })
+
+    for (const item of hand) {
+      if (count > 0 && (Date.now() > endMs || partition.revoked.aborted)) break
+      if (item.record) {
+        const place = { topic, topicId: partition.position.topicId, partition: partition.partition }
+        const record = identify(item.record, place)
+        const remembered = memory?.offset === record.offset ? memory : null
+        if (remembered && remembered.notBeforeMs > Date.now()) break
+
+        const outcome = remembered?.dead ?? (await attemptOnce(tx, record, remembered?.attempt ?? 1))
+        if (outcome.kind === 'retry') {
+          memory = toMemory(record, outcome)
+          break
+        }
+        if (outcome.kind === 'dead') dead.push({ record, reason: outcome })
+        else if (attempt.isKnown) known.set(record.id, { entry: toEntry(record, [], null), record })
+        else {
+          tally.messages += 1
+          tally.lastMessageMs = Math.max(tally.lastMessageMs ?? 0, record.timestampMs)
+        }
+        memory = null
+      }
+      count += 1
+      next = item.next
+    }
+    const records = new Map([...known].map(([id, { record }]) => [id, record]))
+    const entries = [...known.values()].map(({ entry }) => entry)
+    dead.push(...(await sortKnown(tx, entries, { records, tallies }, write)))
+    await writeDead(tx, dead, tallies, write)
+    if (count > 0) await movePositions(tx, [{ owned: partition, expected, next }], tallies, { groupId, topic })
+    return { count, next, tally, memory }
+  }
+
+  async function attemptOnce(tx: WriteTransaction, record: IdentifiedRecord, number: number): Promise<Outcome> {
+    const current: Attempt = { session: null, isKnown: false, isPending: false }
+    attempt = current
+    await gate.room()
+    gate.enter()
+    try {
+      const outcome = await settleRecord(record, number, createRunHandle(tx, record, current))
+      if (!current.isPending) return outcome
+      // Out of time, and still running: nothing can be undone on a connection that is busy with it.
+      current.session?.revoke()
+      await tx.destroy()
+      const memory =
+        outcome.kind === 'dead' ? { ...toMemory(record, null, outcome), attempt: number } : toMemory(record, outcome)
+      throw Object.assign(new runnerErrors.SMG_RUNNER_ABANDONED(), { memory })
+    } finally {
+      gate.leave()
+    }
+  }
+
+  function createRunHandle(tx: WriteTransaction, record: IdentifiedRecord, current: Attempt): RunHandle {
+    return async (input, context) => {
+      current.isPending = true
+      try {
+        return await tx.savepoint(async () => {
+          const { newIds } = await writeInbox(tx, { groupId, topic }, [toEntry(record, [], null)], null)
+          current.isKnown = newIds !== null
+          if (current.isKnown) return undefined
+
+          const session = tx.openDrizzle()
+          current.session = session
+          try {
+            return await definition.handle?.(input, Object.assign(context, { tx: session.tx }) as TransactionContext)
+          } finally {
+            session.revoke()
+          }
+        })
+      } finally {
+        current.isPending = false
+      }
+    }
+  }
+}
+
+function toMemory(record: IdentifiedRecord, outcome: Outcome | null, dead: Dead | null = null): Memory {
+  const isRetry = outcome?.kind === 'retry'
+  const notBeforeMs = isRetry ? Date.now() + outcome.waitMs : 0
+  return { offset: record.offset, attempt: isRetry ? outcome.nextAttempt : 1, notBeforeMs, dead }
+}
+
+/** A fault of the world or of ours; what a record can be blamed for is a failed attempt. */
+function isInfrastructure(error: unknown): boolean {
+  const fault = databaseFault(error)
+  // 25P02: a statement had failed before, and the function went on; that statement says whose fault it is.
+  const isAftermath = (error as { code?: unknown } | undefined)?.code === '25P02'
+  return fault !== null && fault !== 'record' && !isAftermath
+}

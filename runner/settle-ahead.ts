@@ -1,0 +1,221 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import type { RowWriter } from '../db/queries/row-writer.ts'
+import type { IdentifiedRecord } from '../sdk/record.ts'
+import type { Outcome, RunHandle } from '../sdk/settle-record.ts'
+import { toRows } from '../sdk/to-rows.ts'
+import type { LoadedFunction } from '../sdk/types.ts'
+import type { AssignedPartition } from './assigned-partition.ts'
+import type { Gate } from './gate.ts'
+import { identify } from './identify.ts'
+import { type SettledRecord, toEntry } from './write-outcomes.ts'
+
+const MAX_AHEAD_RECORDS = 2_000
+const MAX_AHEAD_BYTES = 8 * 1024 * 1024
+// Records handled before other partitions, timers and sockets have their turn.
+const TURN = 100
+
+/** A step of a partition that can be written. */
+export interface ReadyStep {
+  /** Null for the end of a batch that held nothing to handle. */
+  readonly settled: SettledRecord | null
+  /** The position once this step is written. */
+  readonly next: bigint
+  readonly bytes: number
+}
+
+/** Handles records of a partition before their transaction: in memory, in order, waits for retries included. */
+export interface SettleAhead {
+  /** The leading steps that can be written, `limit` records and bytes at most; they stay until `drop`. */
+  ready(limit: { records: number; bytes: number }): readonly ReadyStep[]
+  /** Removes steps that were written. */
+  drop(count: number): void
+  /** Forgets everything: the partition went to another position. */
+  reset(): void
+  /** Begins no further record. */
+  close(): void
+  /** Whether an attempt is running; a wait between two attempts does not count. */
+  isBusy(): boolean
+  /** Resolves when the partition is revoked, or after `close`. */
+  readonly ended: Promise<void>
+}
+
+export interface SettleAheadDependencies {
+  readonly definition: LoadedFunction
+  readonly settle: (record: IdentifiedRecord, attempt: number, runHandle: RunHandle) => Outcome | Promise<Outcome>
+  readonly rowWriter: RowWriter | null
+  /** Of all functions of the process: attempts that are waiting for something. */
+  readonly gate: Gate
+  readonly onReady: () => void
+  readonly onAttemptFailed: () => void
+  readonly log: Logger
+}
+
+interface Slot {
+  readonly next: bigint
+  readonly bytes: number
+  readonly key: string | null
+  /** Undefined until it is ready. */
+  settled: SettledRecord | null | undefined
+}
+
+/** Builds and starts the handling of one partition of a function whose effects are rows, or none. */
+export function createSettleAhead(
+  partition: AssignedPartition,
+  { definition, settle, rowWriter, gate, onReady, onAttemptFailed, log }: SettleAheadDependencies
+): SettleAhead {
+  const { concurrency } = definition.options
+  const runHandle: RunHandle = (input, context) =>
+    definition.handle?.(input, context as Parameters<typeof definition.handle>[1])
+  const busyKeys = new Map<string, number>()
+  let slots: Slot[] = []
+  let bytesAhead = 0
+  let inFlight = 0
+  let attempting = 0
+  let isClosed = false
+
+  async function run(): Promise<void> {
+    let handled = 0
+    while (!partition.revoked.aborted && !isClosed) {
+      if (inFlight >= concurrency || slots.length >= MAX_AHEAD_RECORDS || bytesAhead >= MAX_AHEAD_BYTES) {
+        await partition.changed.wait()
+        continue
+      }
+      if (gate.isFull()) await gate.room()
+      const item = partition.queue.shift()
+      if (!item) {
+        await partition.changed.wait()
+        continue
+      }
+      const { topicId } = partition.position
+      const record =
+        item.record && identify(item.record, { topic: definition.topic, topicId, partition: partition.partition })
+      const key = concurrency > 1 && record?.key ? record.key.toString('latin1') : null
+      const { epoch } = partition
+      // Records of one key stay in order: the next one starts when the one before it is done.
+      while (key !== null && busyKeys.has(key) && epoch === partition.epoch) await partition.changed.wait()
+      if (epoch !== partition.epoch || isClosed) continue
+
+      start({ next: item.next, bytes: item.bytes, key, settled: undefined }, record)
+      handled += 1
+      if (handled % TURN === 0) await nextTurn()
+    }
+  }
+
+  function start(slot: Slot, record: IdentifiedRecord | null) {
+    slots.push(slot)
+    bytesAhead += slot.bytes
+    if (record) attempt(slot, record, 1, partition.epoch)
+    else finish(slot, null)
+  }
+
+  function attempt(slot: Slot, record: IdentifiedRecord, number: number, epoch: number) {
+    if (partition.revoked.aborted || epoch !== partition.epoch) return
+    try {
+      const outcome = settle(record, number, runHandle)
+      if (!(outcome instanceof Promise)) return conclude(slot, record, outcome, epoch)
+
+      hold(slot)
+      gate.enter()
+      attempting += 1
+      outcome
+        .finally(() => {
+          attempting -= 1
+          gate.leave()
+          release(slot, epoch)
+        })
+        .then(
+          result => conclude(slot, record, result, epoch),
+          error => giveUp(record, error)
+        )
+    } catch (error) {
+      giveUp(record, error)
+    }
+  }
+
+  function conclude(slot: Slot, record: IdentifiedRecord, outcome: Outcome, epoch: number) {
+    if (epoch !== partition.epoch) return
+    if (outcome.kind !== 'retry') return finish(slot, toSettled(record, outcome))
+
+    onAttemptFailed()
+    const { error, waitMs, nextAttempt } = outcome
+    const { offset } = record
+    log.warn({ err: error, partition: partition.partition, offset, attempt: nextAttempt - 1, waitMs }, 'attempt failed')
+    hold(slot)
+    const timer = setTimeout(() => {
+      partition.revoked.removeEventListener('abort', cancel)
+      release(slot, epoch)
+      attempt(slot, record, nextAttempt, epoch)
+    }, waitMs)
+    const cancel = () => clearTimeout(timer)
+    partition.revoked.addEventListener('abort', cancel, { once: true })
+  }
+
+  /** Shutdown: nothing is settled, and the record is handled again by whoever comes next. */
+  function giveUp(record: IdentifiedRecord, error: unknown) {
+    log.debug({ err: error, partition: partition.partition, offset: record.offset }, 'attempt given up')
+  }
+
+  function toSettled(record: IdentifiedRecord, outcome: SettledRecord['outcome']): SettledRecord {
+    if (outcome.kind === 'dead') return { record, outcome, entry: null }
+    try {
+      return { record, outcome, entry: toEntry(record, rowWriter ? toRows(outcome.effect) : [], rowWriter) }
+    } catch (error) {
+      const dead = { kind: 'dead', stage: 'persist', disposition: 'non_retriable', attempts: 1, error } as const
+      return { record, outcome: dead, entry: null }
+    }
+  }
+
+  function hold(slot: Slot) {
+    inFlight += 1
+    if (slot.key !== null) busyKeys.set(slot.key, (busyKeys.get(slot.key) ?? 0) + 1)
+  }
+
+  function release(slot: Slot, epoch: number) {
+    if (epoch !== partition.epoch) return
+    inFlight -= 1
+    const others = slot.key === null ? 0 : (busyKeys.get(slot.key) ?? 1) - 1
+    if (slot.key !== null && others <= 0) busyKeys.delete(slot.key)
+    else if (slot.key !== null) busyKeys.set(slot.key, others)
+    partition.changed.wake()
+  }
+
+  function finish(slot: Slot, settled: SettledRecord | null) {
+    slot.settled = settled
+    onReady()
+  }
+
+  return {
+    ready({ records, bytes }) {
+      let size = 0
+      let count = 0
+      while (
+        count < slots.length &&
+        count < records &&
+        slots[count]?.settled !== undefined &&
+        (count === 0 || size < bytes)
+      ) {
+        size += slots[count]?.bytes ?? 0
+        count += 1
+      }
+      return slots.slice(0, count) as ReadyStep[]
+    },
+    drop(count) {
+      for (const slot of slots.splice(0, count)) bytesAhead -= slot.bytes
+      partition.changed.wake()
+    },
+    reset() {
+      slots = []
+      bytesAhead = 0
+      inFlight = 0
+      busyKeys.clear()
+      partition.changed.wake()
+    },
+    close() {
+      isClosed = true
+      partition.changed.wake()
+    },
+    isBusy: () => attempting > 0,
+    ended: run()
+  }
+}

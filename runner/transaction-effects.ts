@@ -1,0 +1,172 @@
+import type { Logger } from 'pino'
+import { databaseFault } from '../db/database-fault.ts'
+import type { TransactionLimits } from '../db/writer.ts'
+import type { AssignedPartition } from './assigned-partition.ts'
+import type { EffectHooks } from './attach-function.ts'
+import type { Effects } from './effects.ts'
+import type { RunnerMetrics } from './metrics.ts'
+import type { QueuedItem } from './partition-queue.ts'
+import { createPatience, pause, RETRY_OURS_MS } from './patience.ts'
+import { movedPartitions } from './positions-of-cycle.ts'
+import { createPrefixRunner, MAX_RECORDS, type Memory, type Prefix, type PrefixDependencies } from './run-prefix.ts'
+import type { WriterPool } from './writer-pool.ts'
+
+export interface TransactionEffectsDependencies extends Omit<PrefixDependencies, 'write'> {
+  readonly pool: WriterPool
+  readonly limits: TransactionLimits
+  readonly write: Omit<PrefixDependencies['write'], 'topicIdOf'>
+  readonly metrics: RunnerMetrics
+  readonly log: Logger
+}
+
+/**
+ * Builds the effects of a function that does any SQL in a transaction: one record after the other in the order of its
+ * partition, each behind a savepoint. A record that has to wait is never waited for in a transaction: what was done
+ * before it is committed, and it begins the next one. Each partition has a transaction of its own, so that a record
+ * that takes long holds back no other partition.
+ */
+export function createTransactionEffects(
+  owned: ReadonlyMap<number, AssignedPartition>,
+  hooks: EffectHooks,
+  dependencies: TransactionEffectsDependencies
+): Effects {
+  const { pool, limits, write, metrics, log } = dependencies
+  const loops = new Set<Promise<void>>()
+  const ending = new AbortController()
+  const writeDependencies = {
+    ...write,
+    topicIdOf: (partition: number) => owned.get(partition)?.position.topicId ?? null
+  }
+  let isStopping = false
+
+  async function run(partition: AssignedPartition): Promise<void> {
+    const patience = createPatience()
+    const runPrefix = createPrefixRunner(partition, { ...dependencies, write: writeDependencies })
+    let hand: QueuedItem[] = []
+    let { epoch } = partition
+    let memory: Memory | null = null
+
+    while (!partition.revoked.aborted && !isStopping) {
+      if (epoch !== partition.epoch) {
+        epoch = partition.epoch
+        hand = []
+        memory = null
+      }
+      fill(hand, partition)
+      if (hand.length === 0) {
+        await partition.changed.wait()
+        continue
+      }
+      await waitFor(memory, hand, partition)
+      if (partition.revoked.aborted || isStopping) return
+      try {
+        partition.isWriting = true
+        if (patience.failingMs() > 0) await reload(partition)
+        if (epoch !== partition.epoch) continue
+        const prefix: Prefix = await pool.transaction(tx => runPrefix(tx, hand, memory), limits)
+        memory = prefix.memory
+        if (patience.reset()) log.info({ partition: partition.partition }, 'writing again')
+        hooks.onState('running', null)
+        commit(partition, prefix)
+        hand.splice(0, prefix.count)
+      } catch (error) {
+        memory = (error as { memory?: Memory }).memory ?? memory
+        partition.isWriting = false
+        if (!isAbandoned(error)) await recover(error, partition, patience)
+      } finally {
+        partition.isWriting = false
+      }
+    }
+  }
+
+  function fill(hand: QueuedItem[], partition: AssignedPartition) {
+    while (hand.length < MAX_RECORDS) {
+      const item = partition.queue.shift()
+      if (!item) return
+      hand.push(item)
+    }
+  }
+
+  async function waitFor(
+    memory: Memory | null,
+    hand: readonly QueuedItem[],
+    partition: AssignedPartition
+  ): Promise<void> {
+    if (memory === null || hand[0]?.record?.offset !== memory.offset) return
+    const ms = memory.notBeforeMs - Date.now()
+    if (ms > 0) await pause(ms, AbortSignal.any([partition.revoked, ending.signal]))
+  }
+
+  async function reload(partition: AssignedPartition): Promise<void> {
+    partition.isWriting = false
+    await hooks.reload([partition.partition])
+    partition.isWriting = true
+  }
+
+  function commit(partition: AssignedPartition, { count, next, tally }: Prefix) {
+    metrics.count(write.topic, tally, count)
+    if (partition.revoked.aborted || count === 0) return
+    partition.position = { ...partition.position, nextOffset: next }
+    hooks.onCommitted(partition)
+  }
+
+  async function recover(
+    error: unknown,
+    partition: AssignedPartition,
+    patience: ReturnType<typeof createPatience>
+  ): Promise<void> {
+    if (movedPartitions(error)) {
+      log.warn({ partition: partition.partition }, 'someone else moved the position: the batch is dropped')
+      await hooks
+        .reload([partition.partition])
+        .catch(reason => log.debug({ err: reason }, 'the position cannot be read yet'))
+      // Unmoved in PostgreSQL and yet refused: let the other owner finish.
+      return patience.wait(AbortSignal.any([partition.revoked, ending.signal]))
+    }
+    if (databaseFault(error) === 'world') {
+      if (patience.failingMs() === 0)
+        log.warn({ err: error, partition: partition.partition }, 'PostgreSQL cannot be written to: waiting')
+      hooks.onState('waiting', 'PostgreSQL cannot be written to')
+      return patience.wait(AbortSignal.any([partition.revoked, ending.signal]))
+    }
+    const reason = `${(error as Error).message}: mend it, the record is tried again every ${RETRY_OURS_MS / 1000} s`
+    const { nextOffset } = partition.position
+    log.error(
+      { err: error, partition: partition.partition, offset: String(nextOffset) },
+      'the function is stopped: this needs someone to act'
+    )
+    hooks.onState('stopped', reason)
+    await pause(RETRY_OURS_MS, AbortSignal.any([partition.revoked, ending.signal]))
+  }
+
+  return {
+    start() {
+      // Each partition has its own loop, from the moment it is owned.
+    },
+    onOwned(partition) {
+      const loop = run(partition).catch(error =>
+        log.fatal({ err: error, partition: partition.partition }, 'the handling of a partition ended')
+      )
+      loops.add(loop)
+      void loop.finally(() => loops.delete(loop))
+    },
+    onReleased() {},
+    onMoved() {},
+    async room(partition, bytes, ms) {
+      const until = Date.now() + ms
+      while (partition.queue.bytes() > bytes && Date.now() < until && !partition.revoked.aborted)
+        await pause(5, ending.signal)
+    },
+    betweenWrites: work => work(),
+    async stop(deadline) {
+      isStopping = true
+      for (const partition of owned.values()) partition.changed.wake()
+      await Promise.race([Promise.all(loops), pause(Math.max(0, deadline - Date.now()), ending.signal)])
+      ending.abort()
+    }
+  }
+}
+
+function isAbandoned(error: unknown): boolean {
+  return (error as { code?: unknown }).code === 'SMG_RUNNER_ABANDONED'
+}

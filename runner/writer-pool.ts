@@ -1,0 +1,37 @@
+import { createWriter, type TransactionLimits, type WriteTransaction } from '../db/writer.ts'
+import { createGate } from './gate.ts'
+
+/** Connections for transactions, shared by the functions of a runner. */
+export interface WriterPool {
+  /** Runs `work` in a transaction on the next free connection. */
+  transaction<T>(work: (tx: WriteTransaction) => Promise<T>, limits: TransactionLimits): Promise<T>
+  close(): Promise<void>
+}
+
+/** Builds a pool of `size` writers; each connects when it is first needed. */
+export function createWriterPool(
+  url: string,
+  { size, applicationName }: { size: number; applicationName: string }
+): WriterPool {
+  const writers = Array.from({ length: size }, () => createWriter(url, { applicationName }))
+  const free = [...writers]
+  const gate = createGate(size)
+
+  return {
+    async transaction(work, limits) {
+      await gate.room()
+      const writer = free.pop()
+      if (!writer) return this.transaction(work, limits)
+      gate.enter()
+      try {
+        return await writer.transaction(work, limits)
+      } finally {
+        free.push(writer)
+        gate.leave()
+      }
+    },
+    async close() {
+      await Promise.all(writers.map(writer => writer.close()))
+    }
+  }
+}

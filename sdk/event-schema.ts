@@ -1,0 +1,78 @@
+import { KindGuard, type TSchema } from '@sinclair/typebox'
+import { Ajv, type ErrorObject } from 'ajv'
+import formats from 'ajv-formats'
+import type { Fault } from './types.ts'
+
+const MAX_FAULTS = 20
+
+/**
+ * Closes every object of a schema that does not say what it does with unknown properties: it refuses them. Parts of an
+ * intersection stay open, because each of them would refuse the other's properties.
+ */
+export function closeObjects<S extends TSchema>(schema: S): S {
+  return close(schema, true) as S
+}
+
+function close(schema: unknown, isWhole: boolean): unknown {
+  if (Array.isArray(schema)) return schema.map(part => close(part, isWhole))
+  if (typeof schema !== 'object' || schema === null) return schema
+
+  const closed: Record<PropertyKey, unknown> = {}
+  for (const name of Reflect.ownKeys(schema)) {
+    const part = (schema as Record<PropertyKey, unknown>)[name]
+    const isData = name === 'default' || name === 'examples' || name === 'const' || name === 'enum'
+    if (isData || typeof name === 'symbol') closed[name] = part
+    else if (name === 'properties') closed[name] = mapValues(part as object, child => close(child, true))
+    else closed[name] = close(part, name !== 'allOf')
+  }
+  const isOpen = isWhole && closed.type === 'object' && closed.properties && !('additionalProperties' in closed)
+  if (isOpen) closed.additionalProperties = false
+  return closed
+}
+
+function mapValues(object: object, map: (value: unknown) => unknown) {
+  return Object.fromEntries(Object.entries(object).map(([name, value]) => [name, map(value)]))
+}
+
+/**
+ * Compiles the check of an event. Gateway and runner share it: what the one accepted, the other does not refuse.
+ *
+ * @returns what is wrong with an event, at most 20 faults, or null
+ * @throws what Ajv says about a schema that is wrong or uses a format that nobody knows
+ */
+export function compileSchema(schema: TSchema): (event: unknown) => readonly Fault[] | null {
+  const ajv = new Ajv({
+    allErrors: false,
+    strict: true,
+    strictTypes: false,
+    strictTuples: false,
+    strictRequired: false
+  })
+  // `default` because ajv-formats is CommonJS.
+  formats.default(ajv)
+  const validate = ajv.compile(schema)
+
+  return event => (validate(event) ? null : (validate.errors ?? []).slice(0, MAX_FAULTS).map(toFault))
+}
+
+function toFault({ instancePath, keyword, message = 'is wrong', params }: ErrorObject): Fault {
+  const member =
+    keyword === 'required'
+      ? params.missingProperty
+      : keyword === 'additionalProperties'
+        ? params.additionalProperty
+        : null
+  if (member === null) return { path: instancePath, message: toMessage(keyword, message, params) }
+
+  const path = `${instancePath}/${String(member).slice(0, 100).replaceAll('~', '~0').replaceAll('/', '~1')}`
+  return { path, message: keyword === 'required' ? 'is missing' : 'is not known' }
+}
+
+function toMessage(keyword: string, message: string, params: Record<string, unknown>): string {
+  return keyword === 'const' ? `must be ${JSON.stringify(params.allowedValue)}` : message
+}
+
+/** Says whether a value is a TypeBox schema. */
+export function isSchema(value: unknown): value is TSchema {
+  return KindGuard.IsSchema(value)
+}

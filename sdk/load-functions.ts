@@ -1,0 +1,72 @@
+import { readdir } from 'node:fs/promises'
+import { join, parse, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { sdkErrors } from './errors.ts'
+import { parseDefinition } from './parse-definition.ts'
+import type { LoadedFunction } from './types.ts'
+
+// Kafka's rule for names (org.apache.kafka.common.internals.Topic) with less length: a prefix, a group and `dlq.` must fit beside it.
+const LEGAL_TOPIC = /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,100}$/
+const MODULE = /(?<!\.d)\.(ts|js|mjs)$/
+
+/**
+ * Imports every function of a folder; a file's name without its ending is its topic.
+ *
+ * @param options.retentionHours for functions that do not say
+ * @param options.only the topics that are wanted; all without it
+ * @returns functions by topic, in the order of their file names, with every default filled in
+ * @throws SMG_SDK_NO_FUNCTIONS | SMG_SDK_BAD_TOPIC | SMG_SDK_TOPIC_TWICE | SMG_SDK_BAD_FILE | SMG_SDK_UNKNOWN_FUNCTION, each with file, field and reason
+ */
+export async function loadFunctions(
+  folder: string,
+  options: { retentionHours: number; only?: readonly string[] }
+): Promise<Map<string, LoadedFunction>> {
+  const files = await listModules(folder)
+  const functions = new Map<string, LoadedFunction>()
+
+  for (const file of files) {
+    const topic = parse(file).name
+    checkTopic(file, topic)
+    const twin = files.find(other => other !== file && parse(other).name === topic)
+    if (twin) throw new sdkErrors.SMG_SDK_TOPIC_TWICE(file, twin, topic)
+    if (options.only && !options.only.includes(topic)) continue
+
+    functions.set(topic, parseDefinition(await importDefault(folder, file), { file, topic, ...options }))
+  }
+  const unknown = options.only?.find(topic => !functions.has(topic))
+  if (unknown !== undefined) {
+    throw new sdkErrors.SMG_SDK_UNKNOWN_FUNCTION(unknown, files.map(file => parse(file).name).join(', ') || 'none')
+  }
+  return functions
+}
+
+async function listModules(folder: string): Promise<string[]> {
+  try {
+    const entries = await readdir(folder, { withFileTypes: true })
+    return entries
+      .filter(entry => !entry.isDirectory() && MODULE.test(entry.name))
+      .map(entry => entry.name)
+      .sort()
+  } catch (cause) {
+    throw Object.assign(new sdkErrors.SMG_SDK_NO_FUNCTIONS((cause as Error).message), { cause })
+  }
+}
+
+function checkTopic(file: string, topic: string) {
+  if (!LEGAL_TOPIC.test(topic)) {
+    throw new sdkErrors.SMG_SDK_BAD_TOPIC(file, 'a topic has 1 to 100 letters, digits, dots, hyphens and underscores')
+  }
+  if (topic.startsWith('__') || topic.startsWith('dlq.')) {
+    throw new sdkErrors.SMG_SDK_BAD_TOPIC(file, 'names that begin with __ or dlq. are the system’s own')
+  }
+}
+
+async function importDefault(folder: string, file: string): Promise<unknown> {
+  try {
+    const module = await import(pathToFileURL(resolve(join(folder, file))).href)
+    return module.default
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw Object.assign(new sdkErrors.SMG_SDK_BAD_FILE(file, 'import', reason), { cause })
+  }
+}

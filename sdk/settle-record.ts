@@ -1,0 +1,242 @@
+import type { Logger } from 'pino'
+import { sdkErrors } from './errors.ts'
+import { type IdentifiedRecord, toHeaders, toText } from './record.ts'
+import { isNonRetriable, retryAfterMs } from './thrown.ts'
+import type { Context, Input, LoadedFunction } from './types.ts'
+
+export type Stage = 'decode' | 'validate' | 'handle' | 'persist'
+
+/** Why a record is a dead letter. */
+export type Disposition =
+  | 'decode_failed'
+  | 'validation_failed'
+  | 'non_retriable'
+  | 'attempts_exhausted'
+  | 'record_expired'
+  | 'timed_out'
+  | 'parked_behind_key'
+  | 'crashed'
+  | 'id_reused'
+  | 'imported'
+
+/** A record that its function cannot settle. */
+export interface Dead {
+  readonly kind: 'dead'
+  readonly stage: Stage
+  readonly disposition: Disposition
+  /** Attempts made; 0 when `handle` was never called. */
+  readonly attempts: number
+  /** Anything at all: what a function throws is its own affair. */
+  readonly error: unknown
+}
+
+/** What one attempt came to. */
+export type Outcome =
+  | {
+      readonly kind: 'handled'
+      readonly event: unknown
+      readonly effect: unknown
+      readonly published: readonly Published[]
+    }
+  | { readonly kind: 'retry'; readonly nextAttempt: number; readonly waitMs: number; readonly error: unknown }
+  | Dead
+
+/** An event that an attempt put into the outbox. */
+export interface Published {
+  readonly topic: string
+  readonly event: unknown
+}
+
+export interface SettleDependencies {
+  readonly log: Logger
+  /** Aborts when the process is to end: a running attempt is given up, and nothing is settled. */
+  readonly shutdown: AbortSignal
+  /** Gives why an event cannot be published to a topic, or null. */
+  readonly findPublishFault: (topic: string, event: unknown) => string | null
+  /** Says whether a failure is not the record's (a lost database): it is thrown on, and no attempt is used up. */
+  readonly isForeign?: (thrown: unknown) => boolean
+  readonly nowMs?: () => number
+  /** 0 up to 1; for the jitter. */
+  readonly random?: () => number
+}
+
+/** Calls `handle`, or what stands for it: with its input, and with a context that has no `tx` yet. */
+export type RunHandle = (input: Input, context: Context) => unknown
+
+/**
+ * Builds the way of one record of a function: decode, validate, one attempt.
+ *
+ * The result comes at once when `handle` is synchronous, else as a promise, which rejects on shutdown and with
+ * whatever `isForeign` claims: then nothing is settled. A wait before the next attempt is the caller's, outside of
+ * any transaction.
+ */
+export function createRecordSettler(definition: LoadedFunction, dependencies: SettleDependencies) {
+  const {
+    log,
+    shutdown,
+    findPublishFault,
+    isForeign = () => false,
+    nowMs = Date.now,
+    random = Math.random
+  } = dependencies
+  const { maxAttempts, backoffMs, timeoutMs, maxAgeMs } = definition.options
+
+  return function settle(record: IdentifiedRecord, attempt: number, runHandle: RunHandle): Outcome | Promise<Outcome> {
+    let event: unknown
+    try {
+      if (record.value === null) throw new sdkErrors.SMG_SDK_BAD_JSON('it is null')
+      event = definition.parseEvent(record.value)
+    } catch (error) {
+      return toUnreadable(error)
+    }
+    if (maxAgeMs !== null && nowMs() - record.timestampMs > maxAgeMs) {
+      const error = new sdkErrors.SMG_SDK_EXPIRED(maxAgeMs)
+      return { kind: 'dead', stage: 'handle', disposition: 'record_expired', attempts: attempt - 1, error }
+    }
+    return attemptOnce(record, event, attempt, runHandle)
+  }
+
+  function attemptOnce(record: IdentifiedRecord, event: unknown, attempt: number, runHandle: RunHandle) {
+    const context = createContext(record, attempt, { log, shutdown, findPublishFault })
+    const toHandled = (effect: unknown): Outcome => ({ kind: 'handled', event, effect, published: context.close() })
+
+    try {
+      const effect = runHandle(toInput(record, event), context.context)
+      if (!isPromise(effect)) return toHandled(effect)
+      return withDeadline(effect, context, timeoutMs).then(toHandled, thrown => fail(thrown))
+    } catch (thrown) {
+      return fail(thrown)
+    }
+
+    function fail(thrown: unknown): Outcome {
+      context.close()
+      shutdown.throwIfAborted()
+      if (isForeign(thrown)) throw thrown
+
+      const error =
+        thrown instanceof Error
+          ? thrown
+          : Object.assign(new sdkErrors.SMG_SDK_THROWN(describe(thrown)), { cause: thrown })
+      if (isNonRetriable(thrown))
+        return { kind: 'dead', stage: 'handle', disposition: 'non_retriable', attempts: attempt, error }
+      if (attempt >= maxAttempts) {
+        const disposition = isTimeout(thrown) ? 'timed_out' : 'attempts_exhausted'
+        return { kind: 'dead', stage: 'handle', disposition, attempts: attempt, error }
+      }
+      const waitMs = retryAfterMs(thrown) ?? backoff(attempt)
+      return { kind: 'retry', nextAttempt: attempt + 1, waitMs, error }
+    }
+  }
+
+  // Full jitter between half and the whole: records that failed together do not come back together.
+  function backoff(attempt: number): number {
+    const whole = Math.min(backoffMs.max, backoffMs.min * 2 ** (attempt - 1))
+    return Math.round(whole * (0.5 + random() / 2))
+  }
+}
+
+function toUnreadable(error: unknown): Dead {
+  const isShape = (error as { code?: unknown }).code === 'SMG_SDK_BAD_EVENT'
+  return isShape
+    ? { kind: 'dead', stage: 'validate', disposition: 'validation_failed', attempts: 0, error }
+    : { kind: 'dead', stage: 'decode', disposition: 'decode_failed', attempts: 0, error }
+}
+
+function toInput(record: IdentifiedRecord, event: unknown): Input {
+  const { id, topic, partition, offset, timestampMs } = record
+  return {
+    event: event as Input['event'],
+    id,
+    key: toText(record.key),
+    headers: toHeaders(record.headers),
+    timestamp: new Date(timestampMs).toISOString(),
+    topic,
+    partition,
+    offset
+  }
+}
+
+interface ContextParts {
+  readonly context: Context
+  readonly abort: (reason: Error) => void
+  /** Revokes `publish` and gives what was published. */
+  readonly close: () => readonly Published[]
+}
+
+// Logger and signal are made when a function asks for them: most never do, and both cost more than the rest of a record.
+function createContext(
+  { topic, partition, offset }: IdentifiedRecord,
+  attempt: number,
+  { log, shutdown, findPublishFault }: Pick<SettleDependencies, 'log' | 'shutdown' | 'findPublishFault'>
+): ContextParts {
+  const published: Published[] = []
+  let isOpen = true
+  let controller: AbortController | undefined
+  let child: Logger | undefined
+
+  const context: Context = {
+    attempt,
+    get log() {
+      child ??= log.child({ topic, partition, offset, attempt })
+      return child
+    },
+    get signal() {
+      controller ??= new AbortController()
+      return AbortSignal.any([controller.signal, shutdown])
+    },
+    publish(target, event) {
+      if (!isOpen) throw new sdkErrors.SMG_SDK_SETTLED()
+      const fault = findPublishFault(target, event)
+      if (fault !== null) throw new sdkErrors.SMG_SDK_BAD_PUBLISH(target, fault)
+      published.push({ topic: target, event })
+    }
+  }
+  return {
+    context,
+    abort: reason => controller?.abort(reason),
+    close() {
+      isOpen = false
+      return published
+    }
+  }
+}
+
+function withDeadline(effect: PromiseLike<unknown>, parts: ContextParts, timeoutMs: number): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      const error = new sdkErrors.SMG_SDK_TIMEOUT(timeoutMs)
+      reject(error)
+      parts.abort(error)
+    }, timeoutMs)
+    effect.then(
+      value => {
+        clearTimeout(timer)
+        resolve(value)
+      },
+      thrown => {
+        clearTimeout(timer)
+        reject(thrown)
+      }
+    )
+  })
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}
+
+function isTimeout(thrown: unknown): boolean {
+  return thrown instanceof Error && (thrown as { code?: unknown }).code === 'SMG_SDK_TIMEOUT'
+}
+
+/** A thrown thing in a few words, whatever it is; never throws itself. */
+export function describe(thrown: unknown): string {
+  try {
+    if (thrown instanceof Error) return thrown.message
+    return typeof thrown === 'object'
+      ? (JSON.stringify(thrown) ?? 'an object').slice(0, 200)
+      : String(thrown).slice(0, 200)
+  } catch {
+    return 'something that cannot be shown'
+  }
+}

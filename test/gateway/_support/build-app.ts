@@ -1,0 +1,114 @@
+import { fileURLToPath } from 'node:url'
+import { pino } from 'pino'
+import type { Test } from 'tap'
+import type { GatewayQueries } from '../../../db/queries/gateway.ts'
+import { buildApp as buildGateway } from '../../../gateway/app.ts'
+import type { AppSettings } from '../../../gateway/config.ts'
+import type { GatewayDependencies } from '../../../gateway/types.ts'
+import type { OutgoingRecord, Producer, TopicView } from '../../../kafka/types.ts'
+import { loadFunctions } from '../../../sdk/load-functions.ts'
+
+/** 2026-01-31T12:00:00.000Z, the time of every test that does not choose another. */
+export const NOW_MS = Date.UTC(2026, 0, 31, 12)
+
+export const functions = await loadFunctions(fileURLToPath(new URL('../../../functions', import.meta.url)), {
+  retentionHours: 1
+})
+
+export const settings: AppSettings = {
+  security: null,
+  pagesPublic: true,
+  groupPrefix: 'smg.',
+  produceTimeoutMs: 500,
+  batchBodyBytes: 4_194_304,
+  databaseCapacityBytes: null,
+  databaseIsLocal: false,
+  timeouts: { headersMs: 500, requestMs: 1_000, checkMs: 100, idleMs: 5_000, keepAliveMs: 5_000 }
+}
+
+/** A producer that keeps what it is given, three partitions a topic. */
+export function fakeProducer(overrides: Partial<Producer> = {}) {
+  const appended: { topic: string; record: OutgoingRecord }[] = []
+  const producer: Producer = {
+    async append(topic, records) {
+      return records.map(record => {
+        appended.push({ topic, record })
+        return { partition: record.partition, offset: String(appended.length - 1) }
+      })
+    },
+    partitionCount: async () => 3,
+    queuedBytes: () => 0,
+    isHealthy: () => true,
+    close: async () => undefined,
+    ...overrides
+  }
+  return { ...producer, appended }
+}
+
+const partition = { leader: 1, replicas: [1], inSyncReplicas: [1] }
+
+/** A cluster of one broker: three partitions a topic, whose log has 10 records from offset 0. */
+export function fakeCluster(overrides: Partial<GatewayDependencies['cluster']> = {}): GatewayDependencies['cluster'] {
+  const view: TopicView = {
+    topicId: null,
+    partitions: [0, 1, 2].map(id => ({ ...partition, partition: id, logStartOffset: 0n, logEndOffset: 10n }))
+  }
+  return {
+    topics: async topics => new Map(topics.map(topic => [topic, view])),
+    offsets: async () => new Map(),
+    topicIds: async () => new Map(),
+    committed: async () => new Map([[0, 10n]]),
+    groups: async ids => new Map(ids.map(id => [id, { state: 'Stable', members: [] }])),
+    logDirs: async () => ({ totalBytes: 1000n, usableBytes: 750n, topicBytes: new Map() }),
+    brokers: async () => [1],
+    ...overrides
+  }
+}
+
+type Overrides = { readonly [R in keyof GatewayQueries]?: Partial<GatewayQueries[R]> }
+
+const nothing = async () => ({ items: '[]', next: null })
+
+/** Queries of an empty database. */
+export function fakeQueries(overrides: Overrides = {}): GatewayQueries {
+  return {
+    messages: { list: nothing, findById: async () => undefined, ...overrides.messages },
+    rows: {
+      userActivities: nothing,
+      systemMetrics: nothing,
+      errorLogs: nothing,
+      notifications: nothing,
+      ...overrides.rows
+    },
+    deadLetters: {
+      list: async () => ({ items: [], next: null }),
+      findById: async () => undefined,
+      groups: async () => [],
+      ...overrides.deadLetters
+    },
+    topicStatus: { all: async () => [], ...overrides.topicStatus },
+    functionStates: { all: async () => [], lastErrors: async () => [], ...overrides.functionStates },
+    stats: {
+      database: async () => ({ connectionCount: 3, sizeBytes: 1024 }),
+      dataDirectory: async () => null,
+      probe: async () => undefined,
+      ...overrides.stats
+    }
+  }
+}
+
+/** The app on fakes, closed after the test. */
+export async function buildApp(t: Test, overrides: Partial<GatewayDependencies> = {}) {
+  const app = await buildGateway({
+    functions,
+    settings,
+    producer: fakeProducer(),
+    cluster: fakeCluster(),
+    queries: fakeQueries(),
+    log: pino({ enabled: false }),
+    now: () => NOW_MS,
+    ...overrides
+  })
+  t.teardown(() => app.close())
+  return app
+}

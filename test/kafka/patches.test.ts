@@ -1,0 +1,102 @@
+import { createRequire } from 'node:module'
+import t from 'tap'
+import { applyPatches, groupMessagesPerPartition, scheduleCheckPendingRequests } from '../../kafka/patches.ts'
+
+type Group = typeof groupMessagesPerPartition
+type Message = { partition: number; value: number }
+
+const require = createRequire(import.meta.url)
+const GROUPING = require.resolve('kafkajs/src/producer/groupMessagesPerPartition')
+const QUEUE = require.resolve('kafkajs/src/network/requestQueue')
+
+/** Requires KafkaJS as it came, whatever was patched before. */
+function requireStock<T>(path: string): T {
+  for (const name of Object.keys(require.cache)) if (name.includes('/kafkajs/')) delete require.cache[name]
+  return require(path) as T
+}
+
+function grouping(messages: Message[], partitionMetadata: unknown[] = [{}]) {
+  return {
+    topic: 'a',
+    partitionMetadata,
+    messages,
+    partitioner: ({ message }: { message: Message }) => message.partition
+  }
+}
+
+/** What the timer of a queue needs, with `checks` counting how often it looked. */
+function createQueue(pending: readonly unknown[], throttledUntil = -1) {
+  const queue = {
+    throttleCheckTimeoutId: null as NodeJS.Timeout | null,
+    throttledUntil,
+    pending,
+    checks: 0,
+    checkedAtMs: 0,
+    checkPendingRequests() {
+      queue.checks += 1
+      queue.checkedAtMs = Date.now()
+    }
+  }
+  return queue
+}
+
+t.test('groups messages as KafkaJS does', async t => {
+  const stock = requireStock<Group>(GROUPING)
+  const random = Array.from({ length: 1_000 }, (_, value) => ({ partition: Math.floor(Math.random() * 12), value }))
+  const cases = [[], random.slice(0, 1), random]
+
+  for (const messages of cases) {
+    t.strictSame(
+      groupMessagesPerPartition(grouping(messages)),
+      stock(grouping(messages)),
+      `${messages.length} messages`
+    )
+  }
+  t.strictSame(groupMessagesPerPartition(grouping(random, [])), stock(grouping(random, [])), 'no metadata')
+})
+
+const timers = [
+  { when: 'nothing waits', pending: [], throttledMs: -1, patchedMs: undefined },
+  { when: 'requests wait', pending: [1], throttledMs: -1, patchedMs: 10 },
+  { when: 'requests wait for a throttle', pending: [1], throttledMs: 60, patchedMs: 60 }
+]
+
+for (const { when, pending, throttledMs, patchedMs } of timers) {
+  t.test(`looks after requests at the times of KafkaJS when ${when}`, async t => {
+    const stock = requireStock<{ prototype: { scheduleCheckPendingRequests(): void } }>(QUEUE).prototype
+    const until = throttledMs > 0 ? Date.now() + throttledMs : -1
+    const startMs = Date.now()
+    const ours = createQueue(pending, until)
+    const theirs = createQueue(pending, until)
+
+    scheduleCheckPendingRequests.call(ours)
+    stock.scheduleCheckPendingRequests.call(theirs)
+    t.teardown(() => clearTimeout(ours.throttleCheckTimeoutId ?? undefined))
+
+    t.equal(ours.throttleCheckTimeoutId !== null, patchedMs !== undefined, 'a timer only where it is needed')
+    if (patchedMs) {
+      await new Promise(resolve => setTimeout(resolve, patchedMs + 30))
+      t.equal(ours.checks, 1)
+      t.ok(ours.checkedAtMs - startMs >= patchedMs - 2, 'not before its time')
+      t.equal(ours.checks, theirs.checks)
+    }
+    clearTimeout(theirs.throttleCheckTimeoutId ?? undefined)
+  })
+}
+
+t.test('patches what the producer of KafkaJS then uses', async t => {
+  requireStock(QUEUE)
+
+  t.equal(applyPatches(require), true)
+  t.equal(require('kafkajs/src/producer/groupMessagesPerPartition'), groupMessagesPerPartition)
+  t.equal(
+    require('kafkajs/src/network/requestQueue').prototype.scheduleCheckPendingRequests,
+    scheduleCheckPendingRequests
+  )
+})
+
+t.test('leaves another release of KafkaJS as it is', async t => {
+  const other = Object.assign(() => ({ version: '2.2.5' }), require)
+
+  t.equal(applyPatches(other as unknown as NodeJS.Require), false)
+})

@@ -1,0 +1,496 @@
+import t from 'tap'
+import type { AppendResult } from '../../kafka/types.ts'
+import { type Behaviour, createFakeProducer, kafkaJsError, record } from '../_support/fake-kafkajs.ts'
+import { until } from '../_support/kafka.ts'
+
+// A real broker answers most of these tests' questions too (test/integration/kafka), but cannot be made to acknowledge
+// half of a request, to lose an acknowledgement, or to answer in a chosen order.
+
+const LONG = { timeoutMs: 20_000 }
+const write: Behaviour = async (batch, _call, log) => log.write(batch)
+
+function texts(from: number, to: number): string[] {
+  return Array.from({ length: to - from }, (_, index) => String(from + index))
+}
+
+function codes(results: readonly AppendResult[]) {
+  return results.map(result => ('error' in result ? (result.error as Error & { code: string }).code : 'written'))
+}
+
+t.test('gives coordinates in the order of the records', async t => {
+  const { producer } = createFakeProducer(write)
+  t.teardown(() => producer.close())
+
+  await producer.append('a', [record('0', { partition: 1 })], LONG)
+  const results = await producer.append(
+    'a',
+    [record('1', { partition: 1 }), record('2'), record('3', { partition: 1 })],
+    LONG
+  )
+
+  t.strictSame(results, [
+    { partition: 1, offset: '1' },
+    { partition: 0, offset: '0' },
+    { partition: 1, offset: '2' }
+  ])
+})
+
+t.test('adds to an offset that a number cannot hold', async t => {
+  const answer = { topicName: 'p.a', partition: 0, errorCode: 0, baseOffset: '9007199254740993' }
+  const { producer } = createFakeProducer(async () => [answer])
+  t.teardown(() => producer.close())
+
+  const results = await producer.append('a', [record('0'), record('1')], LONG)
+
+  t.match(results, [{ offset: '9007199254740993' }, { offset: '9007199254740994' }])
+})
+
+t.test('gives nothing for no records', async t => {
+  const { producer, batches } = createFakeProducer(write)
+  t.teardown(() => producer.close())
+
+  t.strictSame(await producer.append('a', [], LONG), [])
+  t.equal(batches.length, 0)
+})
+
+t.test('sends what was not acknowledged again, before anything newer of its partition', async t => {
+  const { producer, log } = createFakeProducer(async (batch, call, log) =>
+    log.write(batch, (_topic, partition) => call > 0 || partition === 0)
+  )
+  t.teardown(() => producer.close())
+
+  const first = producer.append('a', [record('0'), record('1', { partition: 1 })], LONG)
+  await new Promise(setImmediate)
+  const second = producer.append('a', [record('2', { partition: 1 })], LONG)
+
+  t.strictSame(codes([...(await first), ...(await second)]), ['written', 'written', 'written'])
+  t.strictSame(log.values('p.a', 0), ['0'])
+  t.strictSame(log.values('p.a', 1), ['1', '2'])
+})
+
+t.test('keeps the order when a send fails for the moment', async t => {
+  const { producer, log } = createFakeProducer(async (batch, call, log) => {
+    if (call < 2) throw kafkaJsError('NOT_LEADER_FOR_PARTITION')
+    return log.write(batch)
+  })
+  t.teardown(() => producer.close())
+
+  const results = await Promise.all(texts(0, 50).map(text => producer.append('a', [record(text)], LONG)))
+
+  t.strictSame(new Set(codes(results.flat())), new Set(['written']))
+  t.strictSame(log.values('p.a'), texts(0, 50))
+})
+
+t.test('writes again, in order, what was written and not acknowledged', async t => {
+  const { producer, log } = createFakeProducer(async (batch, call, log) => {
+    const written = log.write(batch)
+    if (call === 0) throw kafkaJsError('REQUEST_TIMED_OUT')
+    return written
+  })
+  t.teardown(() => producer.close())
+
+  const first = producer.append('a', [record('0'), record('1')], LONG)
+  await new Promise(setImmediate)
+  await producer.append('a', [record('2')], LONG)
+
+  t.strictSame(await first, [
+    { partition: 0, offset: '2' },
+    { partition: 0, offset: '3' }
+  ])
+  t.strictSame(log.values('p.a'), ['0', '1', '0', '1', '2'])
+})
+
+t.test('has one send under way in a lane, and gathers meanwhile', async t => {
+  let underWay = 0
+  let most = 0
+  const { producer, batches } = createFakeProducer(async (batch, _call, log) => {
+    underWay += 1
+    most = Math.max(most, underWay)
+    await new Promise(resolve => setTimeout(resolve, 5))
+    underWay -= 1
+    return log.write(batch)
+  })
+  t.teardown(() => producer.close())
+
+  const first = producer.append('a', [record('0')], LONG)
+  await until(() => batches.length === 1)
+  const later = texts(1, 100).map(text => producer.append('a', [record(text, { partition: Number(text) % 3 })], LONG))
+  await Promise.all([first, ...later])
+
+  t.equal(most, 1)
+  t.strictSame(
+    batches.map(([topic]) => topic?.messages.length),
+    [1, 99]
+  )
+})
+
+t.test('sends 2,000 records of a partition at most, and less when they are large', async t => {
+  const { producer, batches } = createFakeProducer(write)
+  t.teardown(() => producer.close())
+
+  await producer.append(
+    'a',
+    texts(0, 4_500).map(text => record(text)),
+    LONG
+  )
+  await producer.append(
+    'b',
+    texts(0, 4).map(() => record('x'.repeat(400_000))),
+    LONG
+  )
+  await producer.append('c', [record('x'.repeat(2_000_000)), record('0')], LONG)
+
+  t.strictSame(
+    batches.map(([topic]) => topic?.messages.length),
+    [2_000, 2_000, 500, 2, 2, 1, 1]
+  )
+})
+
+t.test('waits for company as long as it is told to', async t => {
+  const { producer, batches } = createFakeProducer(write, { lingerMs: 40 })
+  t.teardown(() => producer.close())
+
+  const first = producer.append('a', [record('0')], LONG)
+  await new Promise(resolve => setTimeout(resolve, 10))
+  await Promise.all([first, producer.append('a', [record('1')], LONG)])
+  t.equal(batches.length, 1, 'two appends, one send')
+
+  const startMs = Date.now()
+  await producer.append(
+    'a',
+    texts(0, 1_000).map(text => record(text)),
+    LONG
+  )
+  t.ok(Date.now() - startMs < 35, 'a full batch does not wait')
+})
+
+t.test('settles at its deadline', async t => {
+  t.test('withdraws what no send has taken, and never writes it', async t => {
+    let release: () => void = () => undefined
+    const held = new Promise<void>(resolve => {
+      release = resolve
+    })
+    const { producer, batches, log } = createFakeProducer(async (batch, _call, log) => {
+      await held
+      return log.write(batch)
+    })
+    t.teardown(() => producer.close())
+
+    const first = producer.append('a', [record('0')], LONG)
+    await until(() => batches.length === 1)
+    t.strictSame(codes(await producer.append('a', [record('1'), record('2')], { timeoutMs: 20 })), [
+      'SMG_KAFKA_TIMEOUT',
+      'SMG_KAFKA_TIMEOUT'
+    ])
+    release()
+    await first
+    await producer.append('a', [record('3')], LONG)
+
+    t.strictSame(log.values('p.a'), ['0', '3'])
+    t.equal(producer.queuedBytes(), 0)
+  })
+
+  t.test('knows nothing of what is in flight, and does not send it again', async t => {
+    const { producer, batches } = createFakeProducer(async () => {
+      await new Promise(resolve => setTimeout(resolve, 60))
+      throw kafkaJsError('REQUEST_TIMED_OUT')
+    })
+    t.teardown(() => producer.close())
+
+    t.strictSame(codes(await producer.append('a', [record('0')], { timeoutMs: 20 })), ['SMG_KAFKA_UNKNOWN_OUTCOME'])
+    t.not(producer.queuedBytes(), 0, 'it counts until its send is over')
+    await until(() => producer.queuedBytes() === 0)
+    await new Promise(resolve => setTimeout(resolve, 150))
+
+    t.equal(batches.length, 1)
+  })
+
+  t.test('knows nothing of what an earlier send has taken', async t => {
+    const { producer } = createFakeProducer(async () => {
+      throw kafkaJsError('NOT_ENOUGH_REPLICAS')
+    })
+    t.teardown(() => producer.close())
+
+    t.strictSame(codes(await producer.append('a', [record('0')], { timeoutMs: 80 })), ['SMG_KAFKA_UNKNOWN_OUTCOME'])
+    t.equal(producer.queuedBytes(), 0)
+  })
+
+  t.test('is sure that nothing is written when no broker could be reached', async t => {
+    const connect = async () => Promise.reject(new Error('ECONNREFUSED'))
+    const { producer, batches } = createFakeProducer(write, { connect })
+    t.teardown(() => producer.close())
+
+    t.strictSame(codes(await producer.append('a', [record('0')], { timeoutMs: 80 })), ['SMG_KAFKA_TIMEOUT'])
+    t.equal(batches.length, 0)
+  })
+})
+
+for (const { type, code } of [
+  { type: 'MESSAGE_TOO_LARGE', code: 'SMG_KAFKA_TOO_LARGE' },
+  { type: 'RECORD_LIST_TOO_LARGE', code: 'SMG_KAFKA_TOO_LARGE' },
+  { type: 'INVALID_RECORD', code: 'SMG_KAFKA_REFUSED' }
+]) {
+  t.test(`fails one record of many, and none of its neighbours, on ${type}`, async t => {
+    const { producer, log } = createFakeProducer(async (batch, _call, log) => {
+      if (batch.some(({ messages }) => messages.some(({ value }) => String(value) === 'bad'))) throw kafkaJsError(type)
+      return log.write(batch)
+    })
+    t.teardown(() => producer.close())
+    const records = [
+      ...texts(0, 700).map(text => record(text)),
+      record('bad'),
+      ...texts(700, 1_000).map(text => record(text))
+    ]
+
+    const [mixed, other] = await Promise.all([
+      producer.append('a', records, LONG),
+      producer.append('b', [record('0', { partition: 1 })], LONG)
+    ])
+
+    const results = codes(mixed)
+    t.strictSame(
+      results.filter(result => result !== 'written'),
+      [code]
+    )
+    t.equal(results[700], code)
+    t.strictSame(log.values('p.a'), texts(0, 1_000), 'in order, each once')
+    t.strictSame(codes(other), ['written'])
+  })
+}
+
+t.test('gives up at once what the broker will never take', async t => {
+  const { producer, log } = createFakeProducer(async (batch, _call, log) => {
+    if (batch.some(({ topic }) => topic === 'p.secret')) throw kafkaJsError('TOPIC_AUTHORIZATION_FAILED')
+    return log.write(batch)
+  })
+  t.teardown(() => producer.close())
+
+  const [refused, written] = await Promise.all([
+    producer.append('secret', [record('0')], LONG),
+    producer.append('a', [record('1')], LONG)
+  ])
+
+  t.match(refused, [{ error: { code: 'SMG_KAFKA_REFUSED', cause: { name: 'KafkaJSNumberOfRetriesExceeded' } } }])
+  t.strictSame(codes(written), ['written'])
+  t.strictSame(log.values('p.a'), ['1'])
+})
+
+t.test('keeps a topic that is gone away from the others', async t => {
+  const failed: string[] = []
+  // As KafkaJS does: a producer that met a topic asks for its metadata with every later send.
+  const { producer, log, seen } = createFakeProducer(async (batch, _call, log, met) => {
+    if (!met.has('p.gone')) return log.write(batch)
+    await new Promise(resolve => setTimeout(resolve, 20))
+    failed.push(...batch.map(({ topic }) => topic))
+    throw kafkaJsError('UNKNOWN_TOPIC_OR_PARTITION')
+  })
+  t.teardown(() => producer.close())
+
+  const gone = [producer.append('gone', [record('0')], LONG)]
+  for (const text of texts(0, 60)) {
+    if (text === '9') gone.push(producer.append('gone', [record('1', { partition: 1 })], LONG))
+    t.strictSame(codes(await producer.append('a', [record(text)], LONG)), ['written'])
+    await new Promise(resolve => setTimeout(resolve, 5))
+  }
+
+  for (const [result] of await Promise.all(gone)) {
+    t.match(result, { error: { code: 'SMG_KAFKA_NO_TOPIC', message: 'Kafka has no topic gone' } })
+  }
+  t.strictSame(log.values('p.a'), texts(0, 60))
+  t.strictSame(
+    failed.filter(topic => topic === 'p.a'),
+    ['p.a'],
+    'only the send that both were in failed for the other'
+  )
+  await until(() => seen.disconnected > 0)
+})
+
+t.test('lets nobody wait for a partition that hangs', async t => {
+  const { producer, log } = createFakeProducer(
+    async (batch, call, log) => {
+      const hasSick = batch.some(({ messages }) => messages.some(({ partition }) => partition === 1))
+      if (hasSick && call > 0) await new Promise(resolve => setTimeout(resolve, 10_000).unref())
+      if (hasSick) throw kafkaJsError('LEADER_NOT_AVAILABLE')
+      return log.write(batch)
+    },
+    { closeTimeoutMs: 10 }
+  )
+  t.teardown(() => producer.close())
+
+  const sick = producer.append('a', [record('sick', { partition: 1 })], { timeoutMs: 600 })
+  const startMs = Date.now()
+  for (const text of texts(0, 20)) await producer.append('a', [record(text)], LONG)
+
+  t.ok(Date.now() - startMs < 500, 'they went on')
+  t.strictSame(log.values('p.a'), texts(0, 20))
+  t.strictSame(codes(await sick), ['SMG_KAFKA_UNKNOWN_OUTCOME'])
+})
+
+t.test('refuses at once when too much waits, and takes again when it is gone', async t => {
+  let release: () => void = () => undefined
+  const held = new Promise<void>(resolve => {
+    release = resolve
+  })
+  const behave: Behaviour = async (batch, _call, log) => {
+    await held
+    return log.write(batch)
+  }
+  const { producer } = createFakeProducer(behave, { maxQueuedBytes: 1_000 })
+  t.teardown(() => producer.close())
+
+  const first = producer.append('a', [record('x'.repeat(1_000))], LONG)
+  t.strictSame(codes(await producer.append('a', [record('1'), record('2')], LONG)), [
+    'SMG_KAFKA_QUEUE_FULL',
+    'SMG_KAFKA_QUEUE_FULL'
+  ])
+  release()
+  await first
+
+  t.strictSame(codes(await producer.append('a', [record('3')], LONG)), ['written'])
+  t.equal(producer.queuedBytes(), 0)
+})
+
+const flaws = [
+  { when: 'its header is null', flaw: { headers: { id: null } } },
+  { when: 'its header is a number', flaw: { headers: { id: 7 } } },
+  { when: 'its value is undefined', flaw: { value: undefined } },
+  { when: 'its key is text', flaw: { key: 'k' } },
+  { when: 'its partition is negative', flaw: { partition: -1 } },
+  { when: 'its timestamp is no number', flaw: { timestampMs: Number.NaN } }
+]
+
+for (const { when, flaw } of flaws) {
+  t.test(`fails a record alone when ${when}`, async t => {
+    const { producer, log } = createFakeProducer(write)
+    t.teardown(() => producer.close())
+    const flawed = { ...record('bad'), ...(flaw as object) }
+
+    const results = await producer.append('a', [record('0'), flawed, record('1')], LONG)
+
+    t.strictSame(codes(results), ['written', 'SMG_KAFKA_BAD_RECORD', 'written'])
+    t.strictSame(log.values('p.a'), ['0', '1'])
+  })
+}
+
+t.test('is unhealthy after several failures in a row, until the first success', async t => {
+  let isAway = true
+  const { producer } = createFakeProducer(async (batch, _call, log) => {
+    if (isAway) throw new Error('ECONNREFUSED')
+    return log.write(batch)
+  })
+  t.teardown(() => producer.close())
+
+  const appended = producer.append('a', [record('0')], LONG)
+  t.equal(producer.isHealthy(), true)
+  await until(() => !producer.isHealthy())
+  isAway = false
+  await appended
+
+  t.equal(producer.isHealthy(), true)
+})
+
+t.test('is healthy although a record is too large', async t => {
+  const { producer } = createFakeProducer(async () => {
+    throw kafkaJsError('MESSAGE_TOO_LARGE')
+  })
+  t.teardown(() => producer.close())
+
+  for (const text of texts(0, 5)) await producer.append('a', [record(text)], LONG)
+
+  t.equal(producer.isHealthy(), true)
+})
+
+t.test('closes', async t => {
+  t.test('sends what waits, then takes no more', async t => {
+    const { producer, log, seen } = createFakeProducer(write, { lingerMs: 20 })
+
+    const appended = producer.append('a', [record('0')], LONG)
+    await producer.close()
+
+    t.strictSame(codes(await appended), ['written'])
+    t.strictSame(log.values('p.a'), ['0'])
+    t.equal(seen.disconnected, seen.opened)
+    t.strictSame(codes(await producer.append('a', [record('1')], LONG)), ['SMG_KAFKA_CLOSED'])
+  })
+
+  t.test('gives up in time when nothing is acknowledged', async t => {
+    const { producer } = createFakeProducer(async () => new Promise(() => undefined), { closeTimeoutMs: 30 })
+
+    const appended = producer.append('a', [record('0')], LONG)
+    await producer.close()
+
+    t.strictSame(codes(await appended), ['SMG_KAFKA_UNKNOWN_OUTCOME'])
+  })
+})
+
+t.test('forgets withdrawn records while a broker is away for long', async t => {
+  const { producer } = createFakeProducer(async () => new Promise(() => undefined), { closeTimeoutMs: 10 })
+  t.teardown(() => producer.close())
+
+  void producer.append('a', [record('0')], LONG)
+  await new Promise(setImmediate)
+  for (let round = 0; round < 5; round += 1) {
+    await producer.append(
+      'a',
+      texts(0, 3_000).map(text => record(text)),
+      { timeoutMs: 5 }
+    )
+  }
+
+  t.ok(producer.queuedBytes() < 1_000)
+})
+
+t.test('keeps every promise under random failures', async t => {
+  const types = ['NOT_LEADER_FOR_PARTITION', 'REQUEST_TIMED_OUT', 'LEADER_NOT_AVAILABLE', 'UNKNOWN_TOPIC_OR_PARTITION']
+  const { producer, log } = createFakeProducer(
+    async (batch, _call, log) => {
+      await new Promise(resolve => setTimeout(resolve, Math.random() * 3))
+      const dice = Math.random()
+      // Lost acknowledgement, nothing written, part of it written, part acknowledged; or all well.
+      if (dice < 0.1) log.write(batch)
+      if (dice < 0.2) throw kafkaJsError(types[Math.floor(Math.random() * 3)] as string)
+      if (dice < 0.3) log.write(batch, (_topic, partition) => partition % 2 === Math.round(dice * 100) % 2)
+      if (dice < 0.3) throw kafkaJsError('NOT_ENOUGH_REPLICAS_AFTER_APPEND')
+      const lost = Math.floor(Math.random() * 12)
+      return log.write(batch, (_topic, partition) => dice > 0.45 || partition % 4 !== lost % 4)
+    },
+    { lanes: 3 }
+  )
+  t.teardown(() => producer.close())
+  const places = ['a', 'b'].flatMap(topic => [0, 1, 2, 3].map(partition => ({ topic, partition })))
+  const appended: { topic: string; partition: number; text: string; result: AppendResult | undefined }[] = []
+
+  const appends = texts(0, 300).map(async text => {
+    await new Promise(resolve => setTimeout(resolve, Number(text)))
+    const place = places[Math.floor(Math.random() * places.length)] as { topic: string; partition: number }
+    const wanted = [`${text}a`, `${text}b`].map(each => ({
+      ...place,
+      text: each,
+      result: undefined as AppendResult | undefined
+    }))
+    appended.push(...wanted)
+    const results = await producer.append(
+      place.topic,
+      wanted.map(each => record(each.text, place)),
+      LONG
+    )
+    wanted.forEach((each, index) => {
+      each.result = results[index]
+    })
+  })
+  await Promise.all(appends)
+
+  for (const { topic, partition } of places) {
+    const values = log.values(`p.${topic}`, partition)
+    const here = appended.filter(each => each.topic === topic && each.partition === partition)
+    t.strictSame(
+      [...new Set(values)],
+      here.map(({ text }) => text),
+      'first copies are all there, in order'
+    )
+    for (const { text, result } of here) {
+      t.equal(values[Number((result as { offset: string }).offset)], text, 'at its offset')
+    }
+  }
+  t.equal(producer.queuedBytes(), 0)
+})
