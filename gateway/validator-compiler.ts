@@ -3,6 +3,9 @@ import { closeObjects, compileSchema } from '../sdk/event-schema.ts'
 import type { Fault } from '../sdk/types.ts'
 import { toInvalid } from './parse-batch.ts'
 
+// By the text of the schema: several routes, and HEAD beside each GET, have the same; a compilation takes milliseconds.
+const compiled = new Map<string, (value: unknown) => readonly Fault[] | null>()
+
 const INTEGER = /^-?(0|[1-9]\d{0,14})$/
 
 /**
@@ -10,7 +13,7 @@ const INTEGER = /^-?(0|[1-9]\d{0,14})$/
  * numbers, and only where the schema says integer: a body is never changed.
  */
 export function compileValidator(schema: TSchema) {
-  const findFaults = compileSchema(closeObjects(schema))
+  const findFaults = compileOnce(schema)
   const properties: Record<string, TSchema> = schema.properties ?? {}
 
   return (given: Record<string, unknown>) => {
@@ -18,6 +21,13 @@ export function compileValidator(schema: TSchema) {
     const faults = findFaults(value) ?? findNul(value)
     return faults ? { error: toInvalid(faults) } : { value }
   }
+}
+
+function compileOnce(schema: TSchema) {
+  const text = JSON.stringify(schema)
+  const findFaults = compiled.get(text) ?? compileSchema(closeObjects(schema))
+  compiled.set(text, findFaults)
+  return findFaults
 }
 
 /** What a check gives: nothing is wrong, the value to go on with, or the error. */

@@ -5,7 +5,8 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   SMG_GATEWAY_INVALID: 'Correct what `errors` lists: each has the place and the rule.',
   SMG_GATEWAY_MALFORMED: 'Look at the client or the proxy in front: what it sends is not HTTP/1.1.',
   SMG_GATEWAY_BATCH_REFUSED: 'Correct the events by their `results`; nothing of the batch was written.',
-  SMG_GATEWAY_UNAUTHENTICATED: 'Send `Authorization: Bearer` with a token that is signed, in date, and has `exp` and `sub`.',
+  SMG_GATEWAY_UNAUTHENTICATED:
+    'Send `Authorization: Bearer` with a token that is signed, in date, and has `exp` and `sub`.',
   SMG_GATEWAY_FORBIDDEN: 'Ask for a token with the scope of this route.',
   SMG_GATEWAY_NO_ROUTE: 'Look the path up in `/docs`; a topic is served when its function is there.',
   SMG_GATEWAY_NO_TOPIC: 'Look the topic up in `/api/functions`.',
@@ -21,9 +22,12 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   SMG_GATEWAY_RATE_LIMIT: 'Wait as long as `Retry-After` says.',
   SMG_GATEWAY_HEADERS_TOO_LARGE: 'Send fewer or shorter header fields: 16 KiB at most.',
   SMG_GATEWAY_INTERNAL: 'Look into the log of the gateway: `x-request-id` of the answer is its `reqId`.',
-  SMG_GATEWAY_KAFKA_AWAY: 'Send it again after `Retry-After`: nothing was written. If it stays: see that the brokers can be reached.',
-  SMG_GATEWAY_NOT_ACKNOWLEDGED: 'Look for the event before you send it again: a second sending would be a second event.',
-  SMG_GATEWAY_DATABASE_AWAY: 'Ask again after `Retry-After`. If it stays: see that PostgreSQL can be reached, or narrow the query.',
+  SMG_GATEWAY_KAFKA_AWAY:
+    'Send it again after `Retry-After`: nothing was written. If it stays: see that the brokers can be reached.',
+  SMG_GATEWAY_NOT_ACKNOWLEDGED:
+    'Look for the event before you send it again: a second sending would be a second event.',
+  SMG_GATEWAY_DATABASE_AWAY:
+    'Ask again after `Retry-After`. If it stays: see that PostgreSQL can be reached, or narrow the query.',
   SMG_GATEWAY_OVERLOADED: 'Send it again after `Retry-After`, more slowly: nothing was written.',
 
   SMG_SDK_BAD_SETTING: 'Set the variable to what the message says, and start again.',
@@ -52,7 +56,8 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   SMG_KAFKA_TOO_LARGE: 'Send a smaller event, or raise `max.message.bytes` of the topic.',
   SMG_KAFKA_BAD_RECORD: 'Report it: the gateway built a record that Kafka does not take.',
   SMG_KAFKA_REFUSED: 'See the reason: mostly a missing permission (ACL) or a wrong login.',
-  SMG_KAFKA_TOPIC_CREATE: 'See the reason: mostly a missing permission, or fewer brokers than `TOPIC_REPLICATION_FACTOR`.',
+  SMG_KAFKA_TOPIC_CREATE:
+    'See the reason: mostly a missing permission, or fewer brokers than `TOPIC_REPLICATION_FACTOR`.',
   SMG_KAFKA_TOPICS_MISSING: 'Make the topics, or set `TOPIC_CREATE=true`.',
 
   SMG_DB_BAD_SETTING: 'Set `DATABASE_URL` to what the message says.',

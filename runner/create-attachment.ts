@@ -12,6 +12,7 @@ import type { RunnerConfig } from './config.ts'
 import type { Gate } from './gate.ts'
 import { createPositionLocator } from './locate-positions.ts'
 import type { RunnerMetrics } from './metrics.ts'
+import type { ToOutboxEntries } from './outbox-entries.ts'
 import { toLimits } from './row-cycles.ts'
 import { createRowEffects } from './row-effects.ts'
 import { createTransactionEffects } from './transaction-effects.ts'
@@ -27,7 +28,9 @@ export interface RunnerParts {
   readonly transactionPool: WriterPool
   readonly gate: Gate
   readonly metrics: RunnerMetrics
+  /** All of them, also those that another runner handles: any may be published to. */
   readonly functions: ReadonlyMap<string, LoadedFunction>
+  readonly toOutboxEntries: ToOutboxEntries
   readonly shutdown: AbortSignal
   readonly log: Logger
 }
@@ -40,7 +43,7 @@ export function createAttachment(definition: LoadedFunction, parts: RunnerParts)
   const log = parts.log.child({ topic, group: groupId })
   const rowWriter = definition.table ? createRowWriter(definition.table) : null
   const limits = toLimits(config.CONSUMER_SESSION_TIMEOUT_MS)
-  const write = { groupId, topic, rowWriter, nowMs: Date.now }
+  const write = { groupId, topic, rowWriter, toOutboxEntries: parts.toOutboxEntries, nowMs: Date.now }
   const settle = { log, shutdown, findPublishFault: createPublishCheck(functions) }
 
   const createEffects: AttachDependencies['createEffects'] = (owned, hooks) =>

@@ -2,8 +2,8 @@ import type { FetchedRecord } from '../kafka/types.ts'
 import { deriveEventId, isEventId } from '../sdk/event-id.ts'
 import type { IdentifiedRecord } from '../sdk/record.ts'
 
-/** What the gateway writes into the header `producer-id`. */
-const PRODUCER_ID = 'smg-kafka-producer'
+/** What gateway and relay write into the header `producer-id`. */
+export const PRODUCER_ID = 'smg-kafka-producer'
 
 /** Where a record lies. */
 export interface Place {

@@ -1,17 +1,23 @@
 import closeWithGrace from 'close-with-grace'
 import pino, { type Logger } from 'pino'
 import { createDatabase } from '../db/client.ts'
+import { createOutboxQueries } from '../db/queries/outbox.ts'
 import { createPositionQueries } from '../db/queries/positions.ts'
 import { createKafkaClient } from '../kafka/client.ts'
 import { createClusterView } from '../kafka/cluster.ts'
+import { createProducer } from '../kafka/producer.ts'
 import { ensureTopics } from '../kafka/topics.ts'
-import { loadFunctions } from '../sdk/load-functions.ts'
+import { loadFunctions, pickFunctions } from '../sdk/load-functions.ts'
+import type { LoadedFunction } from '../sdk/types.ts'
 import { type RunnerConfig, readRunnerConfig } from './config.ts'
 import { createAttachment, toGroupId } from './create-attachment.ts'
 import { runnerErrors } from './errors.ts'
 import { createGate } from './gate.ts'
 import { createMetrics } from './metrics.ts'
+import { createOutboxEntries } from './outbox-entries.ts'
+import { createPartitionCounts } from './partition-counts.ts'
 import { createPatience } from './patience.ts'
+import { createRelay } from './relay.ts'
 import { buildServer } from './server.ts'
 import { createWriterPool } from './writer-pool.ts'
 
@@ -37,16 +43,21 @@ try {
 async function start(config: RunnerConfig): Promise<void> {
   const log = pino({ name: 'runner', level: config.logLevel })
   const functions = await loadFunctions(config.functionsFolder, config)
+  const attached = pickFunctions(functions, config.only)
   const client = createKafkaClient(config, { clientId: 'smg-runner', log })
   const cluster = createClusterView(client, { log })
+  const producer = createProducer(client, config, { log })
   const database = createDatabase(config.DATABASE_URL, { max: 2, applicationName: 'smg-runner' })
-  const options = { size: CONNECTIONS, applicationName: 'smg-runner-write' }
-  const rowPool = createWriterPool(config.DATABASE_URL, options)
-  const transactionPool = createWriterPool(config.DATABASE_URL, options)
+  const writers = { size: CONNECTIONS, applicationName: 'smg-runner-write' }
+  const rowPool = createWriterPool(config.DATABASE_URL, writers)
+  const transactionPool = createWriterPool(config.DATABASE_URL, writers)
   const metrics = createMetrics()
+  const relay = createRelay({ outbox: createOutboxQueries(database.sql), producer, log })
+  const partitionCounts = createPartitionCounts(functions, producer, log)
 
   const gate = createGate(config.RUNNER_CONCURRENCY)
-  const parts = {
+  const toOutboxEntries = createOutboxEntries(functions, partitionCounts.of, relay.wake)
+  const shared = {
     config,
     client,
     cluster,
@@ -56,10 +67,10 @@ async function start(config: RunnerConfig): Promise<void> {
     gate,
     metrics,
     functions,
-    log,
-    shutdown: shutdown.signal
+    toOutboxEntries,
+    log
   }
-  const attachments = [...functions.values()].map(definition => createAttachment(definition, parts))
+  const attachments = attached.map(definition => createAttachment(definition, { ...shared, shutdown: shutdown.signal }))
   const server = buildServer({ attachments, metrics, isStopping: () => shutdown.signal.aborted })
 
   closeWithGrace({ delay: STOP_MS, logger: log }, async ({ signal, err }) => {
@@ -68,8 +79,11 @@ async function start(config: RunnerConfig): Promise<void> {
     const deadline = Date.now() + FINISH_MS
     await Promise.all(attachments.map(attachment => attachment.stop(deadline)))
     shutdown.abort(new runnerErrors.SMG_RUNNER_STOPPING())
+    await relay.stop()
+    partitionCounts.stop()
     await Promise.all([
       server.close(),
+      producer.close(),
       cluster.close(),
       rowPool.close(),
       transactionPool.close(),
@@ -79,15 +93,17 @@ async function start(config: RunnerConfig): Promise<void> {
   })
 
   await server.listen({ host: config.HOST, port: config.RUNNER_PORT })
-  await prepare(config, [...functions.values()], { client, database, log })
+  await prepare(config, attached, { client, database, log })
+  relay.start()
+  partitionCounts.start()
   for (const attachment of attachments) attachment.start()
-  log.info({ functions: [...functions.keys()] }, 'the runner has started')
+  log.info({ functions: attached.map(({ topic }) => topic) }, 'the runner has started')
 }
 
 /** Waits for Kafka and PostgreSQL, makes the topics, and refuses a database that serves other groups. */
 async function prepare(
   config: RunnerConfig,
-  functions: readonly { topic: string; options: { partitions: number; retentionHours: number } }[],
+  functions: readonly LoadedFunction[],
   {
     client,
     database,

@@ -1,5 +1,6 @@
 import { databaseFault } from '../db/database-fault.ts'
 import { type InboxEntry, writeInbox } from '../db/queries/inbox.ts'
+import { insertOutbox, type OutboxEntry } from '../db/queries/outbox.ts'
 import type { AttemptSession, WriteTransaction } from '../db/writer.ts'
 import type { IdentifiedRecord } from '../sdk/record.ts'
 import {
@@ -22,6 +23,7 @@ import {
   type Tally,
   tallyOf,
   toEntry,
+  toPublications,
   type WriteDependencies,
   writeDead
 } from './write-outcomes.ts'
@@ -91,6 +93,7 @@ export function createPrefixRunner(
     const tallies = new Map<number, Tally>()
     const tally = tallyOf(tallies, partition.partition)
     const dead: DeadRecord[] = []
+    const publications: OutboxEntry[] = []
     const known = new Map<string, { entry: InboxEntry; record: IdentifiedRecord }>()
     const endMs = Date.now() + MAX_MS
     let memory: Memory | null = before
@@ -117,6 +120,7 @@ export function createPrefixRunner(
         else {
           tally.messages += 1
           tally.lastMessageMs = Math.max(tally.lastMessageMs ?? 0, record.timestampMs)
+          publications.push(...toPublications({ record, outcome }, write))
         }
         memory = null
       }
@@ -127,6 +131,7 @@ export function createPrefixRunner(
     const entries = [...known.values()].map(({ entry }) => entry)
     dead.push(...(await sortKnown(tx, entries, { records, tallies }, write)))
     await writeDead(tx, dead, tallies, write)
+    await insertOutbox(tx, publications)
     if (count > 0) await movePositions(tx, [{ owned: partition, expected, next }], tallies, { groupId, topic })
     return { count, next, tally, memory }
   }

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { databaseFault } from '../db/database-fault.ts'
 import { addCopies, insertDeadLetters } from '../db/queries/dead-letter-writes.ts'
 import { findSettled, type InboxEntry, type Settled, writeInbox } from '../db/queries/inbox.ts'
+import { insertOutbox } from '../db/queries/outbox.ts'
 import type { RowWriter } from '../db/queries/row-writer.ts'
 import type { WriteTransaction } from '../db/writer.ts'
 import { deriveEventId, timestampMsOf } from '../sdk/event-id.ts'
@@ -10,6 +11,7 @@ import type { Dead, Outcome } from '../sdk/settle-record.ts'
 import { toDeadLetter } from './dead-letter.ts'
 import { runnerErrors } from './errors.ts'
 import { idFromPlace, type Place } from './identify.ts'
+import type { ToOutboxEntries } from './outbox-entries.ts'
 
 /** A record with what became of it. */
 export interface SettledRecord {
@@ -40,6 +42,7 @@ export interface WriteDependencies {
   readonly topic: string
   readonly topicIdOf: (partition: number) => string | null
   readonly rowWriter: RowWriter | null
+  readonly toOutboxEntries: ToOutboxEntries
   readonly nowMs: () => number
 }
 
@@ -83,6 +86,10 @@ export async function writeOutcomes(
   }
   const known = entries.filter(entry => !written.has(entry.id) && !refused.some(other => other.entry === entry))
   for (const entry of entries) if (written.has(entry.id)) count(tallyOf(tallies, entry.partition), entry)
+  await insertOutbox(
+    tx,
+    firsts.flatMap(item => (written.has(item.record.id) ? toPublications(item, dependencies) : []))
+  )
 
   dead.push(...(await sortKnown(tx, known, { records: handled, tallies }, dependencies)))
   await writeDead(tx, dead, tallies, dependencies)
@@ -118,6 +125,15 @@ export function tallyOf(tallies: Map<number, Tally>, partition: number): Tally {
   const tally = tallies.get(partition) ?? { messages: 0, rows: 0, deadLetters: 0, duplicates: 0, lastMessageMs: null }
   tallies.set(partition, tally)
   return tally
+}
+
+/** What a record published, ready for the outbox. */
+export function toPublications(
+  { record, outcome }: Pick<SettledRecord, 'record' | 'outcome'>,
+  { toOutboxEntries, nowMs }: Pick<WriteDependencies, 'toOutboxEntries' | 'nowMs'>
+) {
+  if (outcome.kind !== 'handled' || outcome.published.length === 0) return []
+  return toOutboxEntries(record, outcome.published, nowMs())
 }
 
 /** Keeps the first record of each event, and parts the later ones: they share its outcome. */

@@ -13,13 +13,12 @@ const MODULE = /(?<!\.d)\.(ts|js|mjs)$/
  * Imports every function of a folder; a file's name without its ending is its topic.
  *
  * @param options.retentionHours for functions that do not say
- * @param options.only the topics that are wanted; all without it
  * @returns functions by topic, in the order of their file names, with every default filled in
- * @throws SMG_SDK_NO_FUNCTIONS | SMG_SDK_BAD_TOPIC | SMG_SDK_TOPIC_TWICE | SMG_SDK_BAD_FILE | SMG_SDK_UNKNOWN_FUNCTION, each with file, field and reason
+ * @throws SMG_SDK_NO_FUNCTIONS | SMG_SDK_BAD_TOPIC | SMG_SDK_TOPIC_TWICE | SMG_SDK_BAD_FILE, each with file, field and reason
  */
 export async function loadFunctions(
   folder: string,
-  options: { retentionHours: number; only?: readonly string[] }
+  options: { retentionHours: number }
 ): Promise<Map<string, LoadedFunction>> {
   const files = await listModules(folder)
   const functions = new Map<string, LoadedFunction>()
@@ -29,15 +28,25 @@ export async function loadFunctions(
     checkTopic(file, topic)
     const twin = files.find(other => other !== file && parse(other).name === topic)
     if (twin) throw new sdkErrors.SMG_SDK_TOPIC_TWICE(file, twin, topic)
-    if (options.only && !options.only.includes(topic)) continue
-
     functions.set(topic, parseDefinition(await importDefault(folder, file), { file, topic, ...options }))
   }
-  const unknown = options.only?.find(topic => !functions.has(topic))
-  if (unknown !== undefined) {
-    throw new sdkErrors.SMG_SDK_UNKNOWN_FUNCTION(unknown, files.map(file => parse(file).name).join(', ') || 'none')
-  }
   return functions
+}
+
+/**
+ * Picks functions by topic; all of them without `topics`.
+ *
+ * @throws SMG_SDK_UNKNOWN_FUNCTION
+ */
+export function pickFunctions(
+  functions: ReadonlyMap<string, LoadedFunction>,
+  topics: readonly string[] | undefined
+): LoadedFunction[] {
+  const unknown = topics?.find(topic => !functions.has(topic))
+  if (unknown !== undefined) {
+    throw new sdkErrors.SMG_SDK_UNKNOWN_FUNCTION(unknown, [...functions.keys()].join(', ') || 'none')
+  }
+  return [...functions.values()].filter(({ topic }) => topics?.includes(topic) ?? true)
 }
 
 async function listModules(folder: string): Promise<string[]> {

@@ -11,7 +11,7 @@ export interface ProcessRecord extends ProcessIdentity {
 
 export type ProcessRecords = ReturnType<typeof createProcessRecords>
 
-const SWEEP_DEADLINE_MS = 5_000
+const SWEEP_DEADLINE_MS = 8_000
 
 /**
  * Keeps, in a file, every process that was started and has not ended: what survives a kill -9 of this process is found

@@ -41,7 +41,8 @@ export function createFunctionStateQueries(sql: Sql) {
         `SELECT last.* FROM json_array_elements_text($1::text::json) AS wanted(topic) CROSS JOIN LATERAL (
           SELECT topic, group_id AS "group", id AS "deadLetterId", stage, error_name AS name, error_message AS message,
             ${isoText('created_at')} AS at
-          FROM dead_letters WHERE dead_letters.topic = wanted.topic ORDER BY created_at DESC, id DESC LIMIT 5) AS last`,
+          FROM dead_letters WHERE dead_letters.topic = wanted.topic 
+          ORDER BY created_at DESC NULLS LAST, id DESC NULLS LAST LIMIT 5) AS last`,
         [JSON.stringify(topics)],
         { prepare: true }
       )

@@ -66,6 +66,8 @@ interface Binding extends PageRequest {
 function toText(source: ListSource, filters: Filters, { limit, after, bind }: Binding): string {
   const { table, time, topic, item, bytes } = source
   const keys = topic ? [time, 'id', topic] : [time, 'id']
+  // NULLS LAST although none is null: Drizzle makes its indexes so, and PostgreSQL uses one only for the very same order.
+  const order = keys.map(key => `${key} DESC NULLS LAST`).join(', ')
   const conditions = Object.entries(source.filters).flatMap(([name, condition]) => {
     const value = filters[name]
     return value === undefined ? [] : [condition.replace('?', bind(value))]
@@ -78,9 +80,9 @@ function toText(source: ListSource, filters: Filters, { limit, after, bind }: Bi
   return `
     WITH newest AS (
       SELECT * FROM ${table} ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
-      ORDER BY ${keys.map(key => `${key} DESC`).join(', ')} LIMIT ${bind(limit)}::int + 1),
+      ORDER BY ${order} LIMIT ${bind(limit)}::int + 1),
     numbered AS (
-      SELECT *, row_number() OVER (ORDER BY ${keys.map(key => `${key} DESC`).join(', ')}) AS place FROM newest),
+      SELECT *, row_number() OVER (ORDER BY ${order}) AS place FROM newest),
     sized AS (
       SELECT *, place <= ${bind(limit)}::int AND coalesce(sum(${bytes}) OVER (
         ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) < ${MAX_PAGE_BYTES} AS fits

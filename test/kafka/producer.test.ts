@@ -106,7 +106,7 @@ t.test('has one send under way in a lane, and gathers meanwhile', async t => {
   const { producer, batches } = createFakeProducer(async (batch, _call, log) => {
     underWay += 1
     most = Math.max(most, underWay)
-    await new Promise(resolve => setTimeout(resolve, 5))
+    await new Promise(resolve => setTimeout(resolve, 40))
     underWay -= 1
     return log.write(batch)
   })
@@ -303,6 +303,17 @@ t.test('keeps a topic that is gone away from the others', async t => {
     'only the send that both were in failed for the other'
   )
   await until(() => seen.disconnected > 0)
+})
+
+t.test('waits for a topic that was made a moment ago', async t => {
+  const { producer, log } = createFakeProducer(async (batch, call, log) => {
+    if (call < 2) throw kafkaJsError('UNKNOWN_TOPIC_OR_PARTITION')
+    return log.write(batch)
+  })
+  t.teardown(() => producer.close())
+
+  t.strictSame(codes(await producer.append('a', [record('0')], LONG)), ['written'])
+  t.strictSame(log.values('p.a'), ['0'])
 })
 
 t.test('lets nobody wait for a partition that hangs', async t => {

@@ -56,7 +56,7 @@ t.test('reads a damaged file as an empty one', async t => {
   t.strictSame(await createProcessRecords(file).sweep(), [])
 })
 
-t.test('kills what does not heed its signal', { timeout: 20_000 }, async t => {
+t.test('kills what does not heed its signal', { timeout: 30_000 }, async t => {
   const file = join(t.testdir(), 'pids.json')
   const pid = await startProcess(t, { ignores: 'SIGTERM' })
   const records = createProcessRecords(file)
