@@ -14,17 +14,17 @@ export function createPortFinder() {
 
   return async function findPort(preferred: number, host = '127.0.0.1'): Promise<number> {
     for (let port = preferred; preferred > 0 && port <= Math.min(preferred + NEIGHBOURS, LAST_PORT); port += 1)
-      if (!given.has(port) && (await isFree(port, host))) return give(port)
+      if (claim(port) && (await isFree(port, host))) return port
 
     for (;;) {
       const port = await listenOnce(0, host)
-      if (!given.has(port)) return give(port)
+      if (claim(port)) return port
     }
   }
 
-  function give(port: number): number {
-    given.add(port)
-    return port
+  /** Before it is tried: who asks meanwhile gets another one. */
+  function claim(port: number): boolean {
+    return !given.has(port) && given.add(port).has(port)
   }
 }
 

@@ -101,11 +101,12 @@ function createFailureCounter({ maxRequests, windowMs }: SecuritySettings, now: 
   }
 }
 
-/** From the one field Authorization that may hold it; never from the query. */
+/** From the one field Authorization that may hold it; never from the query. Empty when it is no bearer token. */
 function findToken({ raw }: FastifyRequest): string | null {
-  const [field, ...more] = raw.headersDistinct.authorization ?? []
-  if (field === undefined) return null
-  return more.length > 0 ? '' : (/^bearer +(\S+)$/i.exec(field)?.[1] ?? '')
+  // Names and values in turn. Node keeps the first of two such fields and drops the other without a word.
+  const names = raw.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'authorization')
+  if (names.length === 0) return null
+  return names.length > 1 ? '' : (/^bearer +(\S+)$/i.exec(raw.headers.authorization ?? '')?.[1] ?? '')
 }
 
 function hasScope({ scope: text, scopes }: Claims, wanted: Scope | undefined): boolean {

@@ -18,6 +18,8 @@ import { createPortFinder, isFree } from '../../stack/ports.ts'
 import { createProcessRecords, readRecords } from '../../stack/process-records.ts'
 import { findStartTime, sendSignal } from '../../stack/processes.ts'
 import type { StackState } from '../../stack/state-file.ts'
+import { createTestDatabase } from '../_support/database.ts'
+import { testStack } from '../_support/stack.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 
@@ -48,6 +50,8 @@ async function prepareStack(t: Test) {
     RUNNER_PORT: String(await findPort(0)),
     KAFKA_PORT: String(await findPort(0)),
     POSTGRES_PORT: String(await findPort(0)),
+    // A runner that is killed keeps its partitions for this long.
+    CONSUMER_SESSION_TIMEOUT_MS: '6000',
     TELEMETRY_INTERVAL_MS: '0',
     LOG_LEVEL: 'info'
   }
@@ -206,18 +210,35 @@ t.test('npm start stops at once for a setting that is wrong', async t => {
   t.notOk(existsSync(stack.dataFolder), 'nothing was made')
 })
 
-t.test(
-  'npm start stops for a function that is broken, after ending what it had started',
-  { timeout: 60_000 },
-  async t => {
-    const stack = await prepareStack(t)
+t.test('npm start on servers of the user', { timeout: 60_000 }, async t => {
+  const { databaseUrl, sql } = await createTestDatabase(t)
+  const { kafkaBrokers } = testStack()
+  const prefix = `t${process.pid}.`
+  const links = { DATABASE_URL: databaseUrl, KAFKA_BROKERS: kafkaBrokers, TOPIC_PREFIX: prefix, GROUP_PREFIX: prefix }
+  const stack = await prepareStack(t)
+
+  t.test('starts two runners on them, and leaves them alone at the stop', async t => {
+    const running = stack.start({ ...links, RUNNERS: '2', FUNCTIONS_DIR: stack.functions })
+    await until(running, isReady(running))
+    const { pids, runnerUrls, ...state } = stack.state()
+
+    t.match(state, { databaseUrl, kafkaBrokers })
+    t.equal(runnerUrls.length, 2)
+    t.strictSame(Object.keys(pids), ['gateway', 'runners'])
+    running.child.kill('SIGTERM')
+    t.equal(await running.ended, 0)
+    t.equal((await sql`SELECT 1 AS one`)[0]?.one, 1)
+    t.strictSame(stack.recorded(), [])
+  })
+
+  t.test('stops for a function that is broken, after ending what it had started', async t => {
     writeFileSync(join(stack.functions, 'broken.ts'), 'export default 7\n')
 
-    const running = stack.start({ FUNCTIONS_DIR: stack.functions })
+    const running = stack.start({ ...links, FUNCTIONS_DIR: stack.functions })
 
     t.equal(await running.ended, 1)
     t.match(running.output(), /broken\.ts/)
     t.match(running.output(), /did not start \(exit code 2\): see above/)
     t.strictSame(stack.recorded(), [])
-  }
-)
+  })
+})

@@ -236,7 +236,6 @@ t.test('POST /api/produce/{topic}', async t => {
   }
 
   t.test('is there for the topics of functions only', async t => {
-
     for (const topic of [
       'nope',
       '__consumer_offsets',

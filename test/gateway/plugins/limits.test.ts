@@ -1,0 +1,106 @@
+import { createHmac } from 'node:crypto'
+import t from 'tap'
+import { addressKey } from '../../../gateway/address-key.ts'
+import { createWindowLimit } from '../../../gateway/window-limit.ts'
+import { buildApp, fakeProducer, NOW_MS, settings } from '../_support/build-app.ts'
+import { isDocumented } from '../_support/documented.ts'
+
+const secret = 'c2VjcmV0LXRoYXQtbm9ib2R5LWtub3dzLWJ1dC11cw'
+const security = { secret, issuer: undefined, audience: undefined, maxRequests: 3, maxEvents: 5, windowMs: 1000 }
+const event = { userId: 'u', action: 'a' }
+
+function bearerOf(sub: string) {
+  const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url')
+  const exp = Math.floor(Date.now() / 1000) + 3600
+  const input = `${encode({ alg: 'HS256' })}.${encode({ sub, exp, scope: 'read produce:*' })}`
+  return { authorization: `Bearer ${input}.${createHmac('sha256', secret).update(input).digest('base64url')}` }
+}
+
+t.test('limits the requests of a subject, and says what is left', async t => {
+  let nowMs = NOW_MS
+  const app = await buildApp(t, { settings: { ...settings, security }, now: () => nowMs })
+  const get = (sub: string) => app.inject({ url: '/api/messages', headers: bearerOf(sub) })
+
+  const answers = [await get('ada'), await get('ada'), await get('ada'), await get('ada')]
+
+  t.strictSame(
+    answers.map(({ statusCode, headers }) => [statusCode, headers['ratelimit-policy'], headers.ratelimit]),
+    [
+      [200, '"default";q=3;w=1', '"default";r=2;t=1'],
+      [200, '"default";q=3;w=1', '"default";r=1;t=1'],
+      [200, '"default";q=3;w=1', '"default";r=0;t=1'],
+      [429, '"default";q=3;w=1', '"default";r=0;t=1']
+    ]
+  )
+  const limited = answers[3]
+  t.match(limited?.json(), {
+    type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+    code: 'SMG_GATEWAY_RATE_LIMIT',
+    'violated-policies': ['default']
+  })
+  t.equal(limited?.headers['retry-after'], '1')
+  t.notMatch(
+    Object.keys(limited?.headers ?? {}).join(),
+    /x-ratelimit|ratelimit-limit|ratelimit-remaining|ratelimit-reset/
+  )
+  if (limited) isDocumented(t, app, limited)
+
+  t.match(await get('eve'), { statusCode: 200 }, 'another subject is not touched')
+  nowMs += 1000
+  t.match(await get('ada'), { statusCode: 200 }, 'the next window begins anew')
+})
+
+t.test('counts the events of batches, and writes none of a batch that is too much', async t => {
+  const producer = fakeProducer()
+  const app = await buildApp(t, { settings: { ...settings, security }, producer })
+  const post = (count: number) =>
+    app.inject({
+      method: 'POST',
+      url: '/api/produce/user-activities/batch',
+      headers: bearerOf('ada'),
+      payload: { events: Array(count).fill(event) }
+    })
+
+  const first = await post(3)
+  const second = await post(3)
+  const third = await post(2)
+
+  t.match(first, { statusCode: 202, headers: { ratelimit: '"default";r=2;t=1, "events";r=2;t=1' } })
+  t.match(second.json(), { status: 429, 'violated-policies': ['events'] })
+  t.equal(third.statusCode, 202)
+  t.equal(producer.appended.length, 5)
+})
+
+t.test('leaves health alone, and everything without security', async t => {
+  const secure = await buildApp(t, { settings: { ...settings, security } })
+  const open = await buildApp(t)
+
+  for (let count = 0; count < 5; count += 1) {
+    t.match(await secure.inject('/health/live'), { statusCode: 200, headers: { ratelimit: undefined } })
+    t.match(await open.inject('/api/messages'), { statusCode: 200, headers: { ratelimit: undefined } })
+  }
+})
+
+t.test('forgets the oldest key rather than to grow', async t => {
+  const take = createWindowLimit({ max: 1, windowMs: 1000, maxKeys: 2, now: () => NOW_MS })
+
+  t.equal(take('a').isAllowed, true)
+  t.equal(take('a').isAllowed, false)
+  take('b')
+  take('c')
+  t.equal(take('b').isAllowed, false)
+  t.equal(take('a').isAllowed, true, 'it was forgotten')
+})
+
+const addresses = [
+  { one: '2001:db8::1', other: '2001:db8:0:0:ffff::2', same: true },
+  { one: '2001:db8::1', other: '2001:db8:0:1::1', same: false },
+  { one: '10.0.0.1', other: '10.0.0.2', same: false },
+  { one: '::ffff:10.0.0.1', other: '::ffff:10.0.0.2', same: false }
+]
+
+for (const { one, other, same } of addresses) {
+  t.test(`takes ${one} and ${other} for ${same ? 'one client' : 'two clients'}`, async t => {
+    t.equal(addressKey(one) === addressKey(other), same)
+  })
+}
