@@ -23,7 +23,7 @@ export function databaseFault(thrown: unknown): Fault | null {
   // Ten links at most: a function may throw an error that is its own cause.
   for (let link = thrown, depth = 0; link instanceof Error && depth < 10; link = link.cause, depth += 1) {
     if (link instanceof postgres.PostgresError) return faultOf(link.code)
-    const code = String((link as { code?: unknown }).code ?? '')
+    const code = codeOf(link)
     // A function that writes through the `tx` of an attempt that is over: its own mistake.
     if (code === 'SMG_DB_TRANSACTION_OVER') return null
     if (code.startsWith('SMG_DB_') || code.startsWith('CONNECT') || ('query' in link && LINK.test(code))) {
@@ -33,12 +33,17 @@ export function databaseFault(thrown: unknown): Fault | null {
   return null
 }
 
-/** The SQLSTATE of a failed query, or the driver's code; null when there is none. */
+/** The SQLSTATE of a failed query; null when there is none. */
 export function sqlState(thrown: unknown): string | null {
   for (let link = thrown, depth = 0; link instanceof Error && depth < 10; link = link.cause, depth += 1) {
     if (link instanceof postgres.PostgresError) return link.code
   }
   return null
+}
+
+function codeOf(error: Error): string {
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' ? code : ''
 }
 
 function faultOf(code: string): Fault {

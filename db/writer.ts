@@ -1,6 +1,7 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import postgres, { type ReservedSql, type Sql } from 'postgres'
 import { connectionOptions } from './client.ts'
+import { databaseFault } from './database-fault.ts'
 import { dbErrors } from './errors.ts'
 
 type Parameter = string | number | boolean | null
@@ -21,7 +22,7 @@ export interface WriteTransaction {
 /** What one attempt of a function writes through. */
 export interface AttemptSession {
   readonly tx: Omit<PostgresJsDatabase, '$client'>
-  /** Ends it: every later call rejects, prepared and nested objects included. */
+  /** Ends it: every later call rejects, prepared and nested objects included, and sends nothing. */
   revoke(): void
   /** The first failure of a statement, whatever the function made of it; undefined when there was none. */
   seen(): unknown
@@ -39,8 +40,8 @@ export interface TransactionLimits {
 export interface Writer {
   /**
    * Runs `work` in a READ COMMITTED transaction. Rejects with what `work` rejected with, after a rollback; with
-   * SMG_DB_CONNECTION_LOST when the connection went away: `outcome` then tells whether that was during COMMIT, where
-   * nobody knows what became of it; with SMG_DB_ROLLED_BACK when PostgreSQL had aborted the transaction unnoticed.
+   * SMG_DB_CONNECTION_LOST when the connection went away, whatever `work` made of that: during COMMIT nobody knows
+   * what became of it; with SMG_DB_ROLLED_BACK when PostgreSQL had aborted the transaction unnoticed.
    */
   transaction<T>(work: (tx: WriteTransaction) => Promise<T>, limits: TransactionLimits): Promise<T>
   close(): Promise<void>
@@ -50,6 +51,8 @@ interface Session {
   readonly client: Sql
   readonly connection: ReservedSql
   isLost: boolean
+  /** A transaction was committed on it. */
+  isProven: boolean
 }
 
 /**
@@ -63,7 +66,7 @@ export function createWriter(url: string, { applicationName }: { applicationName
   let isBusy = false
 
   async function open(): Promise<Session> {
-    const opened: { isLost: boolean } = { isLost: false }
+    const opened = { isLost: false, isProven: false }
     const client = postgres(url, {
       ...connectionOptions,
       max: 1,
@@ -127,20 +130,38 @@ async function runTransaction<T>(
     const { command } = await transaction.run('COMMIT')
     // A COMMIT in a transaction that was aborted is answered with ROLLBACK, and with no error.
     if (command !== 'COMMIT') throw new dbErrors.SMG_DB_ROLLED_BACK(command)
+    session.isProven = true
     return result
   } catch (error) {
     transaction.end()
-    const isRefused = error instanceof postgres.PostgresError && !session.isLost
-    const isOurs = !isRefused && !session.isLost && !isCommitting
-    const isClean = (isRefused || isOurs) && (await rollBack(transaction.run))
+    // Asked before anything else is sent. When `work` gave the connection up itself, its reason is what counts.
+    const isLost = session.isLost && !transaction.isDestroyed()
+    const isStale = session.isProven && isStalePlan(error)
+    const isClean = !session.isLost && !isStale && (await rollBack(transaction.run))
     if (!isClean) await discard(session)
-    if (session.isLost && !(error instanceof postgres.PostgresError)) {
-      throw Object.assign(new dbErrors.SMG_DB_CONNECTION_LOST(isCommitting ? 'during COMMIT' : 'in a transaction'), {
-        cause: error
-      })
-    }
+
+    if (isStale) throw toLost('on purpose: its prepared statements are out of date', error)
+    if (isLost && !(error instanceof postgres.PostgresError))
+      throw toLost(isCommitting ? 'during COMMIT' : 'in a transaction', error)
     throw error
   }
+}
+
+// A migration or a pooler came in between. A fresh connection helps, once: if that one says the same, it is our fault.
+function isStalePlan(error: unknown): boolean {
+  const failed = toPostgresError(error)
+  return failed !== null && (failed.code === '26000' || failed.routine === 'RevalidateCachedQuery')
+}
+
+// Drizzle wraps what the driver rejects with.
+function toPostgresError(error: unknown): postgres.PostgresError | null {
+  if (error instanceof postgres.PostgresError) return error
+  const cause = error instanceof Error ? error.cause : null
+  return cause instanceof postgres.PostgresError ? cause : null
+}
+
+function toLost(when: string, cause: unknown): Error {
+  return Object.assign(new dbErrors.SMG_DB_CONNECTION_LOST(when), { cause })
 }
 
 async function rollBack(run: (text: string) => Promise<unknown>): Promise<boolean> {
@@ -163,38 +184,47 @@ function toBegin({ lockTimeoutMs, statementTimeoutMs, idleTimeoutMs }: Transacti
     SET CONSTRAINTS ALL IMMEDIATE`
 }
 
-function createTransaction(session: Session, destroy: () => Promise<void>) {
+function createTransaction(session: Session, discard: () => Promise<void>) {
   const { client, connection } = session
   let isOver = false
+  let isDestroyed = false
   let savepoints = 0
 
-  function guard() {
+  function send(...call: Parameters<typeof connection.unsafe>) {
     if (session.isLost) throw new dbErrors.SMG_DB_CONNECTION_LOST('in a transaction')
+    const query = connection.unsafe(...call)
+    // First of all who hear of it: a reset is told to the query before `onclose`, and what is sent in between would
+    // never be answered (postgres.js 3.4.9).
+    query.catch((error: unknown) => {
+      if (endsConnection(error)) session.isLost = true
+    })
+    return query
   }
 
   async function run(text: string): Promise<Rows> {
-    guard()
-    const result = await connection.unsafe(text)
+    const result = await send(text)
     // Several statements in one text give a list of results; the last is the one that counts.
     return (Array.isArray(result[0]) ? result.at(-1) : result) as unknown as Rows
   }
 
   async function query(text: string, parameters: readonly Parameter[] = []): Promise<Rows> {
     if (isOver) throw new dbErrors.SMG_DB_TRANSACTION_OVER()
-    guard()
-    return (await connection.unsafe(text, [...parameters], { prepare: true })) as unknown as Rows
+    return (await send(text, [...parameters], { prepare: true })) as unknown as Rows
   }
 
-  async function savepoint<T>(work: () => Promise<T>): Promise<T> {
+  // Once its owner is over, it sends nothing more: the names of savepoints mean something else by then.
+  async function savepoint<T>(work: () => Promise<T>, hasEnded = () => isOver): Promise<T> {
+    if (hasEnded()) throw new dbErrors.SMG_DB_TRANSACTION_OVER()
     savepoints += 1
     const name = `s${savepoints}`
     await run(`SAVEPOINT ${name}`)
     try {
       const result = await work()
+      if (hasEnded()) throw new dbErrors.SMG_DB_TRANSACTION_OVER()
       await run(`RELEASE SAVEPOINT ${name}`)
       return result
     } catch (error) {
-      if (!session.isLost) await run(`ROLLBACK TO SAVEPOINT ${name}; RELEASE SAVEPOINT ${name}`)
+      if (!session.isLost && !hasEnded()) await run(`ROLLBACK TO SAVEPOINT ${name}; RELEASE SAVEPOINT ${name}`)
       throw error
     }
   }
@@ -202,21 +232,27 @@ function createTransaction(session: Session, destroy: () => Promise<void>) {
   function openDrizzle(): AttemptSession {
     let isRevoked = false
     let failure: unknown
+    const hasEnded = () => isRevoked || isOver
+    const nest = (work: (facade: unknown) => Promise<unknown>) => savepoint(async () => work(facade), hasEnded)
     const facade = {
       options: client.options,
       unsafe(...call: Parameters<typeof connection.unsafe>) {
-        if (isRevoked || isOver) throw new dbErrors.SMG_DB_TRANSACTION_OVER()
-        guard()
-        const query = connection.unsafe(...call)
-        // The driver sends a statement a turn after it is first asked for its result: Drizzle may still shape it.
-        query.catch((error: unknown) => {
+        if (hasEnded()) throw new dbErrors.SMG_DB_TRANSACTION_OVER()
+        try {
+          const query = send(...call)
+          // The driver sends a statement a turn after it is first asked for its result: Drizzle may still shape it.
+          query.catch((error: unknown) => {
+            failure ??= error
+          })
+          return query
+        } catch (error) {
           failure ??= error
-        })
-        return query
+          throw error
+        }
       },
       // What Drizzle calls for a transaction inside the transaction.
-      savepoint: (work: (facade: unknown) => Promise<unknown>) => savepoint(async () => work(facade)),
-      begin: (work: (facade: unknown) => Promise<unknown>) => savepoint(async () => work(facade))
+      savepoint: nest,
+      begin: nest
     }
     return {
       tx: drizzle(facade as unknown as Sql) as Omit<PostgresJsDatabase, '$client'>,
@@ -227,12 +263,23 @@ function createTransaction(session: Session, destroy: () => Promise<void>) {
     }
   }
 
-  const tx: WriteTransaction = { query, savepoint, openDrizzle, destroy }
+  async function destroy(): Promise<void> {
+    isDestroyed = true
+    await discard()
+  }
+
+  const tx: WriteTransaction = { query, savepoint: work => savepoint(work), openDrizzle, destroy }
   return {
     tx,
     run,
+    isDestroyed: () => isDestroyed,
     end() {
       isOver = true
     }
   }
+}
+
+function endsConnection(error: unknown): boolean {
+  if (error instanceof postgres.PostgresError) return error.severity === 'FATAL' || error.severity === 'PANIC'
+  return databaseFault(error) === 'world'
 }

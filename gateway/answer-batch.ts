@@ -41,16 +41,21 @@ export function toBatchResults(
 /**
  * Answers a batch: 202 when all were accepted, 207 when some were. None: the world's fault outranks the client's.
  *
- * @throws SMG_GATEWAY_BATCH_REFUSED | SMG_GATEWAY_KAFKA_AWAY with the results
+ * @throws SMG_GATEWAY_BATCH_REFUSED | SMG_GATEWAY_KAFKA_AWAY | SMG_GATEWAY_NOT_ACKNOWLEDGED with the results
  */
 export function answerBatch(reply: FastifyReply, results: readonly BatchResult[]) {
   const accepted = results.filter(({ status }) => status === 202).length
   if (accepted > 0) return reply.code(accepted === results.length ? 202 : 207).send({ results })
 
-  if (results.some(({ status }) => status === 503)) {
-    throw withExtras(new gatewayErrors.SMG_GATEWAY_KAFKA_AWAY(), { results, retryAfterSeconds: 1 })
-  }
+  const codes = results.flatMap(result => ('error' in result && result.status === 503 ? [result.error.code] : []))
+  if (codes.length > 0) throw withExtras(toUnavailable(codes), { results, retryAfterSeconds: 1 })
   throw withExtras(new gatewayErrors.SMG_GATEWAY_BATCH_REFUSED(), { results, faults: toFaults(results) })
+}
+
+/** Nothing was written, but where the outcome of a single event is unknown, that is what must be said. */
+function toUnavailable(codes: readonly string[]) {
+  const isUnknown = codes.includes('SMG_GATEWAY_NOT_ACKNOWLEDGED')
+  return isUnknown ? new gatewayErrors.SMG_GATEWAY_NOT_ACKNOWLEDGED() : new gatewayErrors.SMG_GATEWAY_KAFKA_AWAY()
 }
 
 function toRefused(index: number, { code, message, statusCode = 500, faults }: CodedError): Refused {

@@ -6,6 +6,9 @@ import { type Dead, describe } from '../sdk/settle-record.ts'
 
 const MAX_MESSAGE = 8_192
 const MAX_STACK = 32_768
+// Years of four digits: PostgreSQL does not read the ISO form of the others.
+const EARLIEST_MS = Date.parse('0001-01-01T00:00:00Z')
+const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z')
 
 /** Makes the row of a dead letter: the record byte for byte, with the reason. */
 export function toDeadLetter(
@@ -26,14 +29,14 @@ export function toDeadLetter(
     disposition,
     errorName: nameOf(error),
     errorMessage: toStorable(describe(error), MAX_MESSAGE),
-    errorStack: error instanceof Error && error.stack ? toStorable(error.stack, MAX_STACK) : null,
+    errorStack: stackOf(error),
     attempts
   }
 }
 
-/** A record's time as PostgreSQL takes it: ISO 8601 within its range, whatever a producer stamped. */
+/** A record's time as PostgreSQL takes it: ISO 8601, years 1 to 9999; what another unit makes of it is the epoch. */
 export function toTime(timestampMs: number): string {
-  const isLegal = Number.isFinite(timestampMs) && Math.abs(timestampMs) <= 8.64e15
+  const isLegal = timestampMs >= EARLIEST_MS && timestampMs <= LATEST_MS
   return new Date(isLegal ? timestampMs : 0).toISOString()
 }
 
@@ -42,12 +45,26 @@ export function toBase64(bytes: Buffer | null): string | null {
   return bytes === null ? null : bytes.toString('base64')
 }
 
+// What was thrown may be anything: members that are no text, or that throw when they are looked at.
 function nameOf(error: unknown): string {
-  const state = sqlState(error)
-  if (state !== null) return `sql:${state}`
-  const { code, name } = error as { code?: unknown; name?: unknown }
-  if (typeof code === 'string' && code.startsWith('SMG_')) return code
-  return toStorable(typeof name === 'string' && name ? name : 'Error', 256)
+  try {
+    const state = sqlState(error)
+    if (state !== null) return `sql:${state}`
+    const { code, name } = error as { code?: unknown; name?: unknown }
+    if (typeof code === 'string' && code.startsWith('SMG_')) return code
+    return toStorable(typeof name === 'string' && name ? name : 'Error', 256)
+  } catch {
+    return 'Error'
+  }
+}
+
+function stackOf(error: unknown): string | null {
+  try {
+    const stack = error instanceof Error ? error.stack : null
+    return typeof stack === 'string' && stack ? toStorable(stack, MAX_STACK) : null
+  } catch {
+    return null
+  }
 }
 
 // What PostgreSQL's text cannot hold would take the dead letter down with the record.

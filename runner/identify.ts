@@ -5,6 +5,8 @@ import type { IdentifiedRecord } from '../sdk/record.ts'
 /** What gateway and relay write into the header `producer-id`. */
 export const PRODUCER_ID = 'smg-kafka-producer'
 
+const WITH_ZONE = /(Z|[+-]\d\d:\d\d)$/i
+
 /** Where a record lies. */
 export interface Place {
   readonly topic: string
@@ -46,7 +48,8 @@ function idFromCloudEvent({ headers }: FetchedRecord, topic: string): string | n
   if (source === null || id === null) return null
 
   const time = findText(headers, 'ce_time')
-  const ms = time === null ? 0 : Date.parse(time)
+  // Without a zone it would be the time of this machine, and another id on another one.
+  const ms = time !== null && WITH_ZONE.test(time) ? Date.parse(time) : 0
   return deriveEventId(Number.isNaN(ms) ? 0 : ms, ['ce', topic, source, id, time])
 }
 

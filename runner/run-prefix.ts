@@ -32,7 +32,7 @@ import {
 export const MAX_RECORDS = 60
 const MAX_MS = 1_000
 
-/** What is remembered of the record at the head of a partition, from one transaction to the next. */
+/** What is remembered of a record that failed, from one transaction to the next, until it is settled. */
 export interface Memory {
   readonly offset: string
   readonly attempt: number
@@ -47,8 +47,12 @@ export interface Prefix {
   readonly count: number
   readonly next: bigint
   readonly tally: Tally | undefined
+  /** Of the record that stopped it. */
   readonly memory: Memory | null
 }
+
+/** By offset. More than one, because a transaction that was given up takes records with it that were settled in it. */
+export type Memories = ReadonlyMap<string, Memory>
 
 export interface PrefixDependencies {
   readonly definition: LoadedFunction
@@ -96,7 +100,7 @@ export function createPrefixRunner(
     const publications: OutboxEntry[] = []
     const known = new Map<string, { entry: InboxEntry; record: IdentifiedRecord }>()
     const endMs = Date.now() + MAX_MS
-    let memory: Memory | null = before
+    let memory: Memory | null = null
     let count = 0
     let next = expected
 
@@ -107,8 +111,9 @@ export function createPrefixRunner(
       if (item.record) {
         const place = { topic, topicId: partition.position.topicId, partition: partition.partition }
         const record = identify(item.record, place)
-        const remembered = memory?.offset === record.offset ? memory : null
-        if (remembered && remembered.notBeforeMs > Date.now()) break
+        const remembered = memories.get(record.offset)
+        // It begins a transaction of its own: if it fails again, what was done before it stands.
+        if (remembered && (count > 0 || remembered.notBeforeMs > Date.now())) break
 
         const outcome = remembered?.dead ?? (await attemptOnce(tx, record, remembered?.attempt ?? 1))
         if (outcome.kind === 'retry') {
@@ -122,7 +127,6 @@ export function createPrefixRunner(
           tally.lastMessageMs = Math.max(tally.lastMessageMs ?? 0, record.timestampMs)
           publications.push(...toPublications({ record, outcome }, write))
         }
-        memory = null
       }
       count += 1
       next = item.next

@@ -8,7 +8,14 @@ import type { RunnerMetrics } from './metrics.ts'
 import type { QueuedItem } from './partition-queue.ts'
 import { createPatience, pause, RETRY_OURS_MS } from './patience.ts'
 import { movedPartitions } from './positions-of-cycle.ts'
-import { createPrefixRunner, MAX_RECORDS, type Memory, type Prefix, type PrefixDependencies } from './run-prefix.ts'
+import {
+  createPrefixRunner,
+  MAX_RECORDS,
+  type Memories,
+  type Memory,
+  type Prefix,
+  type PrefixDependencies
+} from './run-prefix.ts'
 import type { WriterPool } from './writer-pool.ts'
 
 export interface TransactionEffectsDependencies extends Omit<PrefixDependencies, 'write'> {
@@ -44,33 +51,35 @@ export function createTransactionEffects(
     const runPrefix = createPrefixRunner(partition, { ...dependencies, write: writeDependencies })
     let hand: QueuedItem[] = []
     let { epoch } = partition
-    let memory: Memory | null = null
+    const memories = new Map<string, Memory>()
 
     while (!partition.revoked.aborted && !isStopping) {
       if (epoch !== partition.epoch) {
         epoch = partition.epoch
         hand = []
-        memory = null
+        memories.clear()
       }
       fill(hand, partition)
       if (hand.length === 0) {
         await partition.changed.wait()
         continue
       }
-      await waitFor(memory, hand, partition)
+      await waitFor(memories, hand, partition)
       if (partition.revoked.aborted || isStopping) return
       try {
         partition.isWriting = true
         if (patience.failingMs() > 0) await reload(partition)
         if (epoch !== partition.epoch) continue
-        const prefix: Prefix = await pool.transaction(tx => runPrefix(tx, hand, memory), limits)
-        memory = prefix.memory
+        const prefix: Prefix = await pool.transaction(tx => runPrefix(tx, hand, memories), limits)
+        if (prefix.memory) memories.set(prefix.memory.offset, prefix.memory)
+        for (const { record } of hand.slice(0, prefix.count)) if (record) memories.delete(record.offset)
         if (patience.reset()) log.info({ partition: partition.partition }, 'writing again')
         hooks.onState('running', null)
         commit(partition, prefix)
         hand.splice(0, prefix.count)
       } catch (error) {
-        memory = (error as { memory?: Memory }).memory ?? memory
+        const { memory } = error as { memory?: Memory }
+        if (memory) memories.set(memory.offset, memory)
         partition.isWriting = false
         if (!isAbandoned(error)) await recover(error, partition, patience)
       } finally {
@@ -87,12 +96,9 @@ export function createTransactionEffects(
     }
   }
 
-  async function waitFor(
-    memory: Memory | null,
-    hand: readonly QueuedItem[],
-    partition: AssignedPartition
-  ): Promise<void> {
-    if (memory === null || hand[0]?.record?.offset !== memory.offset) return
+  async function waitFor(memories: Memories, hand: readonly QueuedItem[], partition: AssignedPartition): Promise<void> {
+    const memory = memories.get(hand[0]?.record?.offset ?? '')
+    if (!memory) return
     const ms = memory.notBeforeMs - Date.now()
     if (ms > 0) await pause(ms, AbortSignal.any([partition.revoked, ending.signal]))
   }

@@ -264,7 +264,7 @@ export function toEntry(
     key: toText(key),
     value: value?.toString('utf8') ?? 'null',
     headers: JSON.stringify(toHeaders(headers)),
-    timestampMs: Math.abs(timestampMs) <= 8.64e15 ? timestampMs : 0,
+    timestampMs: toLegalTime(timestampMs),
     rows: rowWriter ? rows.map((row, index) => rowWriter.toRow(row, toRowId(id, index), id)) : []
   }
 }

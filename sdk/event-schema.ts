@@ -5,6 +5,11 @@ import type { Fault } from './types.ts'
 
 const MAX_FAULTS = 20
 
+// Data, and conditions on a whole that is judged elsewhere: a closed object in `not` or `if` would say something else.
+const LEFT_ALONE = new Set(['default', 'examples', 'const', 'enum', 'not', 'if'])
+// Several judges of one value; in all others a value of its own begins.
+const SAME_VALUE = new Set(['anyOf', 'oneOf', 'then', 'else'])
+
 /**
  * Closes every object of a schema that does not say what it does with unknown properties: it refuses them. Parts of an
  * intersection stay open, because each of them would refuse the other's properties.
@@ -20,10 +25,9 @@ function close(schema: unknown, isWhole: boolean): unknown {
   const closed: Record<PropertyKey, unknown> = {}
   for (const name of Reflect.ownKeys(schema)) {
     const part = (schema as Record<PropertyKey, unknown>)[name]
-    const isData = name === 'default' || name === 'examples' || name === 'const' || name === 'enum'
-    if (isData || typeof name === 'symbol') closed[name] = part
+    if (typeof name === 'symbol' || LEFT_ALONE.has(name)) closed[name] = part
     else if (name === 'properties') closed[name] = mapValues(part as object, child => close(child, true))
-    else closed[name] = close(part, name !== 'allOf')
+    else closed[name] = close(part, SAME_VALUE.has(name) ? isWhole : name !== 'allOf')
   }
   const isOpen = isWhole && closed.type === 'object' && closed.properties && !('additionalProperties' in closed)
   if (isOpen) closed.additionalProperties = false

@@ -87,7 +87,8 @@ function checkTable(table: unknown, handle: unknown, bad: Bad) {
 }
 
 function parseOptions(given: Record<string, unknown>, retentionHours: number, bad: Bad): LoadedFunction['options'] {
-  const options = Value.Default(OptionsSchema, { retentionHours, ...given }) as Static<typeof OptionsSchema>
+  const hours = given.retentionHours === undefined ? retentionHours : given.retentionHours
+  const options = Value.Default(OptionsSchema, { ...given, retentionHours: hours }) as Static<typeof OptionsSchema>
   const wrong = Value.Errors(OptionsSchema, options).First()
 
   if (wrong) {

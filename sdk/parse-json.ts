@@ -25,7 +25,7 @@ export function parseJson(bytes: Buffer): unknown {
   } catch (cause) {
     // V8 quotes the text in its message; how much of it is its own affair, so only the place is taken over.
     const place = /position (\d+)/.exec((cause as Error).message)?.[1]
-    throw badJson('', place ? `is not JSON, at byte ${place}` : 'is not JSON', cause)
+    throw badJson('', place ? `is not JSON, at character ${place}` : 'is not JSON', cause)
   }
   const fault = findFault(value, '', 1)
   if (fault) throw badJson(fault.path, fault.message)

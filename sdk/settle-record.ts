@@ -4,6 +4,9 @@ import { type IdentifiedRecord, toHeaders, toText } from './record.ts'
 import { isNonRetriable, retryAfterMs } from './thrown.ts'
 import type { Context, Input, LoadedFunction } from './types.ts'
 
+// The last point in time that a Date can hold (ECMA-262).
+const LATEST_MS = 8.64e15
+
 export type Stage = 'decode' | 'validate' | 'handle' | 'persist'
 
 /** Why a record is a dead letter. */
@@ -149,7 +152,8 @@ function toInput(record: IdentifiedRecord, event: unknown): Input {
     id,
     key: toText(record.key),
     headers: toHeaders(record.headers),
-    timestamp: new Date(timestampMs).toISOString(),
+    // Beyond the range of a date is only what a foreign producer stamped in another unit.
+    timestamp: new Date(Math.abs(timestampMs) <= LATEST_MS ? timestampMs : 0).toISOString(),
     topic,
     partition,
     offset
@@ -193,7 +197,11 @@ function createContext(
   }
   return {
     context,
-    abort: reason => controller?.abort(reason),
+    abort(reason) {
+      // Made here if need be: a function that asks for its signal when it is late must find it aborted.
+      controller ??= new AbortController()
+      controller.abort(reason)
+    },
     close() {
       isOpen = false
       return published
@@ -232,7 +240,8 @@ function isTimeout(thrown: unknown): boolean {
 /** A thrown thing in a few words, whatever it is; never throws itself. */
 export function describe(thrown: unknown): string {
   try {
-    if (thrown instanceof Error) return thrown.message
+    // A message can be anything that was put there.
+    if (thrown instanceof Error) return String(thrown.message)
     return typeof thrown === 'object'
       ? (JSON.stringify(thrown) ?? 'an object').slice(0, 200)
       : String(thrown).slice(0, 200)

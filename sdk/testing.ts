@@ -3,9 +3,16 @@ import pino from 'pino'
 import { createEventId } from './event-id.ts'
 import { parseDefinition } from './parse-definition.ts'
 import type { IdentifiedRecord } from './record.ts'
-import { createRecordSettler, type Disposition, type Published, type RunHandle, type Stage } from './settle-record.ts'
+import {
+  createRecordSettler,
+  type Disposition,
+  type Outcome,
+  type Published,
+  type RunHandle,
+  type Stage
+} from './settle-record.ts'
 import { toRows } from './to-rows.ts'
-import type { Transaction, TransactionContext } from './types.ts'
+import type { LoadedFunction, Transaction, TransactionContext } from './types.ts'
 
 /** An event with what a test wants to say of its record. */
 export interface TestEvent {
@@ -82,25 +89,28 @@ export async function testFunction(
   const waitsMs: number[] = []
 
   for (let attempt = 1; ; attempt += 1) {
-    const outcome = await settle(record, attempt, runHandle)
+    const outcome = checkRows(await settle(record, attempt, runHandle), loaded)
     if (outcome.kind === 'retry') waitsMs.push(outcome.waitMs)
     else if (outcome.kind === 'handled') {
       const rows = loaded.table ? toRows(outcome.effect) : []
       const { published } = outcome
-      return {
-        outcome: 'settled',
-        rows,
-        published,
-        attempts: attempt,
-        waitsMs,
-        stage: null,
-        disposition: null,
-        error: null
-      }
+      const none = { stage: null, disposition: null, error: null }
+      return { outcome: 'settled', rows, published, attempts: attempt, waitsMs, ...none }
     } else {
       const { stage, disposition, attempts, error } = outcome
       return { outcome: 'dead', rows: [], published: [], attempts, waitsMs, stage, disposition, error }
     }
+  }
+}
+
+/** What is no row is found when it is to be written: no further attempt makes it one. */
+function checkRows(outcome: Outcome, { table }: LoadedFunction): Outcome {
+  if (outcome.kind !== 'handled' || !table) return outcome
+  try {
+    toRows(outcome.effect)
+    return outcome
+  } catch (error) {
+    return { kind: 'dead', stage: 'persist', disposition: 'non_retriable', attempts: 1, error }
   }
 }
 

@@ -1,10 +1,17 @@
 import { getTableColumns, is, SQL, type Table } from 'drizzle-orm'
-import { getTableConfig, type PgColumn, type PgTable } from 'drizzle-orm/pg-core'
+import {
+  getTableConfig,
+  PgArray,
+  type PgColumn,
+  PgEnumColumn,
+  PgEnumObjectColumn,
+  type PgTable
+} from 'drizzle-orm/pg-core'
 
 /** A row as JSON text, and which columns are left to their defaults. */
 export interface WrittenRow {
   readonly json: string
-  /** Names of the columns that the INSERT leaves out, parted by commas: rows of one text share a statement. */
+  /** Names of the columns that the INSERT leaves out, each followed by a NUL: rows of one text share a statement. */
   readonly omitted: string
 }
 
@@ -19,6 +26,8 @@ export interface RowWriter {
 // A serial is an integer that draws its own default; as the type of a value it does not exist.
 const SERIALS: Readonly<Record<string, string>> = { smallserial: 'smallint', serial: 'integer', bigserial: 'bigint' }
 const EVENT_ID = '__event_id'
+// The one character that no name in PostgreSQL can hold.
+const END = '\u0000'
 
 /** Builds the row writer of a table. A member that a row leaves out gets the default of its column. */
 export function createRowWriter(table: PgTable): RowWriter {
@@ -35,13 +44,13 @@ export function createRowWriter(table: PgTable): RowWriter {
       for (const [member, column] of writable) {
         const value = member === 'id' ? id : toValue(column, row[member])
         if (value !== undefined) values[column.name] = value
-        else if (column.hasDefault) omitted += omitted ? `,${column.name}` : column.name
+        else if (column.hasDefault) omitted += column.name + END
       }
       return { json: JSON.stringify(values), omitted }
     },
 
     insertFrom(omitted, events, parameter) {
-      const left = omitted.split(',')
+      const left = omitted.split(END)
       const given = writable.map(([, column]) => column).filter(column => !left.includes(column.name))
       const names = given.map(column => quote(column.name)).join(', ')
       const typed = given.map(column => `${quote(column.name)} ${typeOf(column)}`).join(', ')
@@ -75,6 +84,11 @@ function toJsonValue(value: unknown): unknown {
 }
 
 function typeOf(column: PgColumn): string {
+  if (is(column, PgArray)) return `${typeOf(column.baseColumn as PgColumn)}[${column.size ?? ''}]`
+  if (is(column, PgEnumColumn) || is(column, PgEnumObjectColumn)) {
+    const { schema, enumName } = column.enum
+    return schema ? `${quote(schema)}.${quote(enumName)}` : quote(enumName)
+  }
   const type = column.getSQLType()
   return SERIALS[type] ?? type
 }

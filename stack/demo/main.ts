@@ -10,14 +10,15 @@ const settings = {
   SMG_DATA_DIR: Type.String({ default: '.smg' }),
   SMG_TOKEN: Type.Optional(Type.String({ secret: true }))
 }
-/** A second Ctrl-C ends at once. npm passes each on once more: what comes sooner is the same one. */
+/** npm passes Ctrl-C on to a process that the terminal has already told: what comes sooner is the same one. */
 const SAME_SIGNAL_MS = 500
 
 // `npm run demo | head` must not end in a stack trace.
 process.stdout.on('error', () => process.exit(1))
 
-const stop = new AbortController()
-let stoppedAtMs = 0
+// The first Ctrl-C ends the measuring, the second the waiting, the third the process.
+const [stop, giveUp] = [new AbortController(), new AbortController()]
+let signalledAtMs = Number.NEGATIVE_INFINITY
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal)
 
 try {
@@ -44,14 +45,16 @@ async function run(): Promise<number> {
     seconds,
     write: text => process.stdout.write(text),
     isTerminal: process.stdout.isTTY === true,
-    stop: stop.signal
+    stop: stop.signal,
+    giveUp: giveUp.signal
   })
   return missing > 0 ? 1 : 0
 }
 
 function onSignal() {
-  const isFirst = !stop.signal.aborted
-  if (isFirst) stoppedAtMs = performance.now()
+  if (performance.now() - signalledAtMs < SAME_SIGNAL_MS) return
+  signalledAtMs = performance.now()
+  if (giveUp.signal.aborted) process.exit(130)
+  if (stop.signal.aborted) giveUp.abort()
   stop.abort()
-  if (!isFirst && performance.now() - stoppedAtMs > SAME_SIGNAL_MS) process.exit(130)
 }

@@ -9,6 +9,8 @@ export interface SummaryView {
   readonly tally: Tally
   /** Null when the gateway did not tell. */
   readonly arrival: Arrival | null
+  /** Records that are not settled yet; null when the gateway did not tell. */
+  readonly lag: number | null
   readonly visible: LatencyView
   readonly gatewayUrl: string
   /** Of the measurements, and of the activities. */
@@ -20,7 +22,7 @@ const WIDTHS = [-17, 9, 8, 8, 8]
 
 /** Gives the text that ends a run. */
 export function toSummary(view: SummaryView): string {
-  const { elapsedMs, rate, tally, arrival, visible, gatewayUrl, source, session } = view
+  const { elapsedMs, rate, tally, arrival, lag, visible, gatewayUrl, source, session } = view
   const rows = TOPICS.map(topic => {
     const { accepted, refused, unclear } = tally[topic]
     return [topic, accepted, refused, unclear, arrival?.arrived[topic] ?? '?']
@@ -39,7 +41,7 @@ The demo ran ${(elapsedMs / 1_000).toFixed(1)} s: ${perSecond.toFixed(1)} accept
 
 ${table.map(toRow).join('\n')}
 
-${toVerdict(arrival, Number(arrived) - all.accepted)}
+${toVerdict(arrival, { surplus: Number(arrived) - all.accepted, lag })}
 POST → visible: ${toLatency(visible)}.
 
 See   curl '${gatewayUrl}/api/metrics?source=${encodeURIComponent(source)}&limit=5'
@@ -47,10 +49,13 @@ See   curl '${gatewayUrl}/api/metrics?source=${encodeURIComponent(source)}&limit
 `
 }
 
-function toVerdict(arrival: Arrival | null, surplus: number): string {
+function toVerdict(arrival: Arrival | null, { surplus, lag }: { surplus: number; lag: number | null }): string {
   if (!arrival) return 'What arrived is not known: the gateway gives no totals.'
   const { missing, deadLetters } = arrival
   const dead = deadLetters > 0 ? ` ${deadLetters} became dead letters: see /api/dead-letters.` : ''
+  if (missing > 0 && lag !== 0) {
+    return `NOT THERE YET: ${missing} accepted events; ${lag ?? 'some'} records are not settled, see /api/topics.${dead}`
+  }
   if (missing > 0) return `MISSING: ${missing} accepted events have not arrived.${dead}`
   const more = surplus > 0 ? ` ${surplus} more came from elsewhere, or are unclear above.` : ''
   return `Nothing is missing: every accepted event has arrived.${more}${dead}`

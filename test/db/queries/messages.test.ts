@@ -189,7 +189,7 @@ for (const { when, filters, after, plan } of plans) {
         return []
       }
     } as unknown as Sql
-    const place = after && { time: '2026-01-01T00:00:10', id: randomUUID(), topic: 'greetings' }
+    const place = after === null ? null : { time: '2026-01-01T00:00:10', id: randomUUID(), topic: 'greetings' }
 
     await createMessageQueries(explaining).list(filters, { limit: 50, after: place })
 

@@ -45,7 +45,9 @@ const tables = [
 for (const { name, insert, row, others } of tables) {
   t.test(`lists rows of ${name} with the fields of their event`, async t => {
     await sql.unsafe(insert, [id, occurredAt])
-    const own = Object.fromEntries(Object.keys(others[0]).map(field => [field, (row as Record<string, string>)[field]]))
+    const own = Object.fromEntries(
+      Object.keys(others[0]).map(field => [field, String(Object.entries(row).find(([name]) => name === field)?.[1])])
+    )
 
     const [item, ...more] = JSON.parse((await queries[name](own, newest)).items)
 

@@ -360,21 +360,28 @@ t.test('POST /api/produce/{topic}/batch', async t => {
 
   t.test('answers 503 when Kafka took none of the valid events, and 207 when it took some', async t => {
     let accepted = 0
-    const error = new kafkaErrors.SMG_KAFKA_TIMEOUT(500)
+    let error: Error = new kafkaErrors.SMG_KAFKA_TIMEOUT(500)
     const append = async (_: string, records: readonly OutgoingRecord[]) =>
       records.map(({ partition }, index) => (index < accepted ? { partition, offset: '7' } : { error }))
     const app = await buildApp(t, { producer: fakeProducer({ append }) })
     const payload = { events: [event, event, { userId: 7 }] }
 
     const none = await app.inject({ method: 'POST', url: batchUrl, payload })
+    error = new kafkaErrors.SMG_KAFKA_UNKNOWN_OUTCOME(500)
+    const unknown = await app.inject({ method: 'POST', url: batchUrl, payload })
     accepted = 1
     const some = await app.inject({ method: 'POST', url: batchUrl, payload })
 
-    t.match(none.json(), { status: 503, results: [{ status: 503 }, { status: 503 }, { status: 400 }] })
+    t.match(unknown.json(), { status: 503, code: 'SMG_GATEWAY_NOT_ACKNOWLEDGED' })
+    t.match(none.json(), {
+      status: 503,
+      code: 'SMG_GATEWAY_KAFKA_AWAY',
+      results: [{ status: 503 }, { status: 503 }, { status: 400 }]
+    })
     t.equal(none.headers['retry-after'], '1')
     t.equal(some.statusCode, 207)
     t.match(some.json().results, [{ status: 202, offset: '7' }, { status: 503 }, { status: 400 }])
-    for (const response of [none, some]) isDocumented(t, app, response)
+    for (const response of [none, unknown, some]) isDocumented(t, app, response)
   })
 
   t.test('takes a body of BATCH_BODY_BYTES and no more', async t => {

@@ -1,0 +1,525 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, connect as openSocket, type Socket } from 'node:net'
+import { eq, sql as raw } from 'drizzle-orm'
+import { integer, pgTable, text } from 'drizzle-orm/pg-core'
+import t, { type Test } from 'tap'
+import { databaseFault } from '../../db/database-fault.ts'
+import { type AttemptSession, createWriter, type TransactionLimits } from '../../db/writer.ts'
+import { createTestDatabase } from '../_support/database.ts'
+import { until } from '../_support/kafka.ts'
+
+const LIMITS: TransactionLimits = { lockTimeoutMs: 5_000, statementTimeoutMs: 5_000, idleTimeoutMs: 5_000 }
+const PID = 'SELECT pg_backend_pid() AS pid'
+
+const { databaseUrl, sql } = await createTestDatabase(t)
+await sql`CREATE TABLE notes (id int PRIMARY KEY, body text)`
+await sql`CREATE TABLE parents (id int PRIMARY KEY)`
+await sql`CREATE TABLE children (parent_id int REFERENCES parents DEFERRABLE INITIALLY DEFERRED)`
+const notes = pgTable('notes', { id: integer().primaryKey(), body: text() })
+
+const uncaught: unknown[] = []
+process.on('uncaughtException', error => uncaught.push(error))
+process.on('unhandledRejection', error => uncaught.push(error))
+
+t.beforeEach(() => sql`TRUNCATE notes`)
+
+function open(t: Test, url = databaseUrl) {
+  const writer = createWriter(url, { applicationName: 'test-writer' })
+  t.teardown(() => writer.close())
+  return writer
+}
+
+const ids = async () => (await sql`SELECT id FROM notes ORDER BY id`).map(({ id }) => id)
+const add = (id: number) => `INSERT INTO notes VALUES (${id})`
+
+/** Ends a backend, and waits until the server knows that it is gone. */
+async function terminate(pid: unknown) {
+  await sql`SELECT pg_terminate_backend(${Number(pid)})`
+  await until(async () => (await sql`SELECT 1 FROM pg_stat_activity WHERE pid = ${Number(pid)}`).length === 0)
+}
+
+/** Waits until this process has been told as well. */
+const turns = async () => {
+  for (let turn = 0; turn < 20; turn += 1) await new Promise(resolve => setImmediate(resolve))
+}
+
+async function worksAgain(t: Test, writer: ReturnType<typeof open>) {
+  await writer.transaction(tx => tx.query(add(100)), LIMITS)
+  t.ok((await ids()).includes(100), 'the next transaction works')
+}
+
+t.test('commits what the work wrote, and gives what it gave', async t => {
+  const writer = open(t)
+
+  const result = await writer.transaction(async tx => (await tx.query(add(1))).count, LIMITS)
+
+  t.equal(result, 1)
+  t.strictSame(await ids(), [1])
+})
+
+t.test('rolls back when the work rejects, and keeps the connection', async t => {
+  const writer = open(t)
+  const pids: unknown[] = []
+  const error = new Error('no')
+  const notePid = async (tx: { query(text: string): Promise<readonly Record<string, unknown>[]> }) =>
+    pids.push((await tx.query(PID))[0]?.pid)
+
+  await t.rejects(
+    writer.transaction(async tx => {
+      await notePid(tx)
+      await tx.query(add(1))
+      throw error
+    }, LIMITS),
+    error
+  )
+  await writer.transaction(notePid, LIMITS)
+
+  t.strictSame(await ids(), [])
+  t.equal(pids[0], pids[1])
+})
+
+t.test('rejects with what PostgreSQL refused, and keeps nothing', async t => {
+  const writer = open(t)
+
+  const refused = writer.transaction(async tx => {
+    await tx.query(add(1))
+    await tx.query(add(1))
+  }, LIMITS)
+
+  await t.rejects(refused, { code: '23505' })
+  t.strictSame(await ids(), [])
+  await worksAgain(t, writer)
+})
+
+t.test('undoes what stands behind a savepoint, and that alone', async t => {
+  const writer = open(t)
+
+  await writer.transaction(async tx => {
+    await tx.query(add(1))
+    await tx
+      .savepoint(async () => {
+        await tx.query(add(2))
+        await tx.query(add(2))
+      })
+      .catch(error => t.match(error, { code: '23505' }))
+    await tx.savepoint(() => tx.query(add(3)))
+    await t.rejects(tx.query('RELEASE SAVEPOINT s2'), { code: '3B001' }, 'a savepoint is released after its work')
+    throw new Error('enough')
+  }, LIMITS).catch(() => undefined)
+  await writer.transaction(async tx => {
+    await tx.query(add(1))
+    await tx.savepoint(() => Promise.reject(new Error('no'))).catch(() => undefined)
+    await tx.savepoint(() => tx.query(add(3)))
+  }, LIMITS)
+
+  t.strictSame(await ids(), [1, 3])
+})
+
+t.test('says so when COMMIT is answered with ROLLBACK', async t => {
+  const writer = open(t)
+
+  const committed = writer.transaction(async tx => {
+    await tx.query(add(1))
+    await tx.query(add(1)).catch(() => undefined)
+  }, LIMITS)
+
+  await t.rejects(committed, { code: 'SMG_DB_ROLLED_BACK', message: /ROLLBACK/ })
+  t.strictSame(await ids(), [])
+  await worksAgain(t, writer)
+})
+
+t.test('meets a deferred constraint at its statement, not in COMMIT', async t => {
+  const writer = open(t)
+  let isPast = false
+
+  const refused = writer.transaction(async tx => {
+    await tx.query('INSERT INTO children VALUES (7)')
+    isPast = true
+  }, LIMITS)
+
+  await t.rejects(refused, { code: '23503' })
+  t.equal(isPast, false)
+})
+
+t.test('rejects with what COMMIT refused when the work has deferred it all the same', async t => {
+  const writer = open(t)
+
+  const refused = writer.transaction(async tx => {
+    await tx.query('SET CONSTRAINTS ALL DEFERRED')
+    await tx.query('INSERT INTO children VALUES (7)')
+  }, LIMITS)
+
+  await t.rejects(refused, { code: '23503' })
+  await worksAgain(t, writer)
+})
+
+t.test('has one transaction at a time', async t => {
+  const writer = open(t)
+  const first = writer.transaction(tx => tx.query(PID), LIMITS)
+
+  await t.rejects(
+    writer.transaction(() => Promise.resolve(), LIMITS),
+    { code: 'SMG_DB_BUSY' }
+  )
+  await first
+})
+
+t.test('takes nothing more in a transaction that is over', async t => {
+  const writer = open(t)
+  const kept = await writer.transaction(async tx => tx, LIMITS)
+
+  await t.rejects(kept.query(add(1)), { code: 'SMG_DB_TRANSACTION_OVER' })
+  await t.rejects(
+    kept.savepoint(async () => undefined),
+    { code: 'SMG_DB_TRANSACTION_OVER' }
+  )
+  t.strictSame(await ids(), [])
+})
+
+t.test('sets its limits for the transaction, and for it alone', async t => {
+  const writer = open(t)
+  const names = [
+    'transaction_isolation',
+    'lock_timeout',
+    'statement_timeout',
+    'idle_in_transaction_session_timeout',
+    'tcp_user_timeout',
+    'TimeZone'
+  ]
+  const read = names.map(name => `current_setting('${name}')`).join(`|| ' ' ||`)
+  const limits = { lockTimeoutMs: 11, statementTimeoutMs: 1_200, idleTimeoutMs: 1_300 }
+  let raised = ''
+
+  const [row] = await writer.transaction(async tx => {
+    const rows = await tx.query(`SELECT ${read} AS settings`)
+    raised = String((await tx.query('SELECT pg_backend_pid() AS pid'))[0]?.pid)
+    return rows
+  }, limits)
+
+  t.match(row?.settings, /^read committed 11ms 1200ms 1300ms \d+m?s? UTC$/)
+  const again = { lockTimeoutMs: 0, statementTimeoutMs: 0, idleTimeoutMs: 0 }
+  const [next] = await writer.transaction(tx => tx.query(`SELECT ${read} AS settings, pg_backend_pid() AS pid`), again)
+  t.equal(String(next?.pid), raised)
+  t.match(next?.settings, /^read committed 0 0 0 \d+ UTC$/)
+})
+
+const limited = [
+  { when: 'a lock is not to be had', limits: { lockTimeoutMs: 20 }, text: 'LOCK notes', code: '55P03' },
+  { when: 'a statement takes too long', limits: { statementTimeoutMs: 20 }, text: 'SELECT pg_sleep(9)', code: '57014' }
+]
+for (const { when, limits, text, code } of limited) {
+  t.test(`gives up when ${when}`, async t => {
+    const writer = open(t)
+    const holder = open(t)
+    let release = () => {}
+    const isHeld = new Promise<void>(resolve => {
+      release = resolve
+    })
+    let held = () => {}
+    const hasLock = new Promise<void>(resolve => {
+      held = resolve
+    })
+    const holding = holder.transaction(async tx => {
+      await tx.query('LOCK notes')
+      held()
+      await isHeld
+    }, LIMITS)
+    await hasLock
+
+    await t.rejects(
+      writer.transaction(tx => tx.query(text), { ...LIMITS, ...limits }),
+      { code }
+    )
+    release()
+    await holding
+    await worksAgain(t, writer)
+  })
+}
+
+t.test('loses its connection when it does nothing in a transaction for too long', async t => {
+  const writer = open(t)
+
+  const lost = writer.transaction(
+    async tx => {
+      const [row] = await tx.query(PID)
+      await tx.query(add(1))
+      await until(async () => (await sql`SELECT 1 FROM pg_stat_activity WHERE pid = ${Number(row?.pid)}`).length === 0)
+      await tx.query(add(2))
+    },
+    { ...LIMITS, idleTimeoutMs: 30 }
+  )
+
+  await t.rejects(lost, { code: 'SMG_DB_CONNECTION_LOST' })
+  t.strictSame(await ids(), [])
+  await worksAgain(t, writer)
+})
+
+const losses = [
+  {
+    when: 'between two statements',
+    async work(kill: () => Promise<unknown>, query: (text: string) => Promise<unknown>) {
+      await kill()
+      await query(add(2))
+    }
+  },
+  {
+    when: 'between two statements, and noticed by then',
+    async work(kill: () => Promise<unknown>, query: (text: string) => Promise<unknown>) {
+      await kill()
+      await turns()
+      await query(add(2))
+    }
+  },
+  {
+    when: 'while a statement runs',
+    async work(kill: () => Promise<unknown>, query: (text: string) => Promise<unknown>) {
+      await Promise.all([query('SELECT pg_sleep(9)'), kill()])
+    }
+  },
+  {
+    when: 'and the work says something else',
+    async work(kill: () => Promise<unknown>, query: (text: string) => Promise<unknown>) {
+      await Promise.all([query('SELECT pg_sleep(9)'), kill()]).catch(() => undefined)
+      throw new Error('payment failed')
+    }
+  },
+  {
+    when: 'and the work keeps it to itself',
+    async work(kill: () => Promise<unknown>, query: (text: string) => Promise<unknown>) {
+      await Promise.all([query('SELECT pg_sleep(9)'), kill()]).catch(() => undefined)
+    }
+  },
+  {
+    when: 'right before COMMIT',
+    async work(kill: () => Promise<unknown>) {
+      await kill()
+    }
+  },
+  {
+    when: 'right before COMMIT, and not noticed',
+    async work(_: () => Promise<unknown>, __: unknown, pid: number) {
+      // Its answer and the news of the end come together, or just not.
+      void sql`SELECT pg_terminate_backend(${pid})`.then()
+      await sql`SELECT 1`
+    }
+  }
+]
+for (const { when, work } of losses) {
+  t.test(`tells that the world failed when the connection is lost ${when}`, async t => {
+    const writer = open(t)
+
+    const lost = writer.transaction(async tx => {
+      const [row] = await tx.query(PID)
+      await tx.query(add(1))
+      await work(
+        () => terminate(row?.pid),
+        text => tx.query(text),
+        Number(row?.pid)
+      )
+    }, LIMITS)
+
+    const error = await lost.then(
+      () => null,
+      (reason: unknown) => reason
+    )
+    t.equal(databaseFault(error), 'world', String(error))
+    t.strictSame(await ids(), [])
+    await worksAgain(t, writer)
+  })
+}
+
+t.test('tells that the world failed when the connection is reset', async t => {
+  const { url, reset } = await createProxy(t)
+  for (const atCommit of [false, true]) {
+    const writer = open(t, url)
+    const lost = writer.transaction(async tx => {
+      await tx.query(add(1))
+      if (atCommit) reset()
+      else await Promise.all([tx.query('SELECT pg_sleep(9)'), reset()])
+    }, LIMITS)
+
+    await t.rejects(lost, { code: 'SMG_DB_CONNECTION_LOST', message: atCommit ? /during COMMIT/ : /in a transaction/ })
+    await worksAgain(t, writer)
+    await sql`DELETE FROM notes`
+  }
+})
+
+t.test('tells that the world failed when nobody listens', async t => {
+  const writer = open(t, 'postgres://nobody@127.0.0.1:1/none')
+  const opened = writer.transaction(() => Promise.resolve(), LIMITS)
+
+  const error = await opened.catch((reason: unknown) => reason)
+  t.match(error, { code: 'SMG_DB_UNAVAILABLE' })
+  t.equal(databaseFault(error), 'world')
+})
+
+t.test('rejects as PostgreSQL does when it does not let anyone in', async t => {
+  const url = new URL(databaseUrl)
+  url.pathname = '/no_such_database'
+
+  await t.rejects(
+    open(t, url.href).transaction(() => Promise.resolve(), LIMITS),
+    { code: '3D000' }
+  )
+})
+
+t.test('gives the connection up with all that the transaction did', async t => {
+  const writer = open(t)
+  const reason = new Error('an attempt did not end')
+
+  const given = writer.transaction(async tx => {
+    await tx.query(add(1))
+    const running = t.rejects(tx.query('SELECT pg_sleep(9)'))
+    await tx.destroy()
+    await running
+    throw reason
+  }, LIMITS)
+
+  t.equal(await given.catch(error => error), reason, 'the reason is passed on as it is')
+  t.strictSame(await ids(), [])
+  await worksAgain(t, writer)
+})
+
+t.test('makes a connection anew, once, when its prepared statements are out of date', async t => {
+  const writer = open(t)
+  const read = () => writer.transaction(async tx => (await tx.query('SELECT * FROM aged WHERE $1', [true])).length, LIMITS)
+  await sql`CREATE TABLE aged (a int)`
+  await read()
+  await sql`ALTER TABLE aged ADD COLUMN b int`
+
+  const error = await read().catch(reason => reason)
+
+  t.match(error, { code: 'SMG_DB_CONNECTION_LOST', cause: { code: '0A000' } })
+  t.equal(databaseFault(error), 'world')
+  t.equal(await read(), 0)
+
+  const fresh = open(t).transaction(async tx => {
+    await tx.query('PREPARE mine AS SELECT 1')
+    await tx.query('DEALLOCATE mine')
+    await tx.query('EXECUTE mine')
+  }, LIMITS)
+  await t.rejects(fresh, { code: '26000' }, 'on a fresh connection it is our fault')
+})
+
+t.test('a Drizzle transaction', async t => {
+  const writer = open(t)
+  const run = (work: (session: AttemptSession) => Promise<unknown>) =>
+    writer.transaction(tx => work(tx.openDrizzle()), LIMITS)
+
+  t.test('writes into the transaction, in transactions inside it too', async t => {
+    await run(async ({ tx, seen }) => {
+      await tx.insert(notes).values({ id: 1, body: 'a' })
+      await tx.transaction(inner => inner.update(notes).set({ body: 'b' }).where(eq(notes.id, 1)))
+      await tx
+        .transaction(async inner => {
+          await inner.insert(notes).values({ id: 2 })
+          inner.rollback()
+        })
+        .catch(() => undefined)
+      t.strictSame(await tx.select().from(notes), [{ id: 1, body: 'b' }])
+      t.equal(seen(), undefined)
+    })
+
+    t.strictSame(await ids(), [1])
+  })
+
+  t.test('tells what it saw, whatever the function made of it', async t => {
+    await run(async ({ tx, seen }) => {
+      await tx.transaction(inner => inner.execute(raw`SELECT 1 / 0`)).catch(() => undefined)
+      await tx.transaction(inner => inner.execute(raw`SELECT nothing`)).catch(() => undefined)
+      t.match(seen(), { code: '22012' }, 'the first failure')
+    })
+    await run(async ({ tx, seen }) => {
+      const [row] = await tx.execute(raw.raw(PID))
+      await terminate(row?.pid)
+      await turns()
+      await tx.execute(raw`SELECT 1`).catch(() => undefined)
+      t.equal(databaseFault(seen()), 'world', 'a connection that was lost before the statement as well')
+    }).catch(() => undefined)
+  })
+
+  t.test('takes nothing once it is revoked, prepared and nested objects included', async t => {
+    const over = { code: 'SMG_DB_TRANSACTION_OVER' }
+    let late: Promise<unknown> = Promise.resolve()
+    let proceed = () => {}
+    const isRevoked = new Promise<void>(resolve => {
+      proceed = resolve
+    })
+
+    await writer.transaction(async transaction => {
+      const { tx, revoke } = transaction.openDrizzle()
+      const prepared = tx.insert(notes).values({ id: 7 }).prepare('late')
+      let entered = () => {}
+      const isInside = new Promise<void>(resolve => {
+        entered = resolve
+      })
+      await transaction.savepoint(async () => {
+        late = tx.transaction(async inner => {
+          entered()
+          await isRevoked
+          await inner.insert(notes).values({ id: 8 })
+        })
+        late.catch(() => undefined)
+        await isInside
+        revoke()
+        throw new Error('timed out')
+      }).catch(() => undefined)
+
+      // The next record, in the same transaction.
+      await transaction.savepoint(async () => {
+        await transaction.query(add(1))
+        proceed()
+        await t.rejects(late, { cause: over })
+        await t.rejects(prepared.execute(), { cause: over })
+        await t.rejects(tx.insert(notes).values({ id: 9 }), { cause: over })
+        await t.rejects(
+          tx.transaction(async () => undefined),
+          over
+        )
+      })
+    }, LIMITS)
+
+    t.strictSame(await ids(), [1], 'what came after it is untouched')
+  })
+
+  t.test('cannot reach into the next transaction', async t => {
+    const { tx } = await writer.transaction(async transaction => transaction.openDrizzle(), LIMITS)
+
+    await writer.transaction(async transaction => {
+      await transaction.query(add(1))
+      await t.rejects(tx.insert(notes).values({ id: 2 }))
+      await t.rejects(tx.transaction(async () => undefined))
+    }, LIMITS)
+
+    t.strictSame(await ids(), [1])
+  })
+})
+
+t.test('nothing was thrown beside any of these transactions', async t => t.strictSame(uncaught, []))
+
+/** A way to PostgreSQL that can be cut as a host that dies does it. */
+async function createProxy(t: Test) {
+  const target = new URL(databaseUrl)
+  const clients = new Set<Socket>()
+  const server = createServer(client => {
+    const upstream = openSocket(Number(target.port), target.hostname)
+    clients.add(client)
+    client.pipe(upstream).pipe(client)
+    client.on('error', () => upstream.destroy())
+    client.on('close', () => upstream.destroy())
+    upstream.on('error', () => client.destroy())
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+
+  const url = new URL(databaseUrl)
+  url.port = String((server.address() as AddressInfo).port)
+  return {
+    url: url.href,
+    reset: () => {
+      for (const client of clients) client.resetAndDestroy()
+      clients.clear()
+    }
+  }
+}

@@ -1,0 +1,116 @@
+import t from 'tap'
+import { kafkaErrors } from '../../../../kafka/errors.ts'
+import { buildApp, fakeCluster, fakeQueries, NOW_MS } from '../../_support/build-app.ts'
+import { isDocumented } from '../../_support/documented.ts'
+
+const counts = { topicId: null, rowCount: 0, duplicateCount: 0, lostCount: 0, lastMessageAt: null }
+const status = { groupId: 'smg.notifications', topic: 'notifications', ...counts, messageCount: 0, deadLetterCount: 0 }
+const statuses = [
+  {
+    ...status,
+    partition: 0,
+    nextOffset: 7n,
+    messageCount: 5,
+    deadLetterCount: 2,
+    lastMessageAt: '2026-01-31T11:59:00.000Z'
+  },
+  { ...status, partition: 1, nextOffset: 12n, messageCount: 1, lastMessageAt: '2026-01-31T11:58:00.000Z' },
+  { ...status, groupId: 'other.notifications', partition: 2, nextOffset: 9n, messageCount: 99 }
+]
+
+t.test('GET /api/topics', async t => {
+  const queries = fakeQueries({ topicStatus: { all: async () => statuses } })
+
+  t.test('gives each topic with its positions, its lag and its group', async t => {
+    const app = await buildApp(t, { queries })
+
+    const response = await app.inject('/api/topics')
+    const { items } = response.json()
+    const { partitions, ...topic } = items.find((item: { topic: string }) => item.topic === 'notifications')
+
+    t.strictSame(
+      items.map((item: { topic: string }) => item.topic),
+      ['error-logs', 'notifications', 'system-metrics', 'user-activities']
+    )
+    t.strictSame(topic, {
+      topic: 'notifications',
+      group: 'smg.notifications',
+      lag: 13,
+      lagSeconds: null,
+      messageCount: 6,
+      deadLetterCount: 2,
+      lastMessageAt: '2026-01-31T11:59:00.000Z',
+      state: 'Stable',
+      members: []
+    })
+    const broker = { leader: 1, replicas: [1], inSyncReplicas: [1], logStartOffset: '0', logEndOffset: '10' }
+    t.strictSame(partitions, [
+      { ...broker, partition: 0, currentOffset: '10', nextOffset: '7', lag: 3 },
+      { ...broker, partition: 1, currentOffset: null, nextOffset: '12', lag: 0 },
+      { ...broker, partition: 2, currentOffset: null, nextOffset: null, lag: 10 }
+    ])
+    isDocumented(t, app, response)
+  })
+
+  t.test('estimates the age of the oldest record that is not settled', async t => {
+    let nowMs = NOW_MS
+    let end = 7n
+    const partition = { partition: 0, leader: 1, replicas: [1], inSyncReplicas: [1], logStartOffset: 0n }
+    const topics = async (names: readonly string[]) =>
+      new Map(names.map(name => [name, { topicId: null, partitions: [{ ...partition, logEndOffset: end }] }]))
+    const app = await buildApp(t, { queries, cluster: fakeCluster({ topics }), now: () => nowMs })
+    const ageOf = async (topic: string) => (await app.inject(`/api/topics/${topic}`)).json().lagSeconds
+
+    await app.sampler.sample()
+    t.equal(await ageOf('notifications'), 0, 'without lag')
+    end = 8n
+    nowMs += 3_000
+    await app.sampler.sample()
+    nowMs += 5_000
+
+    t.equal(await ageOf('notifications'), 5, 'since the first sample that saw the record')
+    t.equal(await ageOf('user-activities'), 8, 'at least since the first sample')
+  })
+
+  t.test('answers 503 when Kafka does not', async t => {
+    const topics = async () => Promise.reject(new kafkaErrors.SMG_KAFKA_UNAVAILABLE('10.0.0.7:9092'))
+    const app = await buildApp(t, { queries, cluster: fakeCluster({ topics }) })
+
+    for (const url of ['/api/topics', '/api/topics/notifications', '/api/stats']) {
+      const response = await app.inject(url)
+      t.match(response.json(), { status: 503, code: 'SMG_GATEWAY_KAFKA_AWAY' })
+      t.equal(response.headers['retry-after'], '1')
+      t.notMatch(response.body, /10\.0\.0\.7/)
+      isDocumented(t, app, response)
+    }
+  })
+
+  t.test('answers 503 within 2 s when Kafka hangs', async t => {
+    const app = await buildApp(t, { queries, cluster: fakeCluster({ groups: () => new Promise(() => undefined) }) })
+    await app.ready()
+    const startedMs = performance.now()
+
+    t.match(await app.inject('/api/topics'), { statusCode: 503 })
+    t.ok(performance.now() - startedMs < 2_000)
+  })
+})
+
+t.test('GET /api/topics/{topic}', async t => {
+  const app = await buildApp(t, {
+    cluster: fakeCluster({ topics: async () => new Map(), groups: async () => new Map() })
+  })
+
+  t.test('gives a topic that Kafka does not have without partitions', async t => {
+    const response = await app.inject('/api/topics/notifications')
+
+    t.match(response.json(), { topic: 'notifications', partitions: [], lag: 0, lagSeconds: 0, state: 'Dead' })
+    isDocumented(t, app, response)
+  })
+
+  t.test('answers 404 to what is no topic of a function', async t => {
+    const response = await app.inject('/api/topics/__consumer_offsets')
+
+    t.match(response.json(), { status: 404, code: 'SMG_GATEWAY_NO_TOPIC' })
+    isDocumented(t, app, response)
+  })
+})
