@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import { pino } from 'pino'
 import { loadFunctions } from '../sdk/load-functions.ts'
@@ -9,6 +10,7 @@ import { openLinks } from './open-links.ts'
 
 const RETENTION_HOURS = { development: 1, test: 1, production: 168 }
 const CLOSE_TIMEOUT_MS = 30_000
+const FIRST_TOPICS_MS = 2_000
 const WRONG_SETUP = 2
 
 const { environment, settings, isProduction, functions } = await readSetup().catch(stopForSetup)
@@ -20,7 +22,8 @@ const log = pino({
 if (isProduction && !settings.security) log.warn('production without security: everybody may do everything')
 
 const links = openOrStop()
-await links.prepareTopics(functions, stopForSetup)
+// Who asks in the first moment finds the topics there; a Kafka that is away holds the other routes up no longer.
+await Promise.race([links.prepareTopics(functions, stopForSetup), sleep(FIRST_TOPICS_MS)])
 const app = await buildApp({ functions, settings, log, ...links })
 
 closeWithGrace({ delay: CLOSE_TIMEOUT_MS, logger: log, skip: ['uncaughtException'] }, async ({ err, signal }) => {

@@ -17,7 +17,7 @@ export interface MinuteStats {
 
 const WINDOW_MS = 60_000
 const SLOTS = 60
-// Upper bounds of a histogram, a twelfth of an octave apart at most: p99 is right within 10 %.
+// Upper bounds of a histogram in ms, each a tenth above the one before: p99 is right within 10 %.
 const BOUNDS = Array.from({ length: 160 }, (_, index) => 0.05 * 1.1 ** index)
 
 interface Slot {

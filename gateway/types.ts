@@ -24,7 +24,7 @@ export interface GatewayDependencies {
   readonly now?: () => number
 }
 
-/** What a token must allow for a route. `public` needs no token, `any` needs one that is valid. */
+/** What a token must allow for a route; `public` needs no token. */
 export type Scope = 'public' | 'read' | 'operate' | 'metrics' | `produce:${string}`
 
 export type App = FastifyInstance<

@@ -63,7 +63,7 @@ export function createAttachment(definition: LoadedFunction, parts: RunnerParts)
           pool: parts.rowPool,
           limits,
           write,
-          settleAhead: { definition, settle: createRecordSettler(definition, settle), rowWriter, gate, log },
+          settleAhead: { definition, settle: createRecordSettler(definition, settle), rowWriter, gate, shutdown, log },
           metrics,
           log
         })

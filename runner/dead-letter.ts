@@ -34,10 +34,14 @@ export function toDeadLetter(
   }
 }
 
-/** A record's time as PostgreSQL takes it: ISO 8601, years 1 to 9999; what another unit makes of it is the epoch. */
+/** A record's time as PostgreSQL takes it, in ISO 8601. */
 export function toTime(timestampMs: number): string {
-  const isLegal = timestampMs >= EARLIEST_MS && timestampMs <= LATEST_MS
-  return new Date(isLegal ? timestampMs : 0).toISOString()
+  return new Date(toLegalMs(timestampMs)).toISOString()
+}
+
+/** A record's time within the years 1 to 9999; what a producer stamped in another unit is the epoch. */
+export function toLegalMs(timestampMs: number): number {
+  return timestampMs >= EARLIEST_MS && timestampMs <= LATEST_MS ? timestampMs : 0
 }
 
 /** Bytes as base64; null stays null. */

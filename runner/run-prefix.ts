@@ -1,4 +1,5 @@
-import { databaseFault } from '../db/database-fault.ts'
+import type { Logger } from 'pino'
+import { databaseFault, sqlState } from '../db/database-fault.ts'
 import { type InboxEntry, writeInbox } from '../db/queries/inbox.ts'
 import { insertOutbox, type OutboxEntry } from '../db/queries/outbox.ts'
 import type { AttemptSession, WriteTransaction } from '../db/writer.ts'
@@ -15,6 +16,7 @@ import type { AssignedPartition } from './assigned-partition.ts'
 import { runnerErrors } from './errors.ts'
 import type { Gate } from './gate.ts'
 import { identify } from './identify.ts'
+import type { RunnerMetrics } from './metrics.ts'
 import type { QueuedItem } from './partition-queue.ts'
 import { claimPositions, movePositions } from './positions-of-cycle.ts'
 import {
@@ -59,7 +61,11 @@ export interface PrefixDependencies {
   readonly settle: Omit<SettleDependencies, 'isForeign'>
   readonly write: WriteDependencies
   readonly gate: Gate
+  readonly metrics: Pick<RunnerMetrics, 'attemptsFailed'>
+  readonly log: Logger
 }
+
+type Retry = Extract<Outcome, { kind: 'retry' }>
 
 /** What happened in one attempt, beside what it gave or threw. */
 interface Attempt {
@@ -75,7 +81,7 @@ interface Attempt {
  */
 export function createPrefixRunner(
   partition: AssignedPartition,
-  { definition, settle, write, gate }: PrefixDependencies
+  { definition, settle, write, gate, metrics, log }: PrefixDependencies
 ) {
   const { groupId, topic } = write
   let attempt: Attempt = { session: null, isKnown: false, isPending: false }
@@ -91,14 +97,14 @@ export function createPrefixRunner(
   return async function runPrefix(
     tx: WriteTransaction,
     hand: readonly QueuedItem[],
-    before: Memory | null
+    memories: Memories
   ): Promise<Prefix> {
     const expected = partition.position.nextOffset
     const tallies = new Map<number, Tally>()
     const tally = tallyOf(tallies, partition.partition)
     const dead: DeadRecord[] = []
     const publications: OutboxEntry[] = []
-    const known = new Map<string, { entry: InboxEntry; record: IdentifiedRecord }>()
+    const known: { entry: InboxEntry; record: IdentifiedRecord }[] = []
     const endMs = Date.now() + MAX_MS
     let memory: Memory | null = null
     let count = 0
@@ -121,7 +127,7 @@ export function createPrefixRunner(
           break
         }
         if (outcome.kind === 'dead') dead.push({ record, reason: outcome })
-        else if (attempt.isKnown) known.set(record.id, { entry: toEntry(record, [], null), record })
+        else if (attempt.isKnown) known.push({ entry: toEntry(record, [], null), record })
         else {
           tally.messages += 1
           tally.lastMessageMs = Math.max(tally.lastMessageMs ?? 0, record.timestampMs)
@@ -131,9 +137,7 @@ export function createPrefixRunner(
       count += 1
       next = item.next
     }
-    const records = new Map([...known].map(([id, { record }]) => [id, record]))
-    const entries = [...known.values()].map(({ entry }) => entry)
-    dead.push(...(await sortKnown(tx, entries, { records, tallies }, write)))
+    dead.push(...(await sortKnown(tx, known, tallies, write)))
     await writeDead(tx, dead, tallies, write)
     await insertOutbox(tx, publications)
     if (count > 0) await movePositions(tx, [{ owned: partition, expected, next }], tallies, { groupId, topic })
@@ -146,7 +150,8 @@ export function createPrefixRunner(
     await gate.room()
     gate.enter()
     try {
-      const outcome = await settleRecord(record, number, createRunHandle(tx, record, current))
+      const outcome = await settleAttempt(tx, record, { number, current })
+      if (outcome.kind === 'retry') noteFailure(record, number, outcome)
       if (!current.isPending) return outcome
       // Out of time, and still running: nothing can be undone on a connection that is busy with it.
       current.session?.revoke()
@@ -157,6 +162,27 @@ export function createPrefixRunner(
     } finally {
       gate.leave()
     }
+  }
+
+  async function settleAttempt(
+    tx: WriteTransaction,
+    record: IdentifiedRecord,
+    { number, current }: { number: number; current: Attempt }
+  ): Promise<Outcome> {
+    try {
+      return await settleRecord(record, number, createRunHandle(tx, record, current))
+    } catch (error) {
+      const seen = current.session?.seen()
+      if (isInfrastructure(seen)) throw seen
+      if (settle.shutdown.aborted || isInfrastructure(error)) throw error
+      // What was thrown defies even a look at it.
+      return { kind: 'dead', stage: 'handle', disposition: 'attempts_exhausted', attempts: number, error }
+    }
+  }
+
+  function noteFailure({ offset }: IdentifiedRecord, number: number, { error, waitMs }: Retry) {
+    metrics.attemptsFailed.inc({ topic })
+    log.warn({ err: error, partition: partition.partition, offset, attempt: number, waitMs }, 'attempt failed')
   }
 
   function createRunHandle(tx: WriteTransaction, record: IdentifiedRecord, current: Attempt): RunHandle {
@@ -191,8 +217,11 @@ function toMemory(record: IdentifiedRecord, outcome: Outcome | null, dead: Dead 
 
 /** A fault of the world or of ours; what a record can be blamed for is a failed attempt. */
 function isInfrastructure(error: unknown): boolean {
-  const fault = databaseFault(error)
-  // 25P02: a statement had failed before, and the function went on; that statement says whose fault it is.
-  const isAftermath = (error as { code?: unknown } | undefined)?.code === '25P02'
-  return fault !== null && fault !== 'record' && !isAftermath
+  try {
+    const fault = databaseFault(error)
+    // 25P02: a statement had failed before, and the function went on; that statement says whose fault it is.
+    return fault !== null && fault !== 'record' && sqlState(error) !== '25P02'
+  } catch {
+    return false
+  }
 }

@@ -46,6 +46,8 @@ export interface SettleAheadDependencies {
   readonly rowWriter: RowWriter | null
   /** Of all functions of the process: attempts that are waiting for something. */
   readonly gate: Gate
+  /** Attempts that it breaks off are not settled. */
+  readonly shutdown: AbortSignal
   readonly onReady: () => void
   readonly onAttemptFailed: () => void
   readonly log: Logger
@@ -62,7 +64,7 @@ interface Slot {
 /** Builds and starts the handling of one partition of a function whose effects are rows, or none. */
 export function createSettleAhead(
   partition: AssignedPartition,
-  { definition, settle, rowWriter, gate, onReady, onAttemptFailed, log }: SettleAheadDependencies
+  { definition, settle, rowWriter, gate, shutdown, onReady, onAttemptFailed, log }: SettleAheadDependencies
 ): SettleAhead {
   const { concurrency } = definition.options
   const runHandle: RunHandle = (input, context) =>
@@ -93,8 +95,8 @@ export function createSettleAhead(
       const key = concurrency > 1 && record?.key ? record.key.toString('latin1') : null
       const { epoch } = partition
       // Records of one key stay in order: the next one starts when the one before it is done.
-      while (key !== null && busyKeys.has(key) && epoch === partition.epoch) await partition.changed.wait()
-      if (epoch !== partition.epoch || isClosed) continue
+      while (key !== null && busyKeys.has(key) && isWanted(epoch)) await partition.changed.wait()
+      if (!isWanted(epoch)) continue
 
       start({ next: item.next, bytes: item.bytes, key, settled: undefined }, record)
       handled += 1
@@ -109,27 +111,39 @@ export function createSettleAhead(
     else finish(slot, null)
   }
 
+  function isWanted(epoch: number): boolean {
+    return epoch === partition.epoch && !isClosed && !partition.revoked.aborted
+  }
+
   function attempt(slot: Slot, record: IdentifiedRecord, number: number, epoch: number) {
-    if (partition.revoked.aborted || epoch !== partition.epoch) return
+    if (!isWanted(epoch)) return
     try {
       const outcome = settle(record, number, runHandle)
-      if (!(outcome instanceof Promise)) return conclude(slot, record, outcome, epoch)
-
-      hold(slot)
-      gate.enter()
-      attempting += 1
-      outcome
-        .finally(() => {
-          attempting -= 1
-          gate.leave()
-          release(slot, epoch)
-        })
-        .then(
-          result => conclude(slot, record, result, epoch),
-          error => giveUp(record, error)
-        )
+      if (outcome instanceof Promise) void waitFor(outcome, slot, record, { number, epoch })
+      else conclude(slot, record, outcome, epoch)
     } catch (error) {
-      giveUp(record, error)
+      giveUp(slot, record, { number, epoch, error })
+    }
+  }
+
+  async function waitFor(
+    outcome: Promise<Outcome>,
+    slot: Slot,
+    record: IdentifiedRecord,
+    { number, epoch }: { number: number; epoch: number }
+  ): Promise<void> {
+    hold(slot)
+    gate.enter()
+    attempting += 1
+    try {
+      conclude(slot, record, await outcome, epoch)
+    } catch (error) {
+      giveUp(slot, record, { number, epoch, error })
+    } finally {
+      attempting -= 1
+      gate.leave()
+      // Last: a record that waits for its next attempt is held again by now, and none of its key overtakes it.
+      release(slot, epoch)
     }
   }
 
@@ -151,9 +165,15 @@ export function createSettleAhead(
     partition.revoked.addEventListener('abort', cancel, { once: true })
   }
 
-  /** Shutdown: nothing is settled, and the record is handled again by whoever comes next. */
-  function giveUp(record: IdentifiedRecord, error: unknown) {
-    log.debug({ err: error, partition: partition.partition, offset: record.offset }, 'attempt given up')
+  /** At shutdown nothing is settled: whoever comes next handles it again. Else what was thrown defies even a look at it. */
+  function giveUp(
+    slot: Slot,
+    record: IdentifiedRecord,
+    { number, epoch, error }: { number: number; epoch: number; error: unknown }
+  ) {
+    if (shutdown.aborted || epoch !== partition.epoch) return
+    const outcome = { kind: 'dead', stage: 'handle', disposition: 'attempts_exhausted', attempts: number, error } as const
+    finish(slot, { record, outcome, entry: null })
   }
 
   function toSettled(record: IdentifiedRecord, outcome: SettledRecord['outcome']): SettledRecord {

@@ -23,7 +23,6 @@ export interface TransactionEffectsDependencies extends Omit<PrefixDependencies,
   readonly limits: TransactionLimits
   readonly write: Omit<PrefixDependencies['write'], 'topicIdOf'>
   readonly metrics: RunnerMetrics
-  readonly log: Logger
 }
 
 /**

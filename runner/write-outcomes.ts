@@ -8,7 +8,7 @@ import type { WriteTransaction } from '../db/writer.ts'
 import { deriveEventId, timestampMsOf } from '../sdk/event-id.ts'
 import { type IdentifiedRecord, toHeaders, toText } from '../sdk/record.ts'
 import type { Dead, Outcome } from '../sdk/settle-record.ts'
-import { toDeadLetter } from './dead-letter.ts'
+import { toDeadLetter, toLegalMs } from './dead-letter.ts'
 import { runnerErrors } from './errors.ts'
 import { idFromPlace, type Place } from './identify.ts'
 import type { ToOutboxEntries } from './outbox-entries.ts'
@@ -73,7 +73,6 @@ export async function writeOutcomes(
     entries.push(entry)
   }
   for (const { record } of settled) tallyOf(tallies, record.partition)
-  for (const { record } of copies) tallyOf(tallies, record.partition).duplicates += 1
 
   const { written, refused } = await writeEntries(tx, entries, { isCareful }, dependencies)
   for (const { entry, error } of refused) {
@@ -84,16 +83,28 @@ export async function writeOutcomes(
         reason: { kind: 'dead', stage: 'persist', disposition: 'non_retriable', attempts: 1, error }
       })
   }
-  const known = entries.filter(entry => !written.has(entry.id) && !refused.some(other => other.entry === entry))
+  const known = firsts.filter(
+    ({ entry }) => entry && !written.has(entry.id) && !refused.some(other => other.entry === entry)
+  )
   for (const entry of entries) if (written.has(entry.id)) count(tallyOf(tallies, entry.partition), entry)
   await insertOutbox(
     tx,
     firsts.flatMap(item => (written.has(item.record.id) ? toPublications(item, dependencies) : []))
   )
 
-  dead.push(...(await sortKnown(tx, known, { records: handled, tallies }, dependencies)))
+  dead.push(...(await sortKnown(tx, known, tallies, dependencies)))
   await writeDead(tx, dead, tallies, dependencies)
+  await writeCopies()
   return tallies
+
+  /** Later records under an id of this cycle: now that the first is settled, they meet what any other copy meets. */
+  async function writeCopies() {
+    const reused = await sortKnown(tx, copies, tallies, dependencies)
+    const others = copies.flatMap(({ record, outcome }) =>
+      outcome.kind === 'dead' ? [{ record, reason: outcome }] : []
+    )
+    await writeDead(tx, [...reused, ...others], tallies, dependencies)
+  }
 
   function count(tally: Tally, entry: InboxEntry) {
     tally.messages += 1
@@ -102,22 +113,29 @@ export async function writeOutcomes(
   }
 }
 
-/** Writes dead letters and counts them; one whose event is settled, or dead already, counts as a copy. */
+/**
+ * Writes dead letters and counts them; one whose event is settled, or dead already, counts as a copy. `dead` may name an
+ * event more than once.
+ */
 export async function writeDead(
   tx: WriteTransaction,
   dead: readonly DeadRecord[],
   tallies: Map<number, Tally>,
-  { groupId, topic, nowMs }: WriteDependencies
+  dependencies: WriteDependencies
 ): Promise<void> {
   if (dead.length === 0) return
-  const letters = dead.map(({ record, reason }) => toDeadLetter(record, reason, nowMs()))
-  const fresh = await insertDeadLetters(tx, { groupId, topic }, letters)
+  const { groupId, topic, nowMs } = dependencies
+  const byId = new Map<string, DeadRecord>()
+  for (const item of dead) if (!byId.has(item.record.id)) byId.set(item.record.id, item)
 
-  for (const { record } of dead) {
-    const tally = tallyOf(tallies, record.partition)
-    if (fresh.has(record.id)) tally.deadLetters += 1
-    else tally.duplicates += 1
-  }
+  const letters = [...byId.values()].map(({ record, reason }) => toDeadLetter(record, reason, nowMs()))
+  const fresh = await insertDeadLetters(tx, { groupId, topic }, letters)
+  for (const { record } of byId.values())
+    if (fresh.has(record.id)) tallyOf(tallies, record.partition).deadLetters += 1
+
+  const known = dead.filter(item => byId.get(item.record.id) !== item || !fresh.has(item.record.id))
+  const entries = known.map(({ record }) => ({ record, entry: toEntry(record, [], null) }))
+  await writeDead(tx, await sortKnown(tx, entries, tallies, dependencies), tallies, dependencies)
 }
 
 /** Gives the counts of a partition, from nothing when it has none yet. */
@@ -200,41 +218,45 @@ async function writeEntries(
 }
 
 /**
- * Sorts events that the inbox refused: a copy of a settled event, a copy of a dead letter, or another event under a
- * used id. Counts the copies, and gives the last kind as dead.
+ * Sorts records whose event is known: a copy of a settled event, a copy of a dead letter, or another event under a used
+ * id. Counts the copies, and gives the last kind as dead.
  */
 export async function sortKnown(
   tx: WriteTransaction,
-  known: readonly InboxEntry[],
-  { records, tallies }: { records: ReadonlyMap<string, IdentifiedRecord>; tallies: Map<number, Tally> },
+  known: readonly Pick<SettledRecord, 'record' | 'entry'>[],
+  tallies: Map<number, Tally>,
   { groupId, topic, topicIdOf }: WriteDependencies
 ): Promise<DeadRecord[]> {
-  if (known.length === 0) return []
-  const settled = await findSettled(
-    tx,
-    { groupId, topic },
-    known.map(entry => entry.id)
-  )
+  const sorted = known.flatMap(({ record, entry }) => (entry ? [{ record, entry }] : []))
+  if (sorted.length === 0) return []
+  const ids = sorted.map(({ entry }) => entry.id)
+  const settled = await findSettled(tx, { groupId, topic }, ids)
   const copies: { eventId: string; partition: number; offset: string }[] = []
   const reused: DeadRecord[] = []
 
-  for (const entry of known) {
-    const before = settled.get(entry.id)
-    const record = records.get(entry.id)
-    if (record && before?.message && !isSame(entry, before.message)) {
-      reused.push(toReused(record, { topic, topicId: topicIdOf(entry.partition), partition: entry.partition }))
+  for (const { record, entry } of sorted) {
+    const { id, partition, offset } = entry
+    const before = settled.get(id)
+    if (before?.message && !isSame(entry, before.message)) {
+      reused.push(toReused(record, { topic, topicId: topicIdOf(partition), partition }))
       continue
     }
-    tallyOf(tallies, entry.partition).duplicates += 1
-    if (before && !before.message) copies.push({ eventId: entry.id, partition: entry.partition, offset: entry.offset })
+    tallyOf(tallies, partition).duplicates += 1
+    if (before && !before.message) copies.push({ eventId: id, partition, offset })
   }
   if (copies.length > 0) await addCopies(tx, { groupId, topic }, copies)
   return reused
 }
 
-function isSame(entry: InboxEntry, stored: NonNullable<Settled['message']>): boolean {
-  if (entry.key !== stored.key) return false
-  return entry.value === stored.value || isDeepStrictEqual(JSON.parse(entry.value), JSON.parse(stored.value))
+function isSame({ key, value }: InboxEntry, stored: NonNullable<Settled['message']>): boolean {
+  if (key !== stored.key) return false
+  if (value === stored.value) return true
+  try {
+    return isDeepStrictEqual(JSON.parse(value), JSON.parse(stored.value))
+  } catch {
+    // What is in the inbox is JSON.
+    return false
+  }
 }
 
 // Under its own id it would be taken for a copy of the event that had the id first.
@@ -264,7 +286,7 @@ export function toEntry(
     key: toText(key),
     value: value?.toString('utf8') ?? 'null',
     headers: JSON.stringify(toHeaders(headers)),
-    timestampMs: toLegalTime(timestampMs),
+    timestampMs: toLegalMs(timestampMs),
     rows: rowWriter ? rows.map((row, index) => rowWriter.toRow(row, toRowId(id, index), id)) : []
   }
 }

@@ -16,7 +16,7 @@ export function formatLine(part: string, line: string): string {
   const entry = parseEntry(line)
   if (!entry) return `             ${name} ${line}`
 
-  const { level, time, msg = '', err, pid: _pid, hostname: _hostname, part: _part, ...fields } = entry
+  const { level, time, msg = '', err, pid: _pid, hostname: _hostname, name: _name, part: _part, ...fields } = entry
   const [word, color] = LEVELS[String(level)] ?? ['     ', 'gray']
   const rest = Object.entries(fields).map(([field, value]) => styleText('gray', ` ${field}=${toText(value)}`))
   return `${clock(time)} ${name} ${styleText(color, word)} ${msg}${rest.join('')}${toStack(err)}`

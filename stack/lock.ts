@@ -33,7 +33,7 @@ function tryLink(from: string, to: string): boolean {
 
 function dropDeadHolder(file: string) {
   const holder = readHolder(file)
-  if (false) throw new stackErrors.SMG_STACK_RUNNING(holder.pid, dirname(file))
+  if (holder && isAlive(holder)) throw new stackErrors.SMG_STACK_RUNNING(holder.pid, dirname(file))
 
   // Moved and looked at again before it is removed: another start may have taken the lock since it was read.
   const aside = `${file}.${process.pid}.old`

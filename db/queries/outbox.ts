@@ -63,10 +63,11 @@ export function createOutboxQueries(sql: Sql) {
 
     /** The oldest events of a partition. */
     async read(topic: string, partition: number, limit: number): Promise<OutboxRow[]> {
+      // The column with its table: `sequence` alone would be the text of the answer, where 10 comes before 9.
       const rows = await sql`
         SELECT sequence::text, encode(key, 'base64') AS key, encode(value, 'base64') AS value, headers::text,
           extract(epoch FROM timestamp) * 1000 AS at
-        FROM outbox WHERE topic = ${topic} AND partition = ${partition} ORDER BY sequence LIMIT ${limit}`
+        FROM outbox WHERE topic = ${topic} AND partition = ${partition} ORDER BY outbox.sequence LIMIT ${limit}`
       return rows.map(row => ({
         sequence: String(row.sequence),
         key: toBytes(row.key),

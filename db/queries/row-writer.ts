@@ -66,12 +66,17 @@ export function createRowWriter(table: PgTable): RowWriter {
 
 /** A value as JSON can carry it to its column; undefined where the column's own default is to stand. */
 function toValue(column: PgColumn, given: unknown): unknown {
-  const value =
-    given === undefined ? (column.defaultFn?.() ?? (column.hasDefault ? undefined : column.onUpdateFn?.())) : given
+  const value = given === undefined ? makeDefault(column) : given
   if (value === undefined || value === null || is(value, SQL)) return value
   // Drizzle would make text of it, which as JSON inside JSON is a string and not the value.
   if (column.columnType === 'PgJson' || column.columnType === 'PgJsonb') return value
   return toJsonValue(column.mapToDriverValue(value))
+}
+
+/** As Drizzle's own insert does: `hasDefault` is true for a column that is only made on update. */
+function makeDefault({ defaultFn, default: own, onUpdateFn }: PgColumn): unknown {
+  if (defaultFn) return defaultFn()
+  return own === undefined ? onUpdateFn?.() : undefined
 }
 
 function toJsonValue(value: unknown): unknown {

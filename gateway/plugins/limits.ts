@@ -1,4 +1,5 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import rateLimit from '@fastify/rate-limit'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { addressKey } from '../address-key.ts'
 import type { SecuritySettings } from '../config.ts'
@@ -30,14 +31,15 @@ export default fp<LimitOptions>(
       return
     }
     const { maxRequests, maxEvents, windowMs } = security
-    const window = { windowMs, maxKeys: MAX_KEYS, now }
     const windowSeconds = Math.max(1, Math.ceil(windowMs / 1000))
-    const takeRequest = createWindowLimit({ ...window, max: maxRequests })
-    const takeEvents = createWindowLimit({ ...window, max: maxEvents })
+    await app.register(rateLimit, { global: false, cache: MAX_KEYS })
+    const takeRequest = app.createRateLimit({ max: maxRequests, timeWindow: windowMs, keyGenerator: keyOf })
+    // The package counts one a request; the events of a batch weigh as many as they are.
+    const takeEvents = createWindowLimit({ max: maxEvents, windowMs, maxKeys: MAX_KEYS, now })
 
     app.addHook('onRequest', async (request, reply) => {
       if (request.routeOptions.config.scope === 'public') return
-      const limit = takeRequest(keyOf(request))
+      const limit = toLimit(await takeRequest(request))
       announce(reply, { name: 'default', max: maxRequests, windowSeconds, limit })
       if (!limit.isAllowed) refuse(request, 'default', limit)
     })
@@ -49,6 +51,13 @@ export default fp<LimitOptions>(
   },
   { name: 'limits', dependencies: ['security'] }
 )
+
+function toLimit(counted: Awaited<ReturnType<ReturnType<FastifyInstance['createRateLimit']>>>): Limit {
+  // Allowed without a count is what its allow-list says; there is none here.
+  if (counted.isAllowed) return { isAllowed: true, remaining: 0, resetSeconds: 1 }
+  const { isExceeded, remaining, ttlInSeconds } = counted
+  return { isAllowed: !isExceeded, remaining, resetSeconds: Math.max(1, ttlInSeconds) }
+}
 
 function refuse(request: FastifyRequest, policy: string, limit: Limit): never {
   request.log.warn({ event: 'limited', subject: request.subject ?? undefined, address: request.ip, policy }, 'security')

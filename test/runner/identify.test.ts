@@ -21,7 +21,7 @@ t.test('takes the id of the gateway', async t => {
   t.equal(identify(fetched(7), place).partition, 2)
 })
 
-const foreign = [
+const foreign: { when: string; texts: Record<string, string> }[] = [
   { when: 'there is no producer-id', texts: { id: idOf(1) } },
   { when: 'the producer is another one', texts: { id: idOf(1), 'producer-id': 'billing' } },
   { when: 'the id is the number of an order', texts: { id: 'order-7', 'producer-id': PRODUCER_ID } },

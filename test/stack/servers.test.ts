@@ -80,6 +80,12 @@ const machines = [
     message: /^Maven could not download Kafka: Could not transfer artifact: Unknown host .*; check the network/
   },
   {
+    when: 'Maven reaches nobody, although Docker answers: it would reach nobody either',
+    programs: { java: java('21'), mvn: 'echo "[ERROR] Connection refused"; exit 1', docker: 'exit 0' },
+    code: 'SMG_STACK_DOWNLOAD',
+    message: /Connection refused/
+  },
+  {
     when: 'Docker is there, and its engine does not answer',
     programs: { docker: 'exit 1' },
     code: 'SMG_STACK_NO_JAVA',

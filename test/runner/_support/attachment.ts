@@ -1,0 +1,142 @@
+import { createPositionQueries } from '../../../db/queries/positions.ts'
+import type { TransactionLimits } from '../../../db/writer.ts'
+import type { Consumer, ConsumerEvents, FetchedBatch } from '../../../kafka/types.ts'
+import { attachFunction } from '../../../runner/attach-function.ts'
+import { createGate } from '../../../runner/gate.ts'
+import { createPositionLocator } from '../../../runner/locate-positions.ts'
+import { createMetrics } from '../../../runner/metrics.ts'
+import { createRowEffects } from '../../../runner/row-effects.ts'
+import { createTransactionEffects } from '../../../runner/transaction-effects.ts'
+import { createWriterPool } from '../../../runner/writer-pool.ts'
+import { createRecordSettler } from '../../../sdk/settle-record.ts'
+import type { LoadedFunction } from '../../../sdk/types.ts'
+import { createTestDatabase, type Teardown } from '../../_support/database.ts'
+import { silent } from '../../_support/kafka.ts'
+import { PLACE } from './records.ts'
+
+const metrics = createMetrics()
+export const TOPIC_ID = '0b6ff7b0-0000-4000-8000-000000000001'
+const LIMITS = { lockTimeoutMs: 5_000, statementTimeoutMs: 5_000, idleTimeoutMs: 5_000 }
+
+/** Where the made-up log of a partition begins and ends. */
+export type Bounds = Record<number, { logStartOffset: bigint; logEndOffset: bigint }>
+
+/** A function attached to a made-up Kafka, on a database of its own. Not started. */
+export async function createTestAttachment(
+  t: Teardown,
+  definition: LoadedFunction,
+  { limits = LIMITS, bounds = {} }: { limits?: TransactionLimits; bounds?: Bounds } = {}
+) {
+  const { databaseUrl, sql } = await createTestDatabase(t)
+  const pool = createWriterPool(databaseUrl, { size: 2, applicationName: 'test-writer' })
+  const shutdown = new AbortController()
+  const kafka = createFakeKafka(bounds)
+  const settle = { log: silent, shutdown: shutdown.signal, findPublishFault: () => null }
+  const write = { ...PLACE, rowWriter: null, toOutboxEntries: () => [], nowMs: Date.now }
+  const gate = createGate(64)
+  const shared = { pool, limits, write, metrics, log: silent }
+
+  const attachment = attachFunction({
+    definition,
+    groupId: PLACE.groupId,
+    createConsumer: kafka.createConsumer,
+    locator: createPositionLocator({
+      ...PLACE,
+      positions: createPositionQueries(sql),
+      cluster: kafka.cluster,
+      log: silent
+    }),
+    createEffects: (owned, hooks) =>
+      definition.kind === 'transaction'
+        ? createTransactionEffects(owned, hooks, { ...shared, definition, settle, gate })
+        : createRowEffects(owned, hooks, {
+            ...shared,
+            settleAhead: {
+              definition,
+              settle: createRecordSettler(definition, settle),
+              rowWriter: null,
+              gate,
+              shutdown: shutdown.signal,
+              log: silent
+            }
+          }),
+    log: silent
+  })
+  t.teardown(async () => {
+    await attachment.stop(Date.now() + 1_000)
+    shutdown.abort()
+    await pool.close()
+  })
+
+  return {
+    attachment,
+    kafka,
+    databaseUrl,
+    sql,
+    /** Offsets of the partition's messages, in order. */
+    async stored(partition = 0): Promise<number[]> {
+      const rows = await sql`SELECT "offset"::int AS at FROM messages WHERE partition = ${partition} ORDER BY "offset"`
+      return rows.map(({ at }) => at)
+    },
+    async position(partition = 0): Promise<{ next: number; lost: number; duplicates: number } | null> {
+      const [row] = await sql`SELECT next_offset::int AS next, lost_count::int AS lost, duplicate_count::int AS duplicates
+        FROM topic_status WHERE partition = ${partition}`
+      return row ? { next: row.next, lost: row.lost, duplicates: row.duplicates } : null
+    },
+    async setPosition(next: number, partition = 0) {
+      await sql`INSERT INTO topic_status (group_id, topic, partition, next_offset, topic_id)
+        VALUES (${PLACE.groupId}, ${PLACE.topic}, ${partition}, ${next}, ${TOPIC_ID})
+        ON CONFLICT (group_id, topic, partition) DO UPDATE SET next_offset = excluded.next_offset`
+    }
+  }
+}
+
+/** A Kafka whose every move is the test's. */
+function createFakeKafka(bounds: Bounds) {
+  const consumers: { events: ConsumerEvents; isStopped: boolean }[] = []
+  const calls: string[] = []
+  const fake = {
+    bounds: new Map(Object.entries(bounds).map(([partition, log]) => [Number(partition), log])),
+    topicId: TOPIC_ID as string | null,
+    /** What has to happen before the cluster tells its offsets. */
+    beforeOffsets: async () => undefined as unknown,
+    onCommit: async (_positions: ReadonlyMap<number, bigint>) => undefined as unknown,
+    /** Every `start`, `pause` and `resume`, in order. */
+    calls,
+    consumers,
+    createConsumer(events: ConsumerEvents): Consumer {
+      const self = { events, isStopped: false }
+      consumers.push(self)
+      return {
+        run: async () => undefined,
+        start: (partition, offset) => void calls.push(`start ${partition} ${offset}`),
+        pause: partition => void calls.push(`pause ${partition}`),
+        resume: partition => void calls.push(`resume ${partition}`),
+        async commit(positions) {
+          await fake.onCommit(positions)
+          return true
+        },
+        async stop() {
+          self.isStopped = true
+        }
+      }
+    },
+    cluster: {
+      topicIds: async (topics: readonly string[]) => new Map(topics.map(topic => [topic, fake.topicId])),
+      async offsets() {
+        await fake.beforeOffsets()
+        return fake.bounds
+      }
+    },
+    assign(...partitions: number[]) {
+      consumers.at(-1)?.events.onAssigned(partitions)
+    },
+    async deliver(batch: FetchedBatch) {
+      await consumers.at(-1)?.events.onBatch(batch)
+    },
+    crash() {
+      consumers.at(-1)?.events.onCrash(new Error('crash'))
+    }
+  }
+  return fake
+}

@@ -1,0 +1,366 @@
+import t from 'tap'
+import { Type } from '../../sdk/index.ts'
+import type { Input } from '../../sdk/types.ts'
+import { until } from '../_support/kafka.ts'
+import { createTestAttachment, TOPIC_ID } from './_support/attachment.ts'
+import { batch, defineTestFunction, fetched, range } from './_support/records.ts'
+
+const event = Type.Object({ n: Type.Number(), text: Type.Optional(Type.String()) })
+const log = { logStartOffset: 0n, logEndOffset: 1_000n }
+const bounds = { 0: log, 1: log, 2: log }
+const inbox = defineTestFunction({ event })
+
+// No table, and yet handled ahead in memory: what a test has to hold back is held in its handle.
+function defineHeld(handle: (input: Input) => unknown) {
+  return { ...inbox, handle } as typeof inbox
+}
+
+function createDoor() {
+  let open: (value?: unknown) => void = () => undefined
+  const closed = new Promise(resolve => {
+    open = resolve
+  })
+  return { closed, open: () => open() }
+}
+
+t.test('starts where PostgreSQL stands, and settles from there on', async t => {
+  const { attachment, kafka, stored, position, setPosition } = await createTestAttachment(t, inbox, { bounds })
+  await setPosition(5)
+  t.equal(attachment.state().state, 'starting')
+  attachment.start()
+
+  kafka.assign(0, 1)
+  await until(() => kafka.calls.length === 2)
+  t.strictSame(kafka.calls.toSorted(), ['start 0 5', 'start 1 0'])
+  await kafka.deliver(batch(5, range(5, 8)))
+  await until(async () => (await position())?.next === 8)
+
+  t.strictSame(await stored(), [5, 6, 7])
+  t.equal(attachment.state().state, 'running')
+  t.equal(attachment.lag().get(0), 0)
+})
+
+t.test('goes back when Kafka gives records from above, while the log still holds those between', async t => {
+  const { attachment, kafka, stored, position } = await createTestAttachment(t, inbox, { bounds })
+  attachment.start()
+  kafka.assign(0)
+  await until(() => kafka.calls.length === 1)
+
+  await kafka.deliver(batch(4, range(4, 6)))
+  t.strictSame(kafka.calls, ['start 0 0', 'start 0 0'])
+  await kafka.deliver(batch(0, range(0, 6)))
+  await until(async () => (await position())?.next === 6)
+
+  t.strictSame(await stored(), [0, 1, 2, 3, 4, 5])
+  t.equal((await position())?.lost, 0)
+})
+
+t.test('moves the position when retention removed the records between, and counts them', async t => {
+  const { attachment, kafka, stored, position } = await createTestAttachment(t, inbox, { bounds })
+  attachment.start()
+  kafka.assign(0)
+  await until(() => kafka.calls.length === 1)
+  await kafka.deliver(batch(0, range(0, 2)))
+  await until(async () => (await position())?.next === 2)
+
+  kafka.bounds.set(0, { logStartOffset: 9n, logEndOffset: 1_000n })
+  await kafka.deliver(batch(9, range(9, 11)))
+  await until(() => kafka.calls.includes('start 0 9'))
+  await kafka.deliver(batch(9, range(9, 11)))
+  await until(async () => (await position())?.next === 11)
+
+  t.strictSame(await stored(), [0, 1, 9, 10])
+  t.equal((await position())?.lost, 7)
+})
+
+t.test('finishes what is in hand before it looks for a gap', async t => {
+  const door = createDoor()
+  const held = defineHeld(() => door.closed)
+  const { attachment, kafka, stored, position } = await createTestAttachment(t, held, { bounds })
+  attachment.start()
+  kafka.assign(0)
+  await until(() => kafka.calls.length === 1)
+  await kafka.deliver(batch(0, range(0, 1)))
+
+  kafka.bounds.set(0, { logStartOffset: 9n, logEndOffset: 1_000n })
+  await kafka.deliver(batch(9, range(9, 10)))
+  t.strictSame(kafka.calls.at(-1), 'start 0 1')
+  door.open()
+  await until(async () => (await position())?.next === 1)
+  await kafka.deliver(batch(9, range(9, 10)))
+  await until(() => kafka.calls.includes('start 0 9'))
+  await kafka.deliver(batch(9, range(9, 10)))
+  await until(async () => (await position())?.next === 10)
+
+  t.strictSame(await stored(), [0, 9])
+  t.equal((await position())?.lost, 8)
+})
+
+t.test('drops the part of a batch that it has', async t => {
+  const { attachment, kafka, stored, position } = await createTestAttachment(t, inbox, { bounds })
+  attachment.start()
+  kafka.assign(0)
+  await until(() => kafka.calls.length === 1)
+
+  await kafka.deliver(batch(0, range(0, 3)))
+  await kafka.deliver(batch(0, range(0, 3)))
+  await kafka.deliver(batch(1, range(1, 5)))
+  await until(async () => (await position())?.next === 5)
+
+  t.strictSame(await stored(), [0, 1, 2, 3, 4])
+  t.equal((await position())?.duplicates, 0, 'the inbox did not have to know them')
+})
+
+t.test('moves over holes, and over batches without records', async t => {
+  const { attachment, kafka, stored, position } = await createTestAttachment(t, inbox, { bounds })
+  attachment.start()
+  kafka.assign(0)
+  await until(() => kafka.calls.length === 1)
+
+  await kafka.deliver(batch(0, [fetched(3), fetched(8)], { end: 12 }))
+  await kafka.deliver(batch(12, [], { end: 14 }))
+  await until(async () => (await position())?.next === 14)
+
+  t.strictSame(await stored(), [3, 8])
+  t.strictSame(kafka.calls, ['start 0 0'])
+})
+
+t.test('keeps what is in hand of partitions that stay, and drops the others', async t => {
+  const door = createDoor()
+  const calls: string[] = []
+  const held = defineHeld(input => {
+    calls.push(`${input.partition}/${input.offset}`)
+    return door.closed
+  })
+  const { attachment, kafka, stored } = await createTestAttachment(t, held, { bounds })
+  attachment.start()
+  kafka.assign(0, 1)
+  await until(() => kafka.calls.length === 2)
+  await kafka.deliver(batch(0, range(0, 2)))
+  await kafka.deliver(batch(0, range(0, 2), { partition: 1 }))
+  await until(() => calls.length === 2)
+
+  kafka.assign(0, 2)
+  t.strictSame(kafka.calls.slice(2, 3), ['start 0 2'], 'at once, and behind what is in hand')
+  await until(() => kafka.calls.includes('start 2 0'))
+  await kafka.deliver(batch(2, range(2, 3), { partition: 1 }))
+  door.open()
+  await until(async () => (await stored()).length === 2)
+
+  t.strictSame(await stored(1), [], 'the lost one is for its new owner')
+  t.strictSame(calls.toSorted(), ['0/0', '0/1', '1/0'])
+})
+
+t.test('does not take a partition that was lost while its position was read', async t => {
+  const door = createDoor()
+  const { attachment, kafka } = await createTestAttachment(t, inbox, { bounds })
+  kafka.beforeOffsets = () => door.closed
+  attachment.start()
+
+  kafka.assign(0, 1)
+  kafka.assign(1)
+  door.open()
+  await until(() => kafka.calls.length > 0)
+  await until(() => attachment.state().state === 'running')
+
+  t.strictSame(kafka.calls, ['start 1 0'])
+  t.strictSame([...attachment.lag().keys()], [1])
+})
+
+t.test('asks again until the positions can be read', async t => {
+  let failures = 0
+  const { attachment, kafka } = await createTestAttachment(t, inbox, { bounds })
+  kafka.beforeOffsets = async () => {
+    failures += 1
+    if (failures < 3) throw new Error('no broker answers')
+  }
+  attachment.start()
+  kafka.assign(0)
+  await until(() => kafka.calls.length === 1)
+
+  t.strictSame(kafka.calls, ['start 0 0'])
+})
+
+t.test('a member without partitions is running', async t => {
+  const { attachment, kafka } = await createTestAttachment(t, inbox, { bounds })
+  attachment.start()
+  kafka.assign()
+  await until(() => attachment.state().state === 'running')
+  t.equal(attachment.lag().size, 0)
+})
+
+t.test('makes a new consumer when one crashes, and handles again what was in hand', async t => {
+  const doors = [createDoor(), createDoor()]
+  let calls = 0
+  const held = defineHeld(() => doors[Math.min(1, calls++)]?.closed)
+  const { attachment, kafka, stored, position } = await createTestAttachment(t, held, { bounds })
+  attachment.start()
+  kafka.assign(0)
+  await until(() => kafka.calls.length === 1)
+  await kafka.deliver(batch(0, range(0, 2)))
+  await until(() => calls === 1)
+
+  kafka.crash()
+  await until(() => kafka.consumers.length === 2)
+  t.equal(attachment.state().state, 'starting')
+  t.equal(kafka.consumers[0]?.isStopped, true)
+  doors[0]?.open()
+  kafka.assign(0)
+  await until(() => kafka.calls.length === 2)
+  t.equal(kafka.calls[1], 'start 0 0')
+  doors[1]?.open()
+  await kafka.deliver(batch(0, range(0, 2)))
+  await until(async () => (await position())?.next === 2)
+
+  t.strictSame(await stored(), [0, 1])
+  t.equal(attachment.state().state, 'running')
+})
+
+t.test('pauses a partition whose queue is full, keeps it paused in a rebalance, and resumes it', async t => {
+  const door = createDoor()
+  const held = defineHeld(() => door.closed)
+  const { attachment, kafka, position } = await createTestAttachment(t, held, { bounds })
+  const text = 'x'.repeat(1024 * 1024)
+  attachment.start()
+  kafka.assign(0)
+  await until(() => kafka.calls.length === 1)
+
+  await kafka.deliver(batch(0, [0, 1, 2].map(offset => fetched(offset, { n: 1, text }))))
+  t.notOk(kafka.calls.includes('pause 0'))
+  await kafka.deliver(batch(3, [3, 4, 5].map(offset => fetched(offset, { n: 1, text }))))
+  t.equal(kafka.calls.at(-1), 'pause 0')
+  kafka.assign(0)
+  t.strictSame(kafka.calls.slice(-2), ['start 0 6', 'pause 0'])
+
+  door.open()
+  await until(async () => (await position())?.next === 6)
+  t.strictSame(
+    kafka.calls.filter(call => call === 'resume 0'),
+    ['resume 0']
+  )
+})
+
+t.test('tells Kafka nothing above the position', { timeout: 20_000 }, async t => {
+  const { attachment, kafka, position } = await createTestAttachment(t, inbox, { bounds })
+  const hints: [hint: number, position: number][] = []
+  kafka.onCommit = async positions => {
+    const hint = Number(positions.get(0) ?? 0n)
+    hints.push([hint, (await position())?.next ?? 0])
+  }
+  attachment.start()
+  kafka.assign(0)
+  await until(() => kafka.calls.length === 1)
+
+  for (let offset = 0; hints.length < 2; offset += 10) {
+    await kafka.deliver(batch(offset, range(offset, offset + 10)))
+    await until(async () => (await position())?.next === offset + 10)
+  }
+  const { next } = (await position()) ?? { next: 0 }
+  await attachment.stop(Date.now() + 2_000)
+
+  t.ok(hints.every(([hint, at]) => hint <= at))
+  t.equal(hints.at(-1)?.[0], next, 'the last one at the stop')
+})
+
+t.test('drops what is in hand when someone else moved the position, and goes on from there', async t => {
+  const door = createDoor()
+  const held = defineHeld(() => door.closed)
+  const { attachment, kafka, stored, position, setPosition } = await createTestAttachment(t, held, { bounds })
+  attachment.start()
+  kafka.assign(0, 1)
+  await until(() => kafka.calls.length === 2)
+  await kafka.deliver(batch(0, range(0, 2)))
+  await kafka.deliver(batch(0, range(0, 2), { partition: 1 }))
+
+  await setPosition(1)
+  door.open()
+  await until(() => kafka.calls.includes('start 0 1'))
+  await kafka.deliver(batch(1, range(1, 2)))
+  await until(async () => (await position())?.next === 2 && (await position(1))?.next === 2)
+
+  t.strictSame(await stored(), [1], 'what another owner settled is not settled here')
+  t.strictSame(await stored(1), [0, 1], 'the others go on')
+})
+
+t.test('a topic that was made anew is handled from its start', async t => {
+  const { attachment, kafka, stored, position, sql } = await createTestAttachment(t, inbox, { bounds })
+  attachment.start()
+  kafka.assign(0)
+  await until(() => kafka.calls.length === 1)
+  await kafka.deliver(batch(0, range(0, 3)))
+  await until(async () => (await position())?.next === 3)
+
+  kafka.topicId = TOPIC_ID.replace(/1$/, '2')
+  kafka.crash()
+  await until(() => kafka.consumers.length === 2)
+  kafka.assign(0)
+  await until(() => kafka.calls.length === 2)
+  t.equal(kafka.calls[1], 'start 0 0')
+  await kafka.deliver(batch(0, range(0, 1)))
+  await until(async () => (await position())?.next === 1)
+
+  t.strictSame(await stored(), [0, 0, 1, 2], 'another record, although offset and bytes are the same')
+  const [row] = await sql`SELECT topic_id::text AS id FROM topic_status`
+  t.equal(row?.id, kafka.topicId)
+})
+
+t.test('stops at its deadline although PostgreSQL does not answer', { timeout: 20_000 }, async t => {
+  const limits = { lockTimeoutMs: 60_000, statementTimeoutMs: 60_000, idleTimeoutMs: 60_000 }
+  for (const definition of [inbox, defineTestFunction({ event, handle: () => null })]) {
+    const { attachment, kafka, sql, stored } = await createTestAttachment(t, definition, { bounds, limits })
+    attachment.start()
+    kafka.assign(0)
+    await until(() => kafka.calls.length === 1)
+
+    const locked = createDoor()
+    const release = createDoor()
+    const holding = sql.begin(async tx => {
+      await tx`SELECT 1 FROM topic_status FOR UPDATE`
+      locked.open()
+      await release.closed
+    })
+    await locked.closed
+    await kafka.deliver(batch(0, range(0, 1)))
+    await until(async () => {
+      const [row] = await sql`SELECT count(*)::int AS waiting FROM pg_locks WHERE NOT granted`
+      return row?.waiting > 0
+    })
+
+    const deadlineMs = Date.now() + 300
+    await attachment.stop(deadlineMs)
+    t.ok(Date.now() < deadlineMs + 2_000, 'gives up, and leaves the group')
+    t.equal(kafka.consumers[0]?.isStopped, true)
+    release.open()
+    await holding
+    t.strictSame(await stored(), [])
+  }
+})
+
+t.test('writes what is handled before it leaves, and begins nothing', async t => {
+  const door = createDoor()
+  const calls: string[] = []
+  const held = defineHeld(input => {
+    calls.push(input.offset)
+    return door.closed
+  })
+  const { attachment, kafka, stored } = await createTestAttachment(t, held, { bounds })
+  attachment.start()
+  kafka.assign(0)
+  await until(() => kafka.calls.length === 1)
+  await kafka.deliver(batch(0, range(0, 5)))
+  await until(() => calls.length === 1)
+
+  const stopped = attachment.stop(Date.now() + 5_000)
+  door.open()
+  await stopped
+
+  t.strictSame(calls, ['0'])
+  t.strictSame(await stored(), [0])
+})
+
+t.test('can be stopped before it was started, and twice', async t => {
+  const { attachment } = await createTestAttachment(t, inbox, { bounds })
+  await attachment.stop(Date.now() + 100)
+  await attachment.stop(Date.now() + 100)
+  t.pass()
+})

@@ -1,0 +1,298 @@
+import { getTableConfig, integer, pgTable, text, uuid } from 'drizzle-orm/pg-core'
+import t from 'tap'
+import { createRowWriter } from '../../db/queries/row-writer.ts'
+import { createWriter, type WriteTransaction } from '../../db/writer.ts'
+import { identify } from '../../runner/identify.ts'
+import { createOutboxEntries } from '../../runner/outbox-entries.ts'
+import { type SettledRecord, toEntry, type WriteDependencies, writeOutcomes } from '../../runner/write-outcomes.ts'
+import type { IdentifiedRecord } from '../../sdk/record.ts'
+import { createTestDatabase } from '../_support/database.ts'
+import { defineTestFunction, fetched, idOf, identified, PLACE, TIME_MS, TOPIC } from './_support/records.ts'
+import { Type } from '../../sdk/index.ts'
+
+const orders = pgTable('orders', { id: uuid().primaryKey(), amount: integer().notNull(), code: text().unique() })
+const rowWriter = createRowWriter(orders)
+const limits = { lockTimeoutMs: 5_000, statementTimeoutMs: 5_000, idleTimeoutMs: 5_000 }
+const bills = defineTestFunction({ event: Type.Object({ n: Type.Number() }), partitions: 1 }, 'bills')
+
+const { databaseUrl, sql } = await createTestDatabase(t)
+await sql.unsafe('CREATE TABLE orders (id uuid PRIMARY KEY, amount int NOT NULL CHECK (amount >= 0), code text UNIQUE)')
+const writer = createWriter(databaseUrl, { applicationName: 'test' })
+t.teardown(() => writer.close())
+
+const dependencies: WriteDependencies = {
+  ...PLACE,
+  topicIdOf: () => null,
+  rowWriter,
+  toOutboxEntries: createOutboxEntries(new Map([['bills', bills]]), () => 1),
+  nowMs: () => TIME_MS
+}
+
+interface Handled {
+  amount?: number
+  code?: string
+  publishes?: boolean
+  rows?: number
+}
+
+/** A record that its function made rows of; a negative amount is refused by PostgreSQL. */
+function handled(
+  record: IdentifiedRecord,
+  { amount = 1, code, publishes = false, rows = 1 }: Handled = {}
+): SettledRecord {
+  const published = publishes ? [{ topic: 'bills', event: { n: 1 } }] : []
+  const effect = Array.from({ length: rows }, () => ({ amount, code: code ?? null }))
+  return {
+    record,
+    outcome: { kind: 'handled', event: {}, effect, published },
+    entry: toEntry(record, effect, rowWriter)
+  }
+}
+
+function dead(record: IdentifiedRecord, message = 'no'): SettledRecord {
+  const outcome = { kind: 'dead', stage: 'handle', disposition: 'non_retriable', attempts: 1 } as const
+  return { record, outcome: { ...outcome, error: new Error(message) }, entry: null }
+}
+
+/** Runs a cycle in a transaction; counts its statements. */
+async function run(settled: readonly SettledRecord[], { isCareful = false } = {}) {
+  const statements: string[] = []
+  const tallies = await writer.transaction(tx => {
+    const counted: WriteTransaction = {
+      ...tx,
+      query: (text, parameters) => {
+        statements.push(text)
+        return tx.query(text, parameters)
+      },
+      savepoint: work => {
+        statements.push('SAVEPOINT')
+        return tx.savepoint(work)
+      }
+    }
+    return writeOutcomes(counted, settled, { isCareful }, dependencies)
+  }, limits)
+  return { tallies, savepoints: statements.filter(text => text === 'SAVEPOINT').length, statements: statements.length }
+}
+
+/** All that is in the tables. */
+async function stored() {
+  const [messages, rows, letters, outbox] = await Promise.all([
+    sql`SELECT id::text, "offset"::int AS at, partition FROM messages ORDER BY id`,
+    sql`SELECT id::text FROM orders ORDER BY id`,
+    sql`SELECT event_id::text AS id, "offset"::int AS at, disposition, stage, copies::text AS copies
+      FROM dead_letters ORDER BY "offset"`,
+    sql`SELECT event_id::text AS id FROM outbox`
+  ])
+  return {
+    messages: messages.map(({ id }) => id),
+    places: messages.map(({ partition, at }) => `${partition}/${at}`),
+    rows: rows.map(({ id }) => id),
+    letters: letters.map(({ id, at, disposition, stage, copies }) => ({ id, at, disposition, stage, copies: JSON.parse(copies) })),
+    outbox: outbox.length
+  }
+}
+
+t.beforeEach(() => sql`TRUNCATE messages, orders, dead_letters, outbox`.then())
+
+t.test('writes inbox, rows and outbox, once for the same events', async t => {
+  const cycle = [
+    handled(identified(1), { publishes: true }),
+    handled(identified(2, { n: 2 }, { partition: 1 }), { rows: 3 }),
+    handled(identified(3), { rows: 0 })
+  ]
+
+  const first = await run(cycle)
+  const before = await stored()
+  const second = await run(cycle)
+
+  t.strictSame(first.tallies.get(0), { messages: 2, rows: 1, deadLetters: 0, duplicates: 0, lastMessageMs: TIME_MS })
+  t.match(first.tallies.get(1), { messages: 1, rows: 3 })
+  t.strictSame(before.messages, [idOf(1), idOf(2), idOf(3)])
+  t.equal(before.rows.length, 4)
+  t.equal(before.outbox, 1)
+  t.strictSame(await stored(), before, 'a replay changes nothing')
+  t.strictSame(second.tallies.get(0), { messages: 0, rows: 0, deadLetters: 0, duplicates: 2, lastMessageMs: null })
+  t.match(second.tallies.get(1), { messages: 0, duplicates: 1 })
+})
+
+t.test('gives a copy in the same cycle the outcome of the first', async t => {
+  const id = idOf(1)
+  const { tallies } = await run([
+    handled(identified(1, { n: 1 }, { id }), { publishes: true }),
+    handled(identified(2, { n: 1 }, { id }), { publishes: true }),
+    handled(identified(7, '{ "n": 1.0 }', { id, partition: 1 })),
+    handled(identified(3))
+  ])
+
+  const after = await stored()
+  t.strictSame(after.messages, [id, idOf(3)])
+  t.strictSame(after.places, ['0/1', '0/3'])
+  t.equal(after.rows.length, 2)
+  t.equal(after.outbox, 1)
+  t.strictSame(after.letters, [])
+  t.match(tallies.get(0), { messages: 2, duplicates: 1 })
+  t.match(tallies.get(1), { messages: 0, duplicates: 1 }, 'the same value in other words is the same event')
+})
+
+const reuses: { when: string; second: (id: string) => SettledRecord }[] = [
+  { when: 'another value', second: id => handled(identified(2, { n: 2 }, { id })) },
+  { when: 'another key', second: id => handled(identified(2, { n: 1 }, { id, key: Buffer.from('k') })) },
+  { when: 'garbage', second: id => dead(identified(2, '{garbage', { id })) },
+  { when: 'a shape of its own', second: id => dead(identified(2, { m: 1 }, { id })) }
+]
+for (const { when, second } of reuses) {
+  t.test(`never drops an event that has the id of another one, and ${when}`, async t => {
+    const id = idOf(1)
+    const first = handled(identified(1, { n: 1 }, { id }))
+
+    for (const cycles of [[[first, second(id)]], [[first], [second(id)]], [[first], [second(id)], [second(id)]]]) {
+      await sql`TRUNCATE messages, orders, dead_letters, outbox`
+      for (const cycle of cycles) await run(cycle)
+
+      const after = await stored()
+      t.strictSame(after.messages, [id])
+      t.match(after.letters, [{ at: 2, disposition: 'id_reused', stage: 'persist', copies: [] }])
+      t.equal(after.letters.length, 1)
+      t.not(after.letters[0]?.id, id, 'under an id of its own')
+    }
+  })
+}
+
+t.test('does not attempt again what has a dead letter, and adds where the copy was met', async t => {
+  const id = idOf(1)
+  const first = dead(identified(1, { n: 1 }, { id }))
+
+  for (const cycles of [
+    [[first, handled(identified(2, { n: 1 }, { id })), dead(identified(3, { n: 1 }, { id, partition: 1 }))]],
+    [[first], [handled(identified(2, { n: 1 }, { id }))], [dead(identified(3, { n: 1 }, { id, partition: 1 }))]]
+  ]) {
+    await sql`TRUNCATE messages, orders, dead_letters`
+    for (const cycle of [...cycles, ...cycles]) await run(cycle)
+
+    const after = await stored()
+    t.strictSame(after.messages, [])
+    t.strictSame(after.rows, [])
+    t.match(after.letters, [
+      {
+        id,
+        at: 1,
+        copies: [
+          [0, '2'],
+          [1, '3']
+        ]
+      }
+    ])
+    t.equal(after.letters[0]?.copies.length, 2, 'once each')
+  }
+})
+
+t.test('an event in the inbox gets no dead letter', async t => {
+  await run([handled(identified(1))])
+  const { tallies } = await run([dead(identified(1))])
+
+  t.strictSame((await stored()).letters, [])
+  t.match(tallies.get(0), { deadLetters: 0, duplicates: 1 })
+})
+
+t.test('throws the refusal of a row, and nothing is stored', async t => {
+  const refused = run([handled(identified(1)), handled(identified(2), { amount: -1 })])
+
+  await t.rejects(refused, { code: '23514' })
+  t.match(await stored(), { messages: [], rows: [], letters: [] })
+})
+
+for (const n of [1, 2, 3, 7, 16]) {
+  t.test(`finds the one row of ${n} that PostgreSQL refuses, wherever it is`, async t => {
+    for (let poison = 0; poison < n; poison += 1) {
+      await sql`TRUNCATE messages, orders, dead_letters, outbox`
+      const cycle = Array.from({ length: n }, (_, index) =>
+        handled(identified(index), { amount: index === poison ? -1 : 1, publishes: true })
+      )
+
+      const { tallies, savepoints } = await run(cycle, { isCareful: true })
+
+      const after = await stored()
+      const others = cycle.map(({ record }) => record.id).filter(id => id !== idOf(poison))
+      t.strictSame(after.messages, others, `poison at ${poison}: the inbox`)
+      t.strictSame(after.rows, others, 'the rows')
+      t.equal(after.outbox, n - 1, 'what the refused one published is gone')
+      t.match(after.letters, [{ id: idOf(poison), stage: 'persist', disposition: 'non_retriable', at: poison }])
+      t.match(tallies.get(0), { messages: n - 1, rows: n - 1, deadLetters: 1, duplicates: 0 })
+      t.ok(savepoints <= 2 * Math.ceil(Math.log2(n)) + 1, `${savepoints} statements more`)
+    }
+  })
+}
+
+t.test('finds several refused rows, and one that only its neighbour breaks', async t => {
+  const cycle = [
+    handled(identified(0), { code: 'a' }),
+    handled(identified(1), { amount: -1 }),
+    handled(identified(2), { code: 'a' }),
+    handled(identified(3), { amount: -1 }),
+    handled(identified(4), { code: 'b' })
+  ]
+  await run(cycle, { isCareful: true })
+
+  const after = await stored()
+  t.strictSame(after.messages, [idOf(0), idOf(4)])
+  t.strictSame(
+    after.letters.map(({ at }) => at),
+    [1, 2, 3]
+  )
+})
+
+t.test('a copy of a refused row is a copy of its dead letter', async t => {
+  const id = idOf(1)
+  const cycle = [
+    handled(identified(1, { n: 1 }, { id }), { amount: -1 }),
+    handled(identified(2, { n: 1 }, { id }), { amount: -1 }),
+    handled(identified(3))
+  ]
+  const { tallies } = await run(cycle, { isCareful: true })
+
+  const after = await stored()
+  t.strictSame(after.messages, [idOf(3)])
+  t.match(after.letters, [{ id, at: 1, copies: [[0, '2']] }])
+  t.match(tallies.get(0), { deadLetters: 1, duplicates: 1, messages: 1 })
+})
+
+t.test('writes what holds characters that PostgreSQL cannot, whole or as a dead letter', async t => {
+  const record = identified(1, { n: 1 }, { key: Buffer.from('a\u0000b'), headers: [['h', Buffer.from('\u0000')]] })
+  await run([handled(record)])
+  const bad = identified(2, { n: 2 }, { headers: [['n\u0000', Buffer.from('x')]] })
+  await run([handled(bad), handled(identified(3))], { isCareful: true })
+
+  const after = await stored()
+  t.strictSame(after.messages.slice(0, 1), [idOf(1)])
+  t.ok(after.messages.includes(idOf(3)))
+  t.equal(after.messages.length + after.letters.length, 3)
+  const [row] = await sql`SELECT key FROM messages WHERE id = ${idOf(1)}`
+  t.equal(row?.key, `base64:${Buffer.from('a\u0000b').toString('base64')}`)
+})
+
+for (const timestampMs of [-1, 0, TIME_MS * 1e3, TIME_MS * 1e6, -8.64e15, 8.64e15, Number.NaN]) {
+  t.test(`settles a record whose time is ${timestampMs}`, async t => {
+    const record = identify(
+      { ...fetched(1), timestampMs },
+      { topic: TOPIC, topicId: null, partition: 0 }
+    )
+    const { tallies } = await run([handled(record)])
+
+    t.strictSame((await stored()).messages, [record.id])
+    const { lastMessageMs } = tallies.get(0) ?? {}
+    t.ok(lastMessageMs != null && Math.abs(lastMessageMs) < 253_402_300_800_000, 'a time that PostgreSQL takes')
+  })
+}
+
+t.test('says so when a trigger of the table swallows rows', async t => {
+  const { name } = getTableConfig(orders)
+  await sql.unsafe(`CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+    CREATE TRIGGER swallow BEFORE INSERT ON ${name} FOR EACH ROW EXECUTE FUNCTION swallow()`)
+  t.teardown(() => sql.unsafe(`DROP TRIGGER swallow ON ${name}`).then())
+
+  await t.rejects(run([handled(identified(1))]), { code: 'SMG_RUNNER_ROWS_LOST' })
+  await t.rejects(run([handled(identified(1)), handled(identified(2))], { isCareful: true }), {
+    code: 'SMG_RUNNER_ROWS_LOST'
+  })
+  t.match(await stored(), { messages: [], letters: [] })
+})

@@ -1,0 +1,160 @@
+import { type TSchema, Type } from '@sinclair/typebox'
+import t from 'tap'
+import { closeObjects, compileSchema, isSchema } from '../../sdk/event-schema.ts'
+
+const Name = Type.Object({ name: Type.String() })
+const Age = Type.Object({ age: Type.Integer() })
+const ada = { name: 'Ada' }
+
+const closed: { what: string; schema: TSchema; event: unknown; at: string | null }[] = [
+  { what: 'an object', schema: Name, event: { ...ada, x: 1 }, at: '/x' },
+  { what: 'an object without members', schema: Type.Object({}), event: { x: 1 }, at: '/x' },
+  { what: 'an object inside', schema: Type.Object({ a: Name }), event: { a: { ...ada, x: 1 } }, at: '/a/x' },
+  {
+    what: 'an object that may be missing',
+    schema: Type.Object({ a: Type.Optional(Name) }),
+    event: { a: { x: 1 } },
+    at: '/a/name'
+  },
+  {
+    what: 'an object in a list',
+    schema: Type.Object({ a: Type.Array(Name) }),
+    event: { a: [ada, { ...ada, x: 1 }] },
+    at: '/a/1/x'
+  },
+  {
+    what: 'an object in a tuple',
+    schema: Type.Object({ a: Type.Tuple([Name]) }),
+    event: { a: [{ ...ada, x: 1 }] },
+    at: '/a/0/x'
+  },
+  {
+    what: 'an object in a record',
+    schema: Type.Record(Type.String(), Name),
+    event: { a: { ...ada, x: 1 } },
+    at: '/a/x'
+  },
+  {
+    what: 'an object of a choice',
+    schema: Type.Object({ a: Type.Union([Name, Age]) }),
+    event: { a: { ...ada, x: 1 } },
+    at: '/a/x'
+  },
+  {
+    what: 'an object inside a part of an intersection',
+    schema: Type.Intersect([Type.Object({ a: Name }), Age]),
+    event: { a: { ...ada, x: 1 }, age: 1 },
+    at: '/a/x'
+  },
+  {
+    what: 'members that are named as keywords',
+    schema: Type.Object({ default: Name, const: Name }),
+    event: { default: { ...ada, x: 1 }, const: ada },
+    at: '/default/x'
+  },
+  {
+    what: 'a member that is named properties',
+    schema: Type.Object({ properties: Name }),
+    event: { properties: { ...ada, x: 1 } },
+    at: '/properties/x'
+  }
+]
+for (const { what, schema, event, at } of closed) {
+  t.test(`closes ${what}`, async t => {
+    const faults = compileSchema(closeObjects(schema))(event)
+
+    t.ok(
+      faults?.some(({ path }) => path === at),
+      JSON.stringify(faults)
+    )
+    t.equal(schema.additionalProperties, undefined, 'the schema that was given stays as it was')
+  })
+}
+
+const open: { what: string; schema: TSchema; event: unknown }[] = [
+  { what: 'an object that says so', schema: Type.Object({}, { additionalProperties: true }), event: { x: 1 } },
+  { what: 'a record', schema: Type.Record(Type.String(), Type.Unknown()), event: { x: 1, y: {} } },
+  { what: 'an unknown', schema: Type.Object({ a: Type.Unknown() }), event: { a: { x: 1 } } },
+  { what: 'the parts of an intersection', schema: Type.Intersect([Name, Age]), event: { ...ada, age: 36 } },
+  {
+    what: 'a choice that is a part of an intersection',
+    schema: Type.Intersect([Name, Type.Union([Age, Type.Object({ born: Type.Integer() })])]),
+    event: { ...ada, born: 1815 }
+  },
+  {
+    what: 'an intersection inside an intersection',
+    schema: Type.Intersect([Name, Type.Intersect([Age, Type.Object({ b: Type.Null() })])]),
+    event: { ...ada, age: 1, b: null }
+  }
+]
+for (const { what, schema, event } of open) {
+  t.test(`leaves ${what} open`, async t => t.equal(compileSchema(closeObjects(schema))(event), null))
+}
+
+t.test('leaves conditions and data as they are', async t => {
+  const NotAda = Type.Object({ a: Type.Not(Type.Object({ name: Type.Literal('Ada') })) })
+  const examples = { examples: [{ type: 'object', properties: {} }] }
+
+  t.match(compileSchema(closeObjects(NotAda))({ a: { name: 'Ada', x: 1 } }), [{ path: '/a' }])
+  t.strictSame(closeObjects(Type.Object({}, examples)).examples, examples.examples)
+  t.ok(isSchema(closeObjects(Name)), 'it is a schema still')
+})
+
+t.test('checks a recursive schema', async t => {
+  const Tree = Type.Recursive(Self => Type.Object({ children: Type.Array(Self) }), { $id: 'tree' })
+  const findFaults = compileSchema(closeObjects(Tree))
+
+  t.equal(findFaults({ children: [{ children: [] }] }), null)
+  t.match(findFaults({ children: [{ children: [], x: 1 }] }), [{ path: '/children/0/x' }])
+})
+
+const faults = [
+  { schema: Name, event: {}, fault: { path: '/name', message: 'is missing' } },
+  { schema: Name, event: { name: 7 }, fault: { path: '/name', message: 'must be string' } },
+  { schema: Name, event: [], fault: { path: '', message: 'must be object' } },
+  { schema: Name, event: { ...ada, 'a/b~c': 1 }, fault: { path: '/a~1b~0c', message: 'is not known' } },
+  {
+    schema: Name,
+    event: { ...ada, ['x'.repeat(200)]: 1 },
+    fault: { path: `/${'x'.repeat(100)}`, message: 'is not known' }
+  },
+  { schema: Type.Object({ a: Type.Literal('x') }), event: { a: 'y' }, fault: { path: '/a', message: 'must be "x"' } },
+  {
+    schema: Type.Object({ a: Type.String({ format: 'date-time' }) }),
+    event: { a: 'now' },
+    fault: { path: '/a', message: 'must match format "date-time"' }
+  },
+  { schema: Type.Object({ a: Type.Integer() }), event: { a: '1' }, fault: { path: '/a', message: 'must be integer' } }
+]
+for (const { schema, event, fault } of faults) {
+  t.test(`${fault.path.slice(0, 20) || 'the whole'} ${fault.message}`, async t => {
+    t.strictSame(compileSchema(closeObjects(schema))(event), [fault])
+  })
+}
+
+t.test('names twenty faults at most', async t => {
+  const words = Array.from({ length: 30 }, (_, index) => Type.Literal(String(index)))
+
+  t.equal(compileSchema(Type.Object({ a: Type.Union(words) }))({ a: 'x' })?.length, 20)
+})
+
+t.test('changes nothing in an event', async t => {
+  const event = Object.freeze({})
+
+  t.equal(compileSchema(closeObjects(Type.Object({ a: Type.Optional(Type.Integer({ default: 1 })) })))(event), null)
+})
+
+const wrong = [
+  { when: 'a format is not known', schema: Type.String({ format: 'phone' }), message: /phone/ },
+  { when: 'a pattern is none', schema: Type.String({ pattern: '(' }), message: /pattern|regular/ },
+  { when: 'a keyword is not known', schema: Type.String({ maxLenght: 1 }), message: /maxLenght/ },
+  { when: 'a type is none of JSON', schema: Type.Date(), message: /type must be equal to one of the allowed values/ }
+]
+for (const { when, schema, message } of wrong) {
+  t.test(`throws when ${when}`, async t => void t.throws(() => compileSchema(schema), { message }))
+}
+
+t.test('knows a schema from what only looks like one', async t => {
+  t.ok(isSchema(Name))
+  for (const other of [{ type: 'object' }, 'object', null, undefined, () => Name]) t.notOk(isSchema(other))
+})
