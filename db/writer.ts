@@ -174,6 +174,9 @@ async function rollBack(run: (text: string) => Promise<unknown>): Promise<boolea
   }
 }
 
+// A statement whose connection was given up ends by then, and with it its locks.
+const CHECK_CLIENT_MS = 500
+
 function toBegin({ lockTimeoutMs, statementTimeoutMs, idleTimeoutMs }: TransactionLimits): string {
   // One round trip. SET LOCAL, so that a pooler may hand the connection on; constraints at once, so that none fails in COMMIT.
   return `BEGIN ISOLATION LEVEL READ COMMITTED;
@@ -181,6 +184,7 @@ function toBegin({ lockTimeoutMs, statementTimeoutMs, idleTimeoutMs }: Transacti
     SET LOCAL statement_timeout = ${statementTimeoutMs};
     SET LOCAL idle_in_transaction_session_timeout = ${idleTimeoutMs};
     SET LOCAL tcp_user_timeout = ${idleTimeoutMs};
+    SET LOCAL client_connection_check_interval = ${CHECK_CLIENT_MS};
     SET CONSTRAINTS ALL IMMEDIATE`
 }
 

@@ -62,24 +62,13 @@ export function createConsumer(
     FETCH() {
       fetchedAtMs = Date.now()
     },
-    START_BATCH(batch: {
-      partition: number
-      batchSize: number
-      firstOffset: string | null
-      lastOffset: string
-      highWatermark: string
-    }) {
-      // Nothing but control records or aborted ones: KafkaJS steps over them and calls no handler.
-      if (batch.batchSize > 0 || !started.has(batch.partition)) return
-      const endOffset = BigInt(batch.lastOffset) + 1n
-      const fetchedOffset = batch.firstOffset === null ? endOffset : BigInt(batch.firstOffset)
-      void take({
-        partition: batch.partition,
-        fetchedOffset,
-        endOffset,
-        highWatermark: BigInt(batch.highWatermark),
-        records: []
-      })
+    START_BATCH({ partition, batchSize, firstOffset, lastOffset, highWatermark }) {
+      // Nothing but control records or aborted ones, or what compaction left: KafkaJS steps over them and calls no handler.
+      if (batchSize > 0 || isStopped || !started.has(partition)) return
+      const endOffset = BigInt(lastOffset) + 1n
+      // Without any record at or above it, KafkaJS gives the offset that was asked for as the last, and goes on behind it.
+      const fetchedOffset = BigInt(firstOffset ?? lastOffset)
+      void take({ partition, fetchedOffset, endOffset, highWatermark: BigInt(highWatermark), records: [] })
     },
     CRASH(error: Error) {
       clearInterval(watch)

@@ -27,11 +27,17 @@ const CONNECTIONS = 4
 const FINISH_MS = 5_000
 const STOP_MS = 10_000
 
+// Gives up what runs; `isStopping` is true before, while what is in hand is finished.
 const shutdown = new AbortController()
+let isStopping = false
 
 try {
   await start(readRunnerConfig(process.env))
 } catch (error) {
+  if (!isStopping) fail(error)
+}
+
+function fail(error: unknown) {
   // One line that says what to mend; 2 tells a supervisor that another try cannot help.
   const isSetup = /^SMG_(SDK|RUNNER_OTHER_GROUP|KAFKA_BAD_SETTING|KAFKA_TOPICS_MISSING)/.test(
     String((error as { code?: unknown }).code)
@@ -71,9 +77,10 @@ async function start(config: RunnerConfig): Promise<void> {
     log
   }
   const attachments = attached.map(definition => createAttachment(definition, { ...shared, shutdown: shutdown.signal }))
-  const server = buildServer({ attachments, metrics, isStopping: () => shutdown.signal.aborted })
+  const server = buildServer({ attachments, metrics, isStopping: () => isStopping })
 
   closeWithGrace({ delay: STOP_MS, logger: log }, async ({ signal, err }) => {
+    isStopping = true
     if (err) log.fatal({ err }, 'the runner ends')
     else log.info({ signal }, 'the runner is stopping')
     const deadline = Date.now() + FINISH_MS
@@ -94,6 +101,7 @@ async function start(config: RunnerConfig): Promise<void> {
 
   await server.listen({ host: config.HOST, port: config.RUNNER_PORT })
   await prepare(config, attached, { client, database, log })
+  if (isStopping) return
   relay.start()
   partitionCounts.start()
   for (const attachment of attachments) attachment.start()

@@ -151,7 +151,6 @@ export function createPrefixRunner(
     gate.enter()
     try {
       const outcome = await settleAttempt(tx, record, { number, current })
-      if (outcome.kind === 'retry') noteFailure(record, number, outcome)
       if (!current.isPending) return outcome
       // Out of time, and still running: nothing can be undone on a connection that is busy with it.
       current.session?.revoke()
@@ -170,7 +169,9 @@ export function createPrefixRunner(
     { number, current }: { number: number; current: Attempt }
   ): Promise<Outcome> {
     try {
-      return await settleRecord(record, number, createRunHandle(tx, record, current))
+      const outcome = await settleRecord(record, number, createRunHandle(tx, record, current))
+      if (outcome.kind === 'retry') noteFailure(record, number, outcome)
+      return outcome
     } catch (error) {
       const seen = current.session?.seen()
       if (isInfrastructure(seen)) throw seen

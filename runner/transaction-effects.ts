@@ -165,9 +165,12 @@ export function createTransactionEffects(
     betweenWrites: work => work(),
     async stop(deadline) {
       isStopping = true
-      for (const partition of owned.values()) partition.changed.wake()
-      await Promise.race([Promise.all(loops), pause(Math.max(0, deadline - Date.now()), ending.signal)])
+      // What waits ends now; an open transaction has until the deadline.
       ending.abort()
+      for (const partition of owned.values()) partition.changed.wake()
+      const limit = new AbortController()
+      await Promise.race([Promise.all(loops), pause(Math.max(0, deadline - Date.now()), limit.signal)])
+      limit.abort()
     }
   }
 }

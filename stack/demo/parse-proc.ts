@@ -52,7 +52,7 @@ export function parseMounts(mounts: string): string[] {
 
   for (const line of mounts.split('\n')) {
     const [device = '', place = '', type = ''] = line.split(' ')
-    const isDisk = place === '/' || (device.startsWith('/dev/') && !IMAGE_TYPES.has(type))
+    const isDisk = device.startsWith('/dev/') && !IMAGE_TYPES.has(type)
     if (isDisk && !byDevice.has(device)) byDevice.set(device, unescapeOctal(place))
   }
   return [...new Set(['/', ...byDevice.values()])]

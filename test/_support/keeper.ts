@@ -95,8 +95,8 @@ function nothing() {
 async function sweepTestFiles({ all = false } = {}) {
   const folder = processFolderOf(runFolder)
   for (const name of readdirSync(folder)) {
-    const [pid, extension] = name.split('.')
-    if (extension !== 'json' || (!all && findStartTime(Number(pid)) !== null)) continue
+    const [pid] = name.split('-')
+    if (!name.endsWith('.json') || (!all && findStartTime(Number(pid)) !== null)) continue
     await createProcessRecords(join(folder, name)).sweep()
   }
 }

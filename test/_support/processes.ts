@@ -44,7 +44,7 @@ export interface ProcessesOptions {
   readonly gateways?: 0 | 1
   /** Variables for all of them; FUNCTIONS_DIR for other functions. */
   readonly environment?: NodeJS.ProcessEnv
-  /** How long one may take to be ready; default 30 s. */
+  /** How long one may take to be ready; default 60 s. */
   readonly readyTimeoutMs?: number
 }
 
@@ -55,7 +55,7 @@ const LAST_LINES = 200
 
 /** Starts a gateway and runners of a test; they are ended with it, and by the keeper if it crashes. */
 export async function startProcesses(t: Teardown, options: ProcessesOptions = {}): Promise<TestProcesses> {
-  const { runners = 1, gateways = 1, environment = {}, readyTimeoutMs = 30_000 } = options
+  const { runners = 1, gateways = 1, environment = {}, readyTimeoutMs = 60_000 } = options
   const { kafkaBrokers } = testStack()
   const { databaseUrl, sql } = await createTestDatabase(t)
   const prefix = `t${randomBytes(6).toString('hex')}.`
@@ -157,7 +157,7 @@ export async function startProcesses(t: Teardown, options: ProcessesOptions = {}
 
   async function until(
     holds: () => Promise<boolean> | boolean,
-    { timeoutMs = 20_000, what = String(holds) }: { timeoutMs?: number; what?: string } = {}
+    { timeoutMs = 30_000, what = String(holds) }: { timeoutMs?: number; what?: string } = {}
   ) {
     for (const deadline = Date.now() + timeoutMs; !(await holds()); await sleep(25)) {
       if (Date.now() < deadline) continue

@@ -24,10 +24,14 @@ export function testStack(): TestStack {
   return { kafkaBrokers, databaseUrl }
 }
 
-/** Gives the file that records what this test file starts; the keeper ends it when the file is gone. Null without a keeper. */
+let recordsFiles = 0
+
+/** Gives a new file for the records of what this test starts; the keeper ends it when this process is gone. Null without one. */
 export function findRecordsFile(): string | null {
   const run = findRun()
-  return run && join(processFolderOf(runFolderOf(run.state.owner.pid)), `${process.pid}.json`)
+  if (!run) return null
+  recordsFiles += 1
+  return join(processFolderOf(runFolderOf(run.state.owner.pid)), `${process.pid}-${recordsFiles}.json`)
 }
 
 function findRun(): { readonly state: RunState } | null {

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { Type } from '../../sdk/index.ts'
 import type { Input } from '../../sdk/types.ts'
+import { createTestDatabase } from '../_support/database.ts'
 import { until } from '../_support/kafka.ts'
 import { createTestAttachment, TOPIC_ID } from './_support/attachment.ts'
 import { batch, defineTestFunction, fetched, range } from './_support/records.ts'
@@ -8,6 +9,7 @@ import { batch, defineTestFunction, fetched, range } from './_support/records.ts
 const event = Type.Object({ n: Type.Number(), text: Type.Optional(Type.String()) })
 const log = { logStartOffset: 0n, logEndOffset: 1_000n }
 const bounds = { 0: log, 1: log, 2: log }
+const database = await createTestDatabase(t)
 const inbox = defineTestFunction({ event })
 
 // No table, and yet handled ahead in memory: what a test has to hold back is held in its handle.
@@ -24,7 +26,7 @@ function createDoor() {
 }
 
 t.test('starts where PostgreSQL stands, and settles from there on', async t => {
-  const { attachment, kafka, stored, position, setPosition } = await createTestAttachment(t, inbox, { bounds })
+  const { attachment, kafka, stored, position, setPosition } = await createTestAttachment(t, inbox, { bounds, database })
   await setPosition(5)
   t.equal(attachment.state().state, 'starting')
   attachment.start()
@@ -41,7 +43,7 @@ t.test('starts where PostgreSQL stands, and settles from there on', async t => {
 })
 
 t.test('goes back when Kafka gives records from above, while the log still holds those between', async t => {
-  const { attachment, kafka, stored, position } = await createTestAttachment(t, inbox, { bounds })
+  const { attachment, kafka, stored, position } = await createTestAttachment(t, inbox, { bounds, database })
   attachment.start()
   kafka.assign(0)
   await until(() => kafka.calls.length === 1)
@@ -56,7 +58,7 @@ t.test('goes back when Kafka gives records from above, while the log still holds
 })
 
 t.test('moves the position when retention removed the records between, and counts them', async t => {
-  const { attachment, kafka, stored, position } = await createTestAttachment(t, inbox, { bounds })
+  const { attachment, kafka, stored, position } = await createTestAttachment(t, inbox, { bounds, database })
   attachment.start()
   kafka.assign(0)
   await until(() => kafka.calls.length === 1)
@@ -76,7 +78,7 @@ t.test('moves the position when retention removed the records between, and count
 t.test('finishes what is in hand before it looks for a gap', async t => {
   const door = createDoor()
   const held = defineHeld(() => door.closed)
-  const { attachment, kafka, stored, position } = await createTestAttachment(t, held, { bounds })
+  const { attachment, kafka, stored, position } = await createTestAttachment(t, held, { bounds, database })
   attachment.start()
   kafka.assign(0)
   await until(() => kafka.calls.length === 1)
@@ -97,7 +99,7 @@ t.test('finishes what is in hand before it looks for a gap', async t => {
 })
 
 t.test('drops the part of a batch that it has', async t => {
-  const { attachment, kafka, stored, position } = await createTestAttachment(t, inbox, { bounds })
+  const { attachment, kafka, stored, position } = await createTestAttachment(t, inbox, { bounds, database })
   attachment.start()
   kafka.assign(0)
   await until(() => kafka.calls.length === 1)
@@ -112,7 +114,7 @@ t.test('drops the part of a batch that it has', async t => {
 })
 
 t.test('moves over holes, and over batches without records', async t => {
-  const { attachment, kafka, stored, position } = await createTestAttachment(t, inbox, { bounds })
+  const { attachment, kafka, stored, position } = await createTestAttachment(t, inbox, { bounds, database })
   attachment.start()
   kafka.assign(0)
   await until(() => kafka.calls.length === 1)
@@ -132,7 +134,7 @@ t.test('keeps what is in hand of partitions that stay, and drops the others', as
     calls.push(`${input.partition}/${input.offset}`)
     return door.closed
   })
-  const { attachment, kafka, stored } = await createTestAttachment(t, held, { bounds })
+  const { attachment, kafka, stored } = await createTestAttachment(t, held, { bounds, database })
   attachment.start()
   kafka.assign(0, 1)
   await until(() => kafka.calls.length === 2)
@@ -153,7 +155,7 @@ t.test('keeps what is in hand of partitions that stay, and drops the others', as
 
 t.test('does not take a partition that was lost while its position was read', async t => {
   const door = createDoor()
-  const { attachment, kafka } = await createTestAttachment(t, inbox, { bounds })
+  const { attachment, kafka } = await createTestAttachment(t, inbox, { bounds, database })
   kafka.beforeOffsets = () => door.closed
   attachment.start()
 
@@ -169,7 +171,7 @@ t.test('does not take a partition that was lost while its position was read', as
 
 t.test('asks again until the positions can be read', async t => {
   let failures = 0
-  const { attachment, kafka } = await createTestAttachment(t, inbox, { bounds })
+  const { attachment, kafka } = await createTestAttachment(t, inbox, { bounds, database })
   kafka.beforeOffsets = async () => {
     failures += 1
     if (failures < 3) throw new Error('no broker answers')
@@ -182,7 +184,7 @@ t.test('asks again until the positions can be read', async t => {
 })
 
 t.test('a member without partitions is running', async t => {
-  const { attachment, kafka } = await createTestAttachment(t, inbox, { bounds })
+  const { attachment, kafka } = await createTestAttachment(t, inbox, { bounds, database })
   attachment.start()
   kafka.assign()
   await until(() => attachment.state().state === 'running')
@@ -193,7 +195,7 @@ t.test('makes a new consumer when one crashes, and handles again what was in han
   const doors = [createDoor(), createDoor()]
   let calls = 0
   const held = defineHeld(() => doors[Math.min(1, calls++)]?.closed)
-  const { attachment, kafka, stored, position } = await createTestAttachment(t, held, { bounds })
+  const { attachment, kafka, stored, position } = await createTestAttachment(t, held, { bounds, database })
   attachment.start()
   kafka.assign(0)
   await until(() => kafka.calls.length === 1)
@@ -219,7 +221,7 @@ t.test('makes a new consumer when one crashes, and handles again what was in han
 t.test('pauses a partition whose queue is full, keeps it paused in a rebalance, and resumes it', async t => {
   const door = createDoor()
   const held = defineHeld(() => door.closed)
-  const { attachment, kafka, position } = await createTestAttachment(t, held, { bounds })
+  const { attachment, kafka, position } = await createTestAttachment(t, held, { bounds, database })
   const text = 'x'.repeat(1024 * 1024)
   attachment.start()
   kafka.assign(0)
@@ -241,7 +243,7 @@ t.test('pauses a partition whose queue is full, keeps it paused in a rebalance, 
 })
 
 t.test('tells Kafka nothing above the position', { timeout: 20_000 }, async t => {
-  const { attachment, kafka, position } = await createTestAttachment(t, inbox, { bounds })
+  const { attachment, kafka, position } = await createTestAttachment(t, inbox, { bounds, database })
   const hints: [hint: number, position: number][] = []
   kafka.onCommit = async positions => {
     const hint = Number(positions.get(0) ?? 0n)
@@ -265,7 +267,7 @@ t.test('tells Kafka nothing above the position', { timeout: 20_000 }, async t =>
 t.test('drops what is in hand when someone else moved the position, and goes on from there', async t => {
   const door = createDoor()
   const held = defineHeld(() => door.closed)
-  const { attachment, kafka, stored, position, setPosition } = await createTestAttachment(t, held, { bounds })
+  const { attachment, kafka, stored, position, setPosition } = await createTestAttachment(t, held, { bounds, database })
   attachment.start()
   kafka.assign(0, 1)
   await until(() => kafka.calls.length === 2)
@@ -283,7 +285,7 @@ t.test('drops what is in hand when someone else moved the position, and goes on 
 })
 
 t.test('a topic that was made anew is handled from its start', async t => {
-  const { attachment, kafka, stored, position, sql } = await createTestAttachment(t, inbox, { bounds })
+  const { attachment, kafka, stored, position, sql } = await createTestAttachment(t, inbox, { bounds, database })
   attachment.start()
   kafka.assign(0)
   await until(() => kafka.calls.length === 1)
@@ -307,7 +309,7 @@ t.test('a topic that was made anew is handled from its start', async t => {
 t.test('stops at its deadline although PostgreSQL does not answer', { timeout: 20_000 }, async t => {
   const limits = { lockTimeoutMs: 60_000, statementTimeoutMs: 60_000, idleTimeoutMs: 60_000 }
   for (const definition of [inbox, defineTestFunction({ event, handle: () => null })]) {
-    const { attachment, kafka, sql, stored } = await createTestAttachment(t, definition, { bounds, limits })
+    const { attachment, kafka, sql, stored } = await createTestAttachment(t, definition, { bounds, limits, database })
     attachment.start()
     kafka.assign(0)
     await until(() => kafka.calls.length === 1)
@@ -343,7 +345,7 @@ t.test('writes what is handled before it leaves, and begins nothing', async t =>
     calls.push(input.offset)
     return door.closed
   })
-  const { attachment, kafka, stored } = await createTestAttachment(t, held, { bounds })
+  const { attachment, kafka, stored } = await createTestAttachment(t, held, { bounds, database })
   attachment.start()
   kafka.assign(0)
   await until(() => kafka.calls.length === 1)
@@ -359,7 +361,7 @@ t.test('writes what is handled before it leaves, and begins nothing', async t =>
 })
 
 t.test('can be stopped before it was started, and twice', async t => {
-  const { attachment } = await createTestAttachment(t, inbox, { bounds })
+  const { attachment } = await createTestAttachment(t, inbox, { bounds, database })
   await attachment.stop(Date.now() + 100)
   await attachment.stop(Date.now() + 100)
   t.pass()

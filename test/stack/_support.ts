@@ -9,14 +9,14 @@ import { createPortFinder } from '../../stack/ports.ts'
 import { createProcessRecords, readRecords } from '../../stack/process-records.ts'
 import { sendSignal } from '../../stack/processes.ts'
 import type { StackState } from '../../stack/state-file.ts'
-import { findRecordsFile } from '../_support/stack.ts'
+import { findRecordsFile, testStack } from '../_support/stack.ts'
 
 /** One `npm start`. */
 export interface StartedStack {
   output(): string
   signal(signal: NodeJS.Signals): void
   readonly ended: Promise<Exit>
-  /** Waits until `holds` gives true; throws when the stack ends before, or after a minute. */
+  /** Waits until `holds` gives true; throws when the stack ends before, or after two minutes. */
   until(holds: () => boolean | Promise<boolean>): Promise<void>
   untilReady(): Promise<void>
 }
@@ -28,14 +28,14 @@ export default defineFunction({ event: Type.Object({ name: Type.String() }) })
 
 /** Prepares a data folder, ports and a folder of functions for stacks; all is gone with the test, also when it is killed. */
 export async function prepareStack(t: Test) {
-  // The keeper ends what is recorded there, and removes what is beside it.
+  // So that there is a keeper, which ends what is recorded and removes what is beside it; none without one of its servers.
+  testStack()
   const recordsFile = findRecordsFile()
-  const ownRecords = recordsFile && createProcessRecords(recordsFile)
   const folder = mkdtempSync(join(recordsFile ? dirname(dirname(recordsFile)) : tmpdir(), 'npm-start-'))
   // PostgreSQL's user must reach it when the test runs as root.
   chmodSync(folder, 0o755)
   const dataFolder = join(folder, 'data')
-  const records = ownRecords ?? createProcessRecords(join(folder, 'started.json'))
+  const records = createProcessRecords(recordsFile ?? join(folder, 'started.json'))
   const findPort = createPortFinder()
   const environment = {
     ...process.env,
@@ -74,7 +74,7 @@ export async function prepareStack(t: Test) {
       })
       const output = () => lines.join('\n')
       const until = async (holds: () => boolean | Promise<boolean>) => {
-        for (const deadline = Date.now() + 60_000; !(await holds()); await sleep(25))
+        for (const deadline = Date.now() + 120_000; !(await holds()); await sleep(25))
           if (exit !== null || Date.now() > deadline)
             throw new Error(`did not come true: ${holds}\n${output().slice(-6_000)}`)
       }

@@ -41,6 +41,7 @@ t.test('a threshold tells of a crossing once, and again only after it was not ab
   t.strictSame(findCrossing(disk(0.91)), { reading: disk(0.91), above: 0.9 })
   t.equal(findCrossing(disk(0.95)), null)
   t.ok(findCrossing(disk(0.95, '/data')), 'every disk is its own')
+  t.equal(findCrossing({ ...disk(0.99), name: 'memory.usage' }), null)
   t.equal(findCrossing(disk(0.5)), null)
   t.ok(findCrossing(disk(0.92)))
 })
@@ -164,6 +165,13 @@ const events = [
   }
 ]
 
+t.test('the event loop has no delay before it was measured', async t => {
+  const meters = createMeters()
+  t.teardown(meters.close)
+
+  for (let turn = 0; turn < 5; turn += 1) t.notOk((await meters.read()).some(({ name }) => name === 'event-loop.delay'))
+})
+
 for (const { of, definition, event, row } of events) {
   t.test(`the event of ${of} is one that its function settles`, async t => {
     t.match(await testFunction(definition, { event }), { outcome: 'settled', rows: [row], error: null })
@@ -191,7 +199,7 @@ for (const { when, given, failure } of exchanges) {
 t.test('the sender counts each event of a batch by its own result', async t => {
   const tally = createTally()
   const accepted: Accepted[] = []
-  const results = [{ status: 202, id: 'a' }, { status: 400 }, { status: 503 }]
+  const results = [{ status: 202, id: 'a' }, { status: 400 }, { status: 503, id: 'c' }]
   const client = t.captureFn(async (request: Exchange['request']) =>
     exchange({ request, status: 207, body: { results } })
   )
@@ -235,9 +243,9 @@ t.test('latencies are read by nearest rank', async t => {
   const latencies = createLatencies()
   t.strictSame(latencies.read(), { count: 0, p50Ms: null, p99Ms: null })
 
-  for (let ms = 100; ms >= 1; ms -= 1) latencies.add(ms)
+  for (let ms = 10; ms >= 1; ms -= 1) latencies.add(ms)
 
-  t.strictSame(latencies.read(), { count: 100, p50Ms: 50, p99Ms: 99 })
+  t.strictSame(latencies.read(), { count: 10, p50Ms: 5, p99Ms: 10 })
 })
 
 const arrivals = [
@@ -340,14 +348,15 @@ t.test('the progress draws its own lines again on a terminal', async t => {
   progress.show(0, () => view)
   progress.finish({ ...view, lag: null })
 
-  t.notMatch(written[0], '\u001b[3A')
+  t.notOk(written[0]?.startsWith('\u001b[0A'), 'zero would be one line up')
   t.match(written[1], '\u001b[3A\u001b[2K')
   t.match(written[1], 'lag ?')
 })
 
 t.test('options have defaults', async t => {
   t.strictSame(parseOptions([]), { rate: 50, seconds: 30, url: null, isHelp: false })
-  t.match(parseOptions(['--rate', '500', '--url', 'http://host:3000/smg/']), { rate: 500, url: 'http://host:3000/smg' })
+  t.equal(parseOptions(['--rate', '500']).rate, 500)
+  t.equal(parseOptions(['--url', 'http://host:3000/smg/']).url, 'http://host:3000/smg')
 })
 
 const wrongOptions = [

@@ -6,7 +6,7 @@ import { createTestDatabase } from '../_support/database.ts'
 import { testStack } from '../_support/stack.ts'
 import { prepareStack, statusOf } from './_support.ts'
 
-t.test('npm start on servers of the user', { timeout: 100_000 }, async t => {
+t.test('npm start on servers of the user', { timeout: 230_000 }, async t => {
   const { databaseUrl, sql } = await createTestDatabase(t)
   const { kafkaBrokers } = testStack()
   const prefix = `t${process.pid}.`

@@ -181,6 +181,16 @@ for (const { scope, method, url, status } of scopes) {
   })
 }
 
+t.test('closes a route that names no scope, whatever the token allows', async t => {
+  const forgetful = await buildApp(t, { settings: secure })
+  forgetful.get('/forgotten', async () => 'secret')
+  const scope = 'read operate metrics produce:* *'
+
+  const response = await forgetful.inject({ url: '/forgotten', headers: bearer(sign({ ...claims, scope })) })
+
+  t.equal(response.statusCode, 403)
+})
+
 t.test('keeps pages open, or closes them', async t => {
   const closed = await buildApp(t, { settings: { ...secure, pagesPublic: false } })
 

@@ -10,7 +10,7 @@ import { createTransactionEffects } from '../../../runner/transaction-effects.ts
 import { createWriterPool } from '../../../runner/writer-pool.ts'
 import { createRecordSettler } from '../../../sdk/settle-record.ts'
 import type { LoadedFunction } from '../../../sdk/types.ts'
-import { createTestDatabase, type Teardown } from '../../_support/database.ts'
+import type { Teardown, TestDatabase } from '../../_support/database.ts'
 import { silent } from '../../_support/kafka.ts'
 import { PLACE } from './records.ts'
 
@@ -21,13 +21,20 @@ const LIMITS = { lockTimeoutMs: 5_000, statementTimeoutMs: 5_000, idleTimeoutMs:
 /** Where the made-up log of a partition begins and ends. */
 export type Bounds = Record<number, { logStartOffset: bigint; logEndOffset: bigint }>
 
-/** A function attached to a made-up Kafka, on a database of its own. Not started. */
+interface AttachmentOptions {
+  readonly database: TestDatabase
+  readonly bounds: Bounds
+  readonly limits?: TransactionLimits
+}
+
+/** A function attached to a made-up Kafka, on a database that is emptied for it. Not started. */
 export async function createTestAttachment(
   t: Teardown,
   definition: LoadedFunction,
-  { limits = LIMITS, bounds = {} }: { limits?: TransactionLimits; bounds?: Bounds } = {}
+  { database, bounds, limits = LIMITS }: AttachmentOptions
 ) {
-  const { databaseUrl, sql } = await createTestDatabase(t)
+  const { databaseUrl, sql } = database
+  await sql`TRUNCATE messages, dead_letters, topic_status, outbox`
   const pool = createWriterPool(databaseUrl, { size: 2, applicationName: 'test-writer' })
   const shutdown = new AbortController()
   const kafka = createFakeKafka(bounds)
@@ -71,7 +78,6 @@ export async function createTestAttachment(
   return {
     attachment,
     kafka,
-    databaseUrl,
     sql,
     /** Offsets of the partition's messages, in order. */
     async stored(partition = 0): Promise<number[]> {

@@ -57,14 +57,15 @@ t.test('GET /api/stats', async t => {
     const local = { ...settings, databaseIsLocal: true }
     const known = fakeQueries({ stats: { dataDirectory: async () => '/' } })
     const closed = fakeQueries({ stats: { dataDirectory: async () => '/no/such/folder' } })
-    const usageOf = async (of: typeof queries) => {
-      const app = await buildApp(t, { queries: of, settings: local })
+    const usageOf = async (of: typeof queries, given = local) => {
+      const app = await buildApp(t, { queries: of, settings: given })
       return (await app.inject('/api/stats')).json().database.storageUsage
     }
 
     const usage = await usageOf(known)
     t.ok(usage > 0 && usage <= 1, String(usage))
     t.equal(await usageOf(closed), null)
+    t.equal(await usageOf(known, settings), null, 'of another machine the folder says nothing')
   })
 
   t.test('counts answers of 5xx as errors', async t => {

@@ -72,6 +72,13 @@ t.test('GET /api/topics', async t => {
     t.equal(await ageOf('user-activities'), 8, 'at least since the first sample')
   })
 
+  t.test('takes the last settled record for a lag that is older than the first sample', async t => {
+    const app = await buildApp(t, { queries })
+    await app.sampler.sample()
+
+    t.equal((await app.inject('/api/topics/notifications')).json().lagSeconds, 60)
+  })
+
   t.test('answers 503 when Kafka does not', async t => {
     const topics = async () => Promise.reject(new kafkaErrors.SMG_KAFKA_UNAVAILABLE('10.0.0.7:9092'))
     const app = await buildApp(t, { queries, cluster: fakeCluster({ topics }) })
