@@ -79,6 +79,14 @@ CREATE TABLE "outbox" (
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "outbox_leases" (
+	"topic" text NOT NULL,
+	"partition" integer NOT NULL,
+	"owner" uuid NOT NULL,
+	"until" timestamp with time zone NOT NULL,
+	CONSTRAINT "outbox_leases_topic_partition_pk" PRIMARY KEY("topic","partition")
+);
+--> statement-breakpoint
 CREATE TABLE "system_metrics" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"source" text NOT NULL,
@@ -117,8 +125,8 @@ CREATE TABLE "user_activities" (
 	"received_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
-CREATE INDEX "dead_letters_created" ON "dead_letters" USING btree ("created_at" DESC NULLS LAST,"id" DESC NULLS LAST);--> statement-breakpoint
-CREATE INDEX "dead_letters_topic" ON "dead_letters" USING btree ("topic","created_at" DESC NULLS LAST,"id" DESC NULLS LAST);--> statement-breakpoint
+CREATE INDEX "dead_letters_timestamp" ON "dead_letters" USING btree ("timestamp" DESC NULLS LAST,"id" DESC NULLS LAST);--> statement-breakpoint
+CREATE INDEX "dead_letters_topic" ON "dead_letters" USING btree ("topic","timestamp" DESC NULLS LAST,"id" DESC NULLS LAST);--> statement-breakpoint
 CREATE INDEX "error_logs_service" ON "error_logs" USING btree ("service","occurred_at" DESC NULLS LAST,"id" DESC NULLS LAST);--> statement-breakpoint
 CREATE INDEX "error_logs_occurred" ON "error_logs" USING btree ("occurred_at" DESC NULLS LAST,"id" DESC NULLS LAST);--> statement-breakpoint
 CREATE INDEX "messages_timestamp" ON "messages" USING btree ("timestamp" DESC NULLS LAST,"id" DESC NULLS LAST);--> statement-breakpoint

@@ -37,7 +37,7 @@ export const deadLetters = pgTable(
   },
   table => [
     unique('dead_letters_event').on(table.groupId, table.topic, table.eventId),
-    index('dead_letters_created').on(table.createdAt.desc(), table.id.desc()),
-    index('dead_letters_topic').on(table.topic, table.createdAt.desc(), table.id.desc())
+    index('dead_letters_timestamp').on(table.timestamp.desc(), table.id.desc()),
+    index('dead_letters_topic').on(table.topic, table.timestamp.desc(), table.id.desc())
   ]
 )
