@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { type Static, type TObject, Type } from '@sinclair/typebox'
 import { databaseSettings } from '../db/config.ts'
 import { kafkaSettings, producerSettings } from '../kafka/config.ts'
@@ -5,13 +6,13 @@ import { oneOf, parseSettings } from '../sdk/config.ts'
 import { gatewayErrors } from './errors.ts'
 
 /** The variables of the gateway itself. */
-export const gatewaySettings = {
+const gatewaySettings = {
   NODE_ENV: oneOf(['development', 'production', 'test'], { default: 'development' }),
   HOST: Type.String({ default: '127.0.0.1' }),
   PORT: Type.Integer({ default: 3000, minimum: 0, maximum: 65_535 }),
   /** debug, and info in production. */
   LOG_LEVEL: Type.Optional(oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])),
-  FUNCTIONS_DIR: Type.String({ default: 'functions' }),
+  FUNCTIONS_DIR: Type.String({ default: join(import.meta.dirname, '..', 'functions') }),
   /** False, and true in production. */
   SECURITY_ENABLED: Type.Optional(Type.Boolean()),
   JWT_SECRET: Type.Optional(Type.String({ secret: true })),
@@ -57,7 +58,7 @@ export interface AppSettings {
 }
 
 /** How long a client may take. In milliseconds. */
-export interface Timeouts {
+interface Timeouts {
   /** For the header fields of a request; below `requestMs`, else Node swaps the two. */
   readonly headersMs: number
   /** For a whole request with its body. */

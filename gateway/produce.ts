@@ -12,7 +12,7 @@ export interface ValidEvent {
 }
 
 /** An event that every in-sync replica acknowledged. */
-export interface Accepted {
+interface Accepted {
   readonly id: string
   readonly partition: number
   readonly offset: string

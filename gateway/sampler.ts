@@ -3,7 +3,7 @@ import type { ClusterView, LogDirsView } from '../kafka/types.ts'
 import type { PartitionReading, TopicReader, TopicReading } from './topic-reader.ts'
 
 /** What the sampler saw last. */
-export interface Snapshot {
+interface Snapshot {
   readonly atMs: number
   readonly topics: readonly TopicReading[]
   /** Null where the brokers do not tell. */

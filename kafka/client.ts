@@ -23,7 +23,7 @@ const PATIENT = {
 const METADATA_MAX_AGE_MS = 30_000
 
 /** What a consumer may choose; the rest is fixed here. */
-export type ConsumerOptions = Omit<ConsumerConfig, 'allowAutoTopicCreation' | 'metadataMaxAge' | 'rackId'>
+type ConsumerOptions = Omit<ConsumerConfig, 'allowAutoTopicCreation' | 'metadataMaxAge' | 'rackId'>
 
 /** Makes clients of KafkaJS with the timeouts of their kind. Nothing is connected before its own `connect`. */
 export interface KafkaClient extends TopicNames {

@@ -10,7 +10,7 @@ const GROUP = 0
 const NO_OFFSET = -1n
 
 /** Asks the coordinator of a group. */
-export async function askCoordinator<T>(
+async function askCoordinator<T>(
   link: Pick<Link, 'any' | 'node'>,
   groupId: string,
   ask: (broker: Broker) => Promise<T>

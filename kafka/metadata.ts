@@ -2,7 +2,7 @@ import type { WireRequest } from './kafkajs-internals.ts'
 import { type Reader, toCompactString, toUvarint, toWireRequest } from './wire.ts'
 
 /** A partition as the brokers see it; `leader` is null while there is none. */
-export interface PartitionMetadata {
+interface PartitionMetadata {
   readonly partition: number
   readonly leader: number | null
   readonly replicas: readonly number[]

@@ -12,7 +12,7 @@ export interface OutgoingRecord {
 }
 
 /** Where a record was written; `offset` is a decimal string. */
-export interface Coordinates {
+interface Coordinates {
   readonly partition: number
   readonly offset: string
 }

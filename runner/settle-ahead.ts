@@ -172,7 +172,13 @@ export function createSettleAhead(
     { number, epoch, error }: { number: number; epoch: number; error: unknown }
   ) {
     if (shutdown.aborted || epoch !== partition.epoch) return
-    const outcome = { kind: 'dead', stage: 'handle', disposition: 'attempts_exhausted', attempts: number, error } as const
+    const outcome = {
+      kind: 'dead',
+      stage: 'handle',
+      disposition: 'attempts_exhausted',
+      attempts: number,
+      error
+    } as const
     finish(slot, { record, outcome, entry: null })
   }
 

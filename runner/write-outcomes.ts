@@ -130,8 +130,7 @@ export async function writeDead(
 
   const letters = [...byId.values()].map(({ record, reason }) => toDeadLetter(record, reason, nowMs()))
   const fresh = await insertDeadLetters(tx, { groupId, topic }, letters)
-  for (const { record } of byId.values())
-    if (fresh.has(record.id)) tallyOf(tallies, record.partition).deadLetters += 1
+  for (const { record } of byId.values()) if (fresh.has(record.id)) tallyOf(tallies, record.partition).deadLetters += 1
 
   const known = dead.filter(item => byId.get(item.record.id) !== item || !fresh.has(item.record.id))
   const entries = known.map(({ record }) => ({ record, entry: toEntry(record, [], null) }))

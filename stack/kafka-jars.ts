@@ -36,7 +36,7 @@ export async function getKafkaJars(site: Site): Promise<string> {
 }
 
 /** Says whether a folder has every jar that it had when its download ended, each in full length. */
-export function isComplete(folder: string): boolean {
+function isComplete(folder: string): boolean {
   try {
     const sizes: Record<string, number> = JSON.parse(readFileSync(join(folder, MARKER), 'utf8'))
     return Object.entries(sizes).every(([jar, bytes]) => statSync(join(folder, jar)).size === bytes)

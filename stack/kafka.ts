@@ -11,7 +11,7 @@ import { runTask } from './run-task.ts'
 import type { Site } from './site.ts'
 
 /** A broker that is prepared and not started. */
-export interface PreparedKafka {
+interface PreparedKafka {
   readonly kafkaBrokers: string
   readonly port: number
   readonly folder: string

@@ -52,7 +52,7 @@ export function createOutput({ write, isTerminal, logFolder }: OutputOptions): O
 }
 
 /** Gives a line as JSON with its part; what is no JSON becomes a message. */
-export function nameLine(part: string, line: string): string {
+function nameLine(part: string, line: string): string {
   if (line.startsWith('{"')) return `{"part":${JSON.stringify(part)},${line.slice(1)}`
   return JSON.stringify({ part, level: 30, time: Date.now(), msg: line })
 }

@@ -51,7 +51,7 @@ function findPackage(name: string): string | null {
  * Makes the links between libraries that npm's tarball cannot hold. The package does it in an install script, which npm
  * may not run (`--ignore-scripts`, unapproved scripts); without them no program of it starts.
  */
-export function linkLibraries(name: string, packageFolder: string) {
+function linkLibraries(name: string, packageFolder: string) {
   const list = join(packageFolder, 'native', 'pg-symlinks.json')
   if (!existsSync(list)) return
   const links: readonly { source: string; target: string }[] = JSON.parse(readFileSync(list, 'utf8'))

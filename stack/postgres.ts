@@ -18,7 +18,7 @@ export interface PostgresOptions {
 }
 
 /** A server that is prepared and not started. */
-export interface PreparedPostgres {
+interface PreparedPostgres {
   readonly databaseUrl: string
   readonly port: number
   /** Where its data are; elsewhere than in the data folder when the server's user cannot reach that. */

@@ -22,8 +22,8 @@ export interface StackOptions {
   readonly output: Output
 }
 
-// Together below the 15 s that a stop may take: runners, gateway, then Kafka and PostgreSQL with theirs.
-const STOP_DEADLINE_MS = { runner: 8_000, gateway: 3_000 }
+// A runner may take 10 s by itself: killed earlier, it would keep its partitions until its session ends.
+const STOP_DEADLINE_MS = { runner: 10_500, gateway: 3_000 }
 
 /** Builds the whole system on this machine. `stop` may be called at any time, also while `start` is at work. */
 export function createStack({ config, environment, root, output }: StackOptions) {

@@ -31,7 +31,7 @@ export interface StoredDeadLetter {
 }
 
 /** Dead letters that have topic, group, stage, disposition and the name of their error in common. */
-export interface DeadLetterGroup {
+interface DeadLetterGroup {
   readonly topic: string
   readonly group: string
   readonly stage: string

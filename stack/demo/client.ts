@@ -1,7 +1,7 @@
 import { demoErrors } from './errors.ts'
 
 /** A request to the gateway. */
-export interface DemoRequest {
+interface DemoRequest {
   readonly method: 'GET' | 'POST'
   /** The pattern of its path, for activities: `/api/messages/{id}`. */
   readonly route: string

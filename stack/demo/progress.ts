@@ -45,7 +45,7 @@ export function createProgress({ write, isTerminal }: { write: (text: string) =>
 }
 
 /** Gives the progress as lines for a terminal. */
-export function toLines(view: ProgressView): string[] {
+function toLines(view: ProgressView): string[] {
   const { elapsedMs, totalMs, counts } = view
   const share = Math.min(1, elapsedMs / totalMs)
   const filled = Math.round(share * BAR_WIDTH)

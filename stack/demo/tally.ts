@@ -1,5 +1,5 @@
 /** The topics that the demo sends to, with the member of `totals` of `/api/stats` that counts their rows. */
-export const TOTALS = {
+const TOTALS = {
   'system-metrics': 'systemMetrics',
   'user-activities': 'userActivities',
   'error-logs': 'errorLogs',

@@ -14,7 +14,7 @@ export function testBrokers(): string {
 }
 
 /** Gives settings for the brokers of the tests. */
-export function testKafkaSettings(overrides: Partial<KafkaSettings> = {}): KafkaSettings {
+function testKafkaSettings(overrides: Partial<KafkaSettings> = {}): KafkaSettings {
   return {
     KAFKA_BROKERS: testBrokers(),
     KAFKA_SSL: false,

@@ -67,7 +67,8 @@ t.test('npm run migrate ends with 2 and one line without DATABASE_URL', async t 
   t.equal(stderr, '')
   t.equal(stdout.trimEnd().split('\n').length, 1)
   const msg = 'DATABASE_URL is not set; it may be postgres://user:password@host:port/database'
-  t.match(JSON.parse(stdout), { level: 60, name: 'migrate', msg })
+  const { level, name, msg: told, err } = JSON.parse(stdout)
+  t.strictSame({ level, name, msg: told, err }, { level: 60, name: 'migrate', msg, err: undefined })
 })
 
 t.test('a wrong DATABASE_URL is not shown', async t => {

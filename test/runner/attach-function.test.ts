@@ -26,7 +26,10 @@ function createDoor() {
 }
 
 t.test('starts where PostgreSQL stands, and settles from there on', async t => {
-  const { attachment, kafka, stored, position, setPosition } = await createTestAttachment(t, inbox, { bounds, database })
+  const { attachment, kafka, stored, position, setPosition } = await createTestAttachment(t, inbox, {
+    bounds,
+    database
+  })
   await setPosition(5)
   t.equal(attachment.state().state, 'starting')
   attachment.start()
@@ -227,9 +230,19 @@ t.test('pauses a partition whose queue is full, keeps it paused in a rebalance, 
   kafka.assign(0)
   await until(() => kafka.calls.length === 1)
 
-  await kafka.deliver(batch(0, [0, 1, 2].map(offset => fetched(offset, { n: 1, text }))))
+  await kafka.deliver(
+    batch(
+      0,
+      [0, 1, 2].map(offset => fetched(offset, { n: 1, text }))
+    )
+  )
   t.notOk(kafka.calls.includes('pause 0'))
-  await kafka.deliver(batch(3, [3, 4, 5].map(offset => fetched(offset, { n: 1, text }))))
+  await kafka.deliver(
+    batch(
+      3,
+      [3, 4, 5].map(offset => fetched(offset, { n: 1, text }))
+    )
+  )
   t.equal(kafka.calls.at(-1), 'pause 0')
   kafka.assign(0)
   t.strictSame(kafka.calls.slice(-2), ['start 0 6', 'pause 0'])

@@ -1,10 +1,10 @@
 import t from 'tap'
-import { createWriter } from '../../db/writer.ts'
 import { insertDeadLetters } from '../../db/queries/dead-letter-writes.ts'
+import { createWriter } from '../../db/writer.ts'
 import { toDeadLetter, toTime } from '../../runner/dead-letter.ts'
 import { isEventId } from '../../sdk/event-id.ts'
 import { createTestDatabase } from '../_support/database.ts'
-import { idOf, identified, PLACE, TIME_MS } from './_support/records.ts'
+import { identified, idOf, PLACE, TIME_MS } from './_support/records.ts'
 
 const dead = { kind: 'dead', stage: 'handle', disposition: 'attempts_exhausted', attempts: 3 } as const
 const limits = { lockTimeoutMs: 5_000, statementTimeoutMs: 5_000, idleTimeoutMs: 5_000 }
@@ -116,7 +116,17 @@ t.test('names a refusal of PostgreSQL by its SQLSTATE', async t => {
 })
 
 // Milliseconds, and what a producer stamps that means other units.
-for (const timestampMs of [0, -1, TIME_MS, TIME_MS * 1e3, TIME_MS * 1e6, 8.64e15, -8.64e15, 253_402_300_800_000, Number.NaN]) {
+for (const timestampMs of [
+  0,
+  -1,
+  TIME_MS,
+  TIME_MS * 1e3,
+  TIME_MS * 1e6,
+  8.64e15,
+  -8.64e15,
+  253_402_300_800_000,
+  Number.NaN
+]) {
   t.test(`stores a record whose time is ${timestampMs}`, async t => {
     const id = idOf(Math.trunc(Math.random() * 1e9))
     const record = identified(1, 'x', { id, timestampMs })

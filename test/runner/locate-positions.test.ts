@@ -35,7 +35,8 @@ async function settle(at: bigint, log: Log, topicId: string | null = ID) {
   const locator = createLocator(log)
   const position = await positions.create(PLACE.groupId, PLACE.topic, { partition: 0, nextOffset: at, topicId })
   const settled = await locator.settle(position, await locator.readBounds())
-  const [row] = await sql`SELECT next_offset::int AS next, lost_count::int AS lost, topic_id::text AS id FROM topic_status`
+  const [row] =
+    await sql`SELECT next_offset::int AS next, lost_count::int AS lost, topic_id::text AS id FROM topic_status`
   t.strictSame(settled, { partition: 0, nextOffset: BigInt(row?.next), topicId: row?.id }, 'as it is stored')
   return { next: row?.next, lost: row?.lost, id: row?.id }
 }

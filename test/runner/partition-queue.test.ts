@@ -7,7 +7,8 @@ import { batch, fetched, range } from './_support/records.ts'
 
 function drain(queue: PartitionQueue) {
   const items: [offset: string | null, next: string][] = []
-  for (let item = queue.shift(); item; item = queue.shift()) items.push([item.record?.offset ?? null, String(item.next)])
+  for (let item = queue.shift(); item; item = queue.shift())
+    items.push([item.record?.offset ?? null, String(item.next)])
   return items
 }
 

@@ -16,7 +16,10 @@ const writer = createWriter(databaseUrl, { applicationName: 'test' })
 t.teardown(() => writer.close())
 const limits = { lockTimeoutMs: 5_000, statementTimeoutMs: 5_000, idleTimeoutMs: 5_000 }
 const bills = defineTestFunction(
-  { event: Type.Object({ n: Type.Number(), key: Type.Optional(Type.String()) }), key: (event: { key?: string }) => event.key ?? null },
+  {
+    event: Type.Object({ n: Type.Number(), key: Type.Optional(Type.String()) }),
+    key: (event: { key?: string }) => event.key ?? null
+  },
   'bills'
 )
 const toEntries = createOutboxEntries(new Map([['bills', bills]]), () => 4)
@@ -63,7 +66,8 @@ function startRelay(t: Teardown, answer: (texts: string[], call: number) => Prom
 }
 
 const all = (texts: string[]) => texts.map(() => true)
-const waiting = async () => (await sql`SELECT convert_from(value, 'UTF8') AS text FROM outbox ORDER BY sequence`).map(row => row.text)
+const waiting = async () =>
+  (await sql`SELECT convert_from(value, 'UTF8') AS text FROM outbox ORDER BY sequence`).map(row => row.text)
 
 t.test('sends in order, and removes what Kafka has', async t => {
   await put('0/a', '0/b', '1/a', '0/c')

@@ -7,7 +7,9 @@ import type { ReadyStep, SettleAhead } from '../../runner/settle-ahead.ts'
 function handled(partition: number, count: number, bytes = 100) {
   const owned = createAssignedPartition({ partition, nextOffset: 10n, topicId: null })
   const steps = Array.from({ length: count }, (_, index) => ({ settled: null, next: 11n + BigInt(index), bytes }))
-  const ahead = { ready: ({ records }: { records: number }) => steps.slice(0, records) as ReadyStep[] } as unknown as SettleAhead
+  const ahead = {
+    ready: ({ records }: { records: number }) => steps.slice(0, records) as ReadyStep[]
+  } as unknown as SettleAhead
   return { owned, ahead }
 }
 

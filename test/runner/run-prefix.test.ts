@@ -45,7 +45,8 @@ async function attach(
       return rows.map(({ place }) => place)
     },
     async letters() {
-      const rows = await rig.sql`SELECT "offset"::int AS at, disposition, attempts, error_name AS name, error_message AS message,
+      const rows =
+        await rig.sql`SELECT "offset"::int AS at, disposition, attempts, error_name AS name, error_message AS message,
         copies::text AS copies FROM dead_letters ORDER BY "offset"`
       return rows.map(row => ({ ...row, copies: JSON.parse(row.copies) }))
     }
@@ -136,7 +137,9 @@ t.test('an attempt that is out of time can write no more', async t => {
       if (input.offset !== '1') return
       await door.closed
       for (const act of [() => write(tx, input, 'late'), () => tx.transaction(async nested => write(nested, input))]) {
-        late.push(await act().catch((error: { code?: string; cause?: { code?: string } }) => error.cause?.code ?? error.code))
+        late.push(
+          await act().catch((error: { code?: string; cause?: { code?: string } }) => error.cause?.code ?? error.code)
+        )
       }
     },
     { timeoutMs: 100, maxAttempts: 2 }
@@ -330,7 +333,9 @@ function fromGateway(offset: number, id: string, value: object = { n: 1 }) {
 }
 
 t.test('does not handle a copy, in the same transaction or a later one', async t => {
-  const { kafka, calls, effects, letters, stored, position } = await attach(t, async (input, { tx }) => write(tx, input))
+  const { kafka, calls, effects, letters, stored, position } = await attach(t, async (input, { tx }) =>
+    write(tx, input)
+  )
   const copies = [0, 1, 2].map(offset => fromGateway(offset, idOf(1)))
 
   await kafka.deliver(batch(0, copies))
@@ -349,7 +354,12 @@ t.test('never drops an event that has the id of another one', async t => {
   const { kafka, effects, letters, position } = await attach(t, async (input, { tx }) => write(tx, input))
 
   await kafka.deliver(
-    batch(0, [fromGateway(0, idOf(1)), fromGateway(1, idOf(1), { n: 2 }), fromGateway(2, idOf(1)), fromGateway(3, idOf(1), { n: 3 })])
+    batch(0, [
+      fromGateway(0, idOf(1)),
+      fromGateway(1, idOf(1), { n: 2 }),
+      fromGateway(2, idOf(1)),
+      fromGateway(3, idOf(1), { n: 3 })
+    ])
   )
   await until(async () => (await position())?.next === 4)
 

@@ -23,18 +23,21 @@ const cases: { states: AttachmentState[]; isStopping?: boolean; health: string; 
   { states: ['running'], isStopping: true, health: 'down', code: 503, ready: 503 }
 ]
 for (const { states, isStopping = false, health, code, ready } of cases) {
-  t.test(`is ${health} when its functions are ${states.join(', ') || 'none'}${isStopping ? ' and it stops' : ''}`, async t => {
-    const app = createServer(states, { isStopping })
+  t.test(
+    `is ${health} when its functions are ${states.join(', ') || 'none'}${isStopping ? ' and it stops' : ''}`,
+    async t => {
+      const app = createServer(states, { isStopping })
 
-    const response = await app.inject('/health')
-    t.equal(response.statusCode, code)
-    t.strictSame(response.json(), {
-      status: health,
-      functions: states.map((state, index) => ({ topic: `topic-${index}`, state }))
-    })
-    t.equal((await app.inject('/health/ready')).statusCode, ready)
-    t.equal((await app.inject('/health/live')).statusCode, 200, 'it lives all the same')
-  })
+      const response = await app.inject('/health')
+      t.equal(response.statusCode, code)
+      t.strictSame(response.json(), {
+        status: health,
+        functions: states.map((state, index) => ({ topic: `topic-${index}`, state }))
+      })
+      t.equal((await app.inject('/health/ready')).statusCode, ready)
+      t.equal((await app.inject('/health/live')).statusCode, 200, 'it lives all the same')
+    }
+  )
 }
 
 t.test('gives lag and counts to Prometheus', async t => {

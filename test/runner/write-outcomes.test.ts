@@ -5,10 +5,10 @@ import { createWriter, type WriteTransaction } from '../../db/writer.ts'
 import { identify } from '../../runner/identify.ts'
 import { createOutboxEntries } from '../../runner/outbox-entries.ts'
 import { type SettledRecord, toEntry, type WriteDependencies, writeOutcomes } from '../../runner/write-outcomes.ts'
+import { Type } from '../../sdk/index.ts'
 import type { IdentifiedRecord } from '../../sdk/record.ts'
 import { createTestDatabase } from '../_support/database.ts'
-import { defineTestFunction, fetched, idOf, identified, PLACE, TIME_MS, TOPIC } from './_support/records.ts'
-import { Type } from '../../sdk/index.ts'
+import { defineTestFunction, fetched, identified, idOf, PLACE, TIME_MS, TOPIC } from './_support/records.ts'
 
 const orders = pgTable('orders', { id: uuid().primaryKey(), amount: integer().notNull(), code: text().unique() })
 const rowWriter = createRowWriter(orders)
@@ -87,7 +87,13 @@ async function stored() {
     messages: messages.map(({ id }) => id),
     places: messages.map(({ partition, at }) => `${partition}/${at}`),
     rows: rows.map(({ id }) => id),
-    letters: letters.map(({ id, at, disposition, stage, copies }) => ({ id, at, disposition, stage, copies: JSON.parse(copies) })),
+    letters: letters.map(({ id, at, disposition, stage, copies }) => ({
+      id,
+      at,
+      disposition,
+      stage,
+      copies: JSON.parse(copies)
+    })),
     outbox: outbox.length
   }
 }
@@ -272,10 +278,7 @@ t.test('writes what holds characters that PostgreSQL cannot, whole or as a dead 
 
 for (const timestampMs of [-1, 0, TIME_MS * 1e3, TIME_MS * 1e6, -8.64e15, 8.64e15, Number.NaN]) {
   t.test(`settles a record whose time is ${timestampMs}`, async t => {
-    const record = identify(
-      { ...fetched(1), timestampMs },
-      { topic: TOPIC, topicId: null, partition: 0 }
-    )
+    const record = identify({ ...fetched(1), timestampMs }, { topic: TOPIC, topicId: null, partition: 0 })
     const { tallies } = await run([handled(record)])
 
     t.strictSame((await stored()).messages, [record.id])

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { MAX_DEPTH, parseJson } from '../../sdk/parse-json.ts'
+import type { Fault } from '../../sdk/types.ts'
 
 const nested = (depth: number) => `${'[{"a":'.repeat(depth / 2)}1${'}]'.repeat(depth / 2)}`
 
@@ -73,6 +74,7 @@ for (const { when, text, path, message } of faults) {
 
     t.match(error, { code: 'SMG_SDK_BAD_JSON', statusCode: 422, faults: [{ path, message }] })
     t.equal(error.faults.length, 1)
+    if (typeof path === 'string') t.equal(error.faults[0]?.path, path)
     t.notMatch(error.message, 'hunter2', 'without quoting it')
   })
 }
@@ -83,11 +85,11 @@ t.test('survives any depth that JSON.parse survives', async t => {
   })
 })
 
-function caught(bytes: Buffer): Error & { faults: unknown[] } {
+function caught(bytes: Buffer): Error & { faults: Fault[] } {
   try {
     parseJson(bytes)
   } catch (error) {
-    return error as Error & { faults: unknown[] }
+    return error as Error & { faults: Fault[] }
   }
   throw new Error('was parsed')
 }

@@ -85,7 +85,8 @@ export async function createTestAttachment(
       return rows.map(({ at }) => at)
     },
     async position(partition = 0): Promise<{ next: number; lost: number; duplicates: number } | null> {
-      const [row] = await sql`SELECT next_offset::int AS next, lost_count::int AS lost, duplicate_count::int AS duplicates
+      const [row] =
+        await sql`SELECT next_offset::int AS next, lost_count::int AS lost, duplicate_count::int AS duplicates
         FROM topic_status WHERE partition = ${partition}`
       return row ? { next: row.next, lost: row.lost, duplicates: row.duplicates } : null
     },
