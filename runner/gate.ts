@@ -3,8 +3,10 @@ export interface Gate {
   enter(): void
   leave(): void
   isFull(): boolean
-  /** Waits until there is room. */
+  /** Waits until there is room; who was told so at the same time may be faster. */
   room(): Promise<void>
+  /** Waits until there is room, and enters. */
+  pass(): Promise<void>
 }
 
 /** Builds a gate for `limit` at once. */
@@ -12,19 +14,27 @@ export function createGate(limit: number): Gate {
   let inside = 0
   let waiting: (() => void)[] = []
 
+  function woken(): Promise<void> {
+    return new Promise(resolve => waiting.push(resolve))
+  }
+
   return {
     enter() {
       inside += 1
     },
     leave() {
       inside -= 1
-      const woken = waiting
+      const all = waiting
       waiting = []
-      for (const resolve of woken) resolve()
+      for (const resolve of all) resolve()
     },
     isFull: () => inside >= limit,
     async room() {
-      while (inside >= limit) await new Promise<void>(resolve => waiting.push(resolve))
+      while (inside >= limit) await woken()
+    },
+    async pass() {
+      while (inside >= limit) await woken()
+      inside += 1
     }
   }
 }

@@ -147,8 +147,7 @@ export function createPrefixRunner(
   async function attemptOnce(tx: WriteTransaction, record: IdentifiedRecord, number: number): Promise<Outcome> {
     const current: Attempt = { session: null, isKnown: false, isPending: false }
     attempt = current
-    await gate.room()
-    gate.enter()
+    await gate.pass()
     try {
       const outcome = await settleAttempt(tx, record, { number, current })
       if (!current.isPending) return outcome

@@ -1,4 +1,3 @@
-import type { Logger } from 'pino'
 import { databaseFault } from '../db/database-fault.ts'
 import type { TransactionLimits } from '../db/writer.ts'
 import type { AssignedPartition } from './assigned-partition.ts'

@@ -1,4 +1,4 @@
-import { createWriter, type TransactionLimits, type WriteTransaction } from '../db/writer.ts'
+import { createWriter, type TransactionLimits, type Writer, type WriteTransaction } from '../db/writer.ts'
 import { createGate } from './gate.ts'
 
 /** Connections for transactions, shared by the functions of a runner. */
@@ -19,10 +19,9 @@ export function createWriterPool(
 
   return {
     async transaction(work, limits) {
-      await gate.room()
-      const writer = free.pop()
-      if (!writer) return this.transaction(work, limits)
-      gate.enter()
+      await gate.pass()
+      // As many may pass as there are writers.
+      const writer = free.pop() as Writer
       try {
         return await writer.transaction(work, limits)
       } finally {

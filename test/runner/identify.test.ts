@@ -91,6 +91,7 @@ t.test('an event of CloudEvents without a time, or with none that is one, has a 
 
   t.equal(timestampMsOf(idWith(event)), 0)
   t.equal(timestampMsOf(idWith({ ...event, ce_time: 'yesterday' })), 0)
+  t.not(idWith({ ...event, ce_time: 'yesterday' }), idWith(event), 'and yet another id')
   // Without a zone it would be another time on another machine, and the record would have another id there.
   t.equal(timestampMsOf(idWith({ ...event, ce_time: '2024-05-01T10:00:00' })), 0)
 })

@@ -182,11 +182,11 @@ t.test('an attempt that is out of time in a statement is given up with its conne
   })
 })
 
-const swallowed: { when: string; then: (tx: Transaction, input: Input) => Promise<unknown> }[] = [
-  { when: 'and nothing else', then: async () => undefined },
-  { when: 'and writes on', then: (tx, input) => write(tx, input) }
+const swallowed: { when: string; after: (tx: Transaction, input: Input) => Promise<unknown> }[] = [
+  { when: 'and nothing else', after: async () => undefined },
+  { when: 'and writes on', after: (tx, input) => write(tx, input) }
 ]
-for (const { when, then } of swallowed) {
+for (const { when, after } of swallowed) {
   t.test(`a function that swallows the failure of a statement ${when} has failed`, async t => {
     const { kafka, effects, letters, stored, position, attachment } = await attach(
       t,
@@ -194,7 +194,7 @@ for (const { when, then } of swallowed) {
         await write(tx, input, input.offset === '1' ? 'taken' : null)
         if (input.offset !== '1') return
         await write(tx, input, 'taken').catch(() => undefined)
-        await then(tx, input)
+        await after(tx, input)
       },
       { maxAttempts: 2 }
     )

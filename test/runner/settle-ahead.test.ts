@@ -257,6 +257,8 @@ t.test('handles ahead, but not without bounds', async t => {
   await until(() => large.ready().length > 0)
   await turns(50)
   t.ok(large.calls.length <= 9, `${large.calls.length} of 1 MB each`)
+  for (; large.calls.length < 20; await turns()) large.ahead.drop(large.ready().length)
+  t.pass('and goes on when there is room')
 })
 
 t.test('lets other partitions and timers have their turn', async t => {
@@ -287,6 +289,48 @@ t.test('drops what an attempt gives that began before a reset', async t => {
 
   t.strictSame(ready(), ['3'])
   t.strictSame(calls, ['5#1', '3#1'], 'what was queued before is gone as well')
+})
+
+t.test('begins nothing at a reset that was taken from the queue before', async t => {
+  const door = createDoor()
+  const { push, ready, calls, partition, ahead } = createHandled(t, ({ offset }) => door.wait(offset), {
+    concurrency: 3
+  })
+  push(keyed(5, 'a'), keyed(6, 'a'))
+  await until(() => calls.length === 1)
+  await turns()
+
+  partition.moveTo({ partition: 0, nextOffset: 3n, topicId: null })
+  ahead.reset()
+  push(keyed(3, 'a'))
+  await until(() => calls.length === 2)
+  door.open('5')
+  door.open('3')
+  await until(() => ready().length === 1)
+  await turns()
+
+  t.strictSame(calls, ['5#1', '3#1'], 'nor waits for what was running then')
+  t.strictSame(ready(), ['3'])
+})
+
+t.test('an attempt that fails after a reset holds nothing back', async t => {
+  const door = createDoor()
+  const { push, ready, calls, partition, ahead, failed } = createHandled(
+    t,
+    ({ offset }) => (offset === '5' ? door.wait(offset) : null),
+    { backoffMs: { min: 60_000, max: 60_000 } }
+  )
+  push(...range(5, 6))
+  await until(() => calls.length === 1)
+
+  partition.moveTo({ partition: 0, nextOffset: 0n, topicId: null })
+  ahead.reset()
+  door.fail('5')
+  await turns()
+  push(...range(0, 2))
+  await until(() => ready().length === 2)
+
+  t.equal(failed(), 0)
 })
 
 t.test('forgets a wait for the next attempt at a reset', async t => {
