@@ -121,7 +121,9 @@ export function attachFunction({
         await patience.wait(stopping.signal)
       }
     }
-    if (partitions.length === 0 && state.state === 'starting') state = { state: 'running', reason: null }
+    // Nothing to wait for any more, whatever it waited for before.
+    const isIdle = owned.size === 0 || state.state === 'starting'
+    if (partitions.length === 0 && isIdle) state = { state: 'running', reason: null }
   }
 
   function take(position: Position) {

@@ -12,7 +12,7 @@ import type { RunnerConfig } from './config.ts'
 import type { Gate } from './gate.ts'
 import { createPositionLocator } from './locate-positions.ts'
 import type { RunnerMetrics } from './metrics.ts'
-import type { ToOutboxEntries } from './outbox-entries.ts'
+import { createPublishCheck, type ToOutboxEntries } from './outbox-entries.ts'
 import { toLimits } from './row-cycles.ts'
 import { createRowEffects } from './row-effects.ts'
 import { createTransactionEffects } from './transaction-effects.ts'
@@ -81,13 +81,4 @@ export function createAttachment(definition: LoadedFunction, parts: RunnerParts)
 /** The consumer group of a function. */
 export function toGroupId(topic: string, { GROUP_PREFIX }: Pick<RunnerConfig, 'GROUP_PREFIX'>): string {
   return `${GROUP_PREFIX}${topic}`
-}
-
-function createPublishCheck(functions: ReadonlyMap<string, LoadedFunction>) {
-  return (topic: string, event: unknown): string | null => {
-    const target = functions.get(topic)
-    if (!target) return `there is no function of that name; there are ${[...functions.keys()].join(', ')}`
-    const [fault] = target.findFaults(event) ?? []
-    return fault ? `${fault.path || 'it'} ${fault.message}` : null
-  }
 }

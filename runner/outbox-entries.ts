@@ -2,10 +2,12 @@ import type { OutboxEntry } from '../db/queries/outbox.ts'
 import { partitionOf } from '../kafka/murmur2.ts'
 import { deriveEventId, timestampMsOf } from '../sdk/event-id.ts'
 import type { IdentifiedRecord } from '../sdk/record.ts'
-import type { Published } from '../sdk/settle-record.ts'
+import { describe, type Published } from '../sdk/settle-record.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { toBase64, toTime } from './dead-letter.ts'
 import { PRODUCER_ID } from './identify.ts'
+
+const MAX_EVENT_BYTES = 1024 * 1024
 
 /** Makes outbox entries of what a handled record published. */
 export type ToOutboxEntries = (
@@ -42,6 +44,26 @@ export function createOutboxEntries(
         timestamp: toTime(nowMs)
       }
     })
+  }
+}
+
+/**
+ * Builds the check of what a function publishes: it must be an event of a function, as the runner of that one will read
+ * it. A `key` that throws fails the attempt that publishes, and not the transaction after it.
+ */
+export function createPublishCheck(functions: ReadonlyMap<string, LoadedFunction>) {
+  return (topic: string, event: unknown): string | null => {
+    const target = functions.get(topic)
+    if (!target) return `there is no function of that name; there are ${[...functions.keys()].join(', ')}`
+    const bytes = Buffer.from(JSON.stringify(event) ?? '')
+    if (bytes.length > MAX_EVENT_BYTES) return `it has ${bytes.length} bytes; ${MAX_EVENT_BYTES} are allowed`
+    try {
+      target.parseEvent(bytes)
+    } catch (error) {
+      return describe(error)
+    }
+    target.key(event)
+    return null
   }
 }
 

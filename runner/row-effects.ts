@@ -69,7 +69,7 @@ export function createRowEffects(
         await hooks.reload()
         mustReload = false
         // What is in hand may just have been dropped.
-        if (shares.some(({ owned, expected }) => owned.position.nextOffset !== expected)) return
+        if (shares.some(({ owned, expected }) => owned.position.nextOffset !== expected)) return resume()
       }
       const tallies = await pool.transaction(tx => writeCycle(tx, shares, { isCareful }), limits)
       stopTimer()
@@ -81,8 +81,7 @@ export function createRowEffects(
 
   function commit(shares: readonly Share[], tallies: ReadonlyMap<number, Tally>) {
     isCareful = false
-    if (patience.reset()) log.info('writing again')
-    hooks.onState('running', null)
+    resume()
 
     for (const { owned, ahead, steps, next } of shares) {
       metrics.count(write.topic, tallies.get(owned.partition), steps.length)
@@ -92,6 +91,11 @@ export function createRowEffects(
       ahead.drop(steps.length)
       hooks.onCommitted(owned)
     }
+  }
+
+  function resume() {
+    if (patience.reset()) log.info('writing again')
+    hooks.onState('running', null)
   }
 
   async function recover(error: unknown, shares: readonly Share[]): Promise<void> {

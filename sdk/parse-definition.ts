@@ -55,6 +55,9 @@ export function parseDefinition(exported: unknown, { file, topic, retentionHours
   if (table !== undefined) checkTable(table, handle, bad)
 
   const options = parseOptions(given, retentionHours, bad)
+  // Better no start than an option that is taken and not kept.
+  if (options.ordering === 'key') throw bad('ordering', 'can only be `partition`: `key` is not built yet')
+  if (options.mask.length > 0) throw bad('mask', 'must be empty: hiding fields is not built yet')
   if (options.concurrency > 1 && !table)
     throw bad('concurrency', 'needs a `table`: effects of a transaction are made in order')
 

@@ -194,6 +194,24 @@ t.test('a member without partitions is running', async t => {
   t.equal(attachment.lag().size, 0)
 })
 
+t.test('a member that lost all partitions while it waited is running', async t => {
+  const door = createDoor()
+  const held = defineHeld(() => door.closed)
+  const { attachment, kafka, sql } = await createTestAttachment(t, held, { bounds, database })
+  attachment.start()
+  kafka.assign(0)
+  await until(() => kafka.calls.length === 1)
+  await kafka.deliver(batch(0, range(0, 1)))
+  await sql`ALTER TABLE messages RENAME TO hidden`
+  door.open()
+  await until(() => attachment.state().state === 'stopped')
+  await sql`ALTER TABLE hidden RENAME TO messages`
+
+  kafka.assign()
+
+  t.strictSame(attachment.state(), { state: 'running', reason: null })
+})
+
 t.test('makes a new consumer when one crashes, and handles again what was in hand', async t => {
   const doors = [createDoor(), createDoor()]
   let calls = 0

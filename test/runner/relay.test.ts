@@ -3,7 +3,7 @@ import t from 'tap'
 import { createOutboxQueries, insertOutbox } from '../../db/queries/outbox.ts'
 import { createWriter } from '../../db/writer.ts'
 import type { AppendResult, OutgoingRecord } from '../../kafka/types.ts'
-import { createOutboxEntries } from '../../runner/outbox-entries.ts'
+import { createOutboxEntries, createPublishCheck } from '../../runner/outbox-entries.ts'
 import { createRelay } from '../../runner/relay.ts'
 import { Type } from '../../sdk/index.ts'
 import { createTestDatabase, type Teardown } from '../_support/database.ts'
@@ -179,4 +179,31 @@ t.test('makes the same entries of the same record, and another id of each', asyn
     ]
   )
   t.not(toEntries(identified(2), published, TIME_MS)[0]?.eventId, first[0]?.eventId)
+})
+
+const published: { when: string; topic?: string; event: unknown; fault: RegExp | null }[] = [
+  { when: 'it is an event of a function', event: { n: 1 }, fault: null },
+  { when: 'there is no such function', topic: 'nowhere', event: { n: 1 }, fault: /no function.* bills/ },
+  { when: 'it breaks the schema', event: { n: 'x' }, fault: /\/n/ },
+  { when: 'it is nothing', event: undefined, fault: /./ },
+  { when: 'it cannot be stored', event: { n: 1, key: 'a\u0000' }, fault: /u0000/ },
+  { when: 'it is too large', event: { n: 1, key: 'x'.repeat(1024 * 1024) }, fault: /bytes/ }
+]
+for (const { when, topic = 'bills', event, fault } of published) {
+  t.test(`checks what is published when ${when}`, async t => {
+    const found = createPublishCheck(new Map([['bills', bills]]))(topic, event)
+
+    if (fault === null) t.equal(found, null)
+    else t.match(found, fault)
+  })
+}
+
+t.test('a key that throws fails the attempt that publishes', async t => {
+  const strict = defineTestFunction({
+    event: Type.Object({ n: Type.Number() }),
+    key: () => {
+      throw new Error('no key')
+    }
+  })
+  t.throws(() => createPublishCheck(new Map([['orders', strict]]))('orders', { n: 1 }), { message: 'no key' })
 })
