@@ -307,12 +307,33 @@ t.test('drops what is in hand when someone else moved the position, and goes on 
 
   await setPosition(1)
   door.open()
-  await until(() => kafka.calls.includes('start 0 1'))
+  // Well before the positions are read again anyway.
+  await until(() => kafka.calls.includes('start 0 1'), 5_000)
   await kafka.deliver(batch(1, range(1, 2)))
   await until(async () => (await position())?.next === 2 && (await position(1))?.next === 2)
 
   t.strictSame(await stored(), [1], 'what another owner settled is not settled here')
   t.strictSame(await stored(1), [0, 1], 'the others go on')
+})
+
+t.test('drops what is in hand when another owner found the topic to be another one', async t => {
+  const door = createDoor()
+  const { attachment, kafka, stored, sql } = await createTestAttachment(
+    t,
+    defineHeld(() => door.closed),
+    { bounds, database }
+  )
+  attachment.start()
+  kafka.assign(0)
+  await until(() => kafka.calls.length === 1)
+  await kafka.deliver(batch(0, range(0, 2)))
+
+  await sql`UPDATE topic_status SET topic_id = ${TOPIC_ID.replace(/1$/, '2')}`
+  door.open()
+  await until(() => kafka.calls.length === 2, 5_000)
+
+  t.equal(kafka.calls[1], 'start 0 0')
+  t.strictSame(await stored(), [])
 })
 
 t.test('a topic that was made anew is handled from its start', async t => {

@@ -157,7 +157,32 @@ t.test('an attempt that is out of time can write no more', async t => {
     calls.filter(call => call.startsWith('0/1')),
     ['0/1#1', '0/1#2']
   )
+  t.strictSame(
+    calls.filter(call => call.startsWith('0/0')),
+    ['0/0#1', '0/0#1'],
+    'what was done before it is lost once, and then committed first'
+  )
   t.equal(attachment.state().state, 'running')
+})
+
+t.test('an attempt that is over can write nothing into the next one', async t => {
+  const kept: Transaction[] = []
+  const refusals: unknown[] = []
+  const { kafka, effects, position } = await attach(t, async (input, { tx }) => {
+    kept.push(tx)
+    const [first] = kept
+    if (first && first !== tx)
+      await write(first, input).catch((error: { code?: string; cause?: { code?: string } }) =>
+        refusals.push(error.cause?.code ?? error.code)
+      )
+    await write(tx, input)
+  })
+
+  await kafka.deliver(batch(0, range(0, 3)))
+  await until(async () => (await position())?.next === 3)
+
+  t.strictSame(refusals, Array(2).fill('SMG_DB_TRANSACTION_OVER'))
+  t.strictSame(await effects(), ['0/0', '0/1', '0/2'])
 })
 
 t.test('an attempt that is out of time in a statement is given up with its connection', async t => {

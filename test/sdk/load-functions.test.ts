@@ -50,7 +50,7 @@ t.test('gives every function under its topic, in the order of the files, with al
 t.test('gives options as the file has them', async t => {
   const options = {
     ...{ maxAttempts: 1, backoffMs: { min: 0, max: 0 }, timeoutMs: 1, maxAgeMs: 1, partitions: 12 },
-    ...{ retentionHours: 0.5, ordering: 'key', concurrency: 8, mask: ['a'] }
+    ...{ retentionHours: 0.5, ordering: 'partition', concurrency: 8, mask: [] }
   }
   const members = JSON.stringify(options).slice(1, -1)
 
@@ -265,6 +265,18 @@ const files = [
     text: define('event, retentionHours: null'),
     field: 'retentionHours',
     reason: 'Expected number'
+  },
+  {
+    when: 'ordering is key',
+    text: define('event, ordering: "key"'),
+    field: 'ordering',
+    reason: 'can only be `partition`: `key` is not built yet'
+  },
+  {
+    when: 'mask holds a field',
+    text: define('event, mask: ["a"]'),
+    field: 'mask',
+    reason: 'must be empty: hiding fields is not built yet'
   },
   {
     when: 'ordering is another word',

@@ -179,6 +179,12 @@ const anything: { what: string; thrown: unknown; error: object; text: string }[]
   },
   { what: 'a long text', thrown: 'x'.repeat(999), error: { code: 'SMG_SDK_THROWN' }, text: 'x'.repeat(200) },
   {
+    what: 'a long object',
+    thrown: { a: 'x'.repeat(999) },
+    error: { code: 'SMG_SDK_THROWN' },
+    text: `{"a":"${'x'.repeat(194)}`
+  },
+  {
     what: 'what JSON cannot show',
     thrown: { a: 1n },
     error: { code: 'SMG_SDK_THROWN' },
@@ -399,14 +405,15 @@ t.test('at shutdown', async t => {
 
   t.test('a function is told by its signal', async t => {
     const shutdown = new AbortController()
-    const settled = build({}, { shutdown: shutdown.signal })(
-      record(),
-      1,
-      (_, { signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
-    )
-    shutdown.abort(stopping)
+    let told: unknown
+    const settled = build({}, { shutdown: shutdown.signal })(record(), 1, (_, { signal }) => {
+      shutdown.abort(stopping)
+      told = signal.reason
+      return Promise.reject(error)
+    })
 
     await t.rejects(settled as Promise<unknown>, stopping)
+    t.equal(told, stopping)
   })
 
   t.test('what was handled is handled', async t => {

@@ -16,7 +16,7 @@ import { PLACE } from './records.ts'
 
 const metrics = createMetrics()
 export const TOPIC_ID = '0b6ff7b0-0000-4000-8000-000000000001'
-const LIMITS = { lockTimeoutMs: 5_000, statementTimeoutMs: 5_000, idleTimeoutMs: 5_000 }
+const LIMITS = { lockTimeoutMs: 5_000, statementTimeoutMs: 30_000, idleTimeoutMs: 5_000 }
 
 /** Where the made-up log of a partition begins and ends. */
 export type Bounds = Record<number, { logStartOffset: bigint; logEndOffset: bigint }>
