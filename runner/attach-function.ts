@@ -41,6 +41,8 @@ export interface AttachDependencies {
   readonly locator: ReturnType<typeof createPositionLocator>
   /** What handles and writes the records of the partitions that are owned. */
   readonly createEffects: (owned: ReadonlyMap<number, AssignedPartition>, hooks: EffectHooks) => Effects
+  /** Told when a function is stopped, with what to do, and when it runs again. */
+  readonly onState?: (state: 'running' | 'stopped', reason: string | null) => void
   readonly log: Logger
 }
 
@@ -60,6 +62,7 @@ export function attachFunction({
   createConsumer,
   locator,
   createEffects,
+  onState = () => undefined,
   log
 }: AttachDependencies): Attachment {
   const { topic } = definition
@@ -80,7 +83,9 @@ export function attachFunction({
     },
     reload: partitions => reload(partitions),
     onState(next, reason) {
+      const isNews = (next === 'stopped') !== (state.state === 'stopped') || reason !== state.reason
       state = { state: next, reason }
+      if (isNews && next !== 'waiting') onState(next === 'stopped' ? 'stopped' : 'running', reason)
     }
   })
 
@@ -267,6 +272,8 @@ export function attachFunction({
     topic,
     groupId,
     start() {
+      // Whatever stopped the one before: this one finds out anew.
+      onState('running', null)
       effects.start()
       running = run()
       timers.push(

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Database } from '../db/client.ts'
+import { writeFunctionState } from '../db/queries/function-states.ts'
 import { createPositionQueries } from '../db/queries/positions.ts'
 import { createRowWriter } from '../db/queries/row-writer.ts'
 import type { KafkaClient } from '../kafka/client.ts'
@@ -74,6 +75,12 @@ export function createAttachment(definition: LoadedFunction, parts: RunnerParts)
     createConsumer: events => createConsumer(client, config, { topic, groupId, events }),
     locator: createPositionLocator({ groupId, topic, positions: createPositionQueries(database.sql), cluster, log }),
     createEffects,
+    onState(state, reason) {
+      // For whoever asks the gateway; what is in this process counts, and goes on without it.
+      writeFunctionState(database.sql, { groupId, topic, state, reason }).catch(error =>
+        log.debug({ err: error }, 'the state of the function could not be written down')
+      )
+    },
     log
   })
 }

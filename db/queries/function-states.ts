@@ -21,6 +21,18 @@ export interface LastError {
   readonly at: string
 }
 
+/** Writes down what a function is doing. One that an operator paused stays paused. */
+export async function writeFunctionState(
+  sql: Sql,
+  { groupId, topic, state, reason }: Omit<FunctionState, 'since'>
+): Promise<void> {
+  await sql`
+    INSERT INTO function_states AS known (group_id, topic, state, reason)
+    VALUES (${groupId}, ${topic}, ${state}, ${reason})
+    ON CONFLICT (group_id, topic) DO UPDATE SET state = excluded.state, reason = excluded.reason, since = now()
+      WHERE known.state <> 'paused' AND (known.state, known.reason) IS DISTINCT FROM (excluded.state, excluded.reason)`
+}
+
 /** Reads of `function_states`, and of what went wrong last. */
 export function createFunctionStateQueries(sql: Sql) {
   return {
@@ -42,7 +54,7 @@ export function createFunctionStateQueries(sql: Sql) {
           SELECT topic, group_id AS "group", id AS "deadLetterId", stage, error_name AS name, error_message AS message,
             ${isoText('created_at')} AS at
           FROM dead_letters WHERE dead_letters.topic = wanted.topic 
-          ORDER BY created_at DESC NULLS LAST, id DESC NULLS LAST LIMIT 5) AS last`,
+          ORDER BY timestamp DESC NULLS LAST, id DESC NULLS LAST LIMIT 5) AS last`,
         [JSON.stringify(topics)],
         { prepare: true }
       )

@@ -2,15 +2,14 @@ import { randomUUID } from 'node:crypto'
 import { pino } from 'pino'
 import { createKafkaClient, type KafkaClient } from '../../kafka/client.ts'
 import type { KafkaSettings } from '../../kafka/config.ts'
+import { testStack } from './stack.ts'
 
 /** Says nothing. */
 export const silent = pino({ enabled: false })
 
-/** Gives the brokers of the tests, `host:port` and commas; the test stack starts them and names them. */
+/** Gives the brokers of the run, `host:port` and commas. */
 export function testBrokers(): string {
-  const brokers = process.env.TEST_KAFKA_BROKERS
-  if (!brokers) throw new Error('TEST_KAFKA_BROKERS is not set: give brokers as host:port,… or run `npm test`')
-  return brokers
+  return testStack().kafkaBrokers
 }
 
 /** Gives settings for the brokers of the tests. */
