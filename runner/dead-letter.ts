@@ -1,14 +1,11 @@
 import { sqlState } from '../db/database-fault.ts'
 import type { NewDeadLetter } from '../db/queries/dead-letter-writes.ts'
 import { createEventId } from '../sdk/event-id.ts'
-import type { IdentifiedRecord } from '../sdk/record.ts'
+import { type IdentifiedRecord, toTime } from '../sdk/record.ts'
 import { type Dead, describe } from '../sdk/settle-record.ts'
 
 const MAX_MESSAGE = 8_192
 const MAX_STACK = 32_768
-// Years of four digits: PostgreSQL does not read the ISO form of the others.
-const EARLIEST_MS = Date.parse('0001-01-01T00:00:00Z')
-const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z')
 
 /** Makes the row of a dead letter: the record byte for byte, with the reason. */
 export function toDeadLetter(
@@ -32,16 +29,6 @@ export function toDeadLetter(
     errorStack: stackOf(error),
     attempts
   }
-}
-
-/** A record's time as PostgreSQL takes it, in ISO 8601. */
-export function toTime(timestampMs: number): string {
-  return new Date(toLegalMs(timestampMs)).toISOString()
-}
-
-/** A record's time within the years 1 to 9999; what a producer stamped in another unit is the epoch. */
-export function toLegalMs(timestampMs: number): number {
-  return timestampMs >= EARLIEST_MS && timestampMs <= LATEST_MS ? timestampMs : 0
 }
 
 /** Bytes as base64; null stays null. */

@@ -1,10 +1,10 @@
 import type { OutboxEntry } from '../db/queries/outbox.ts'
 import { partitionOf } from '../kafka/murmur2.ts'
 import { deriveEventId, timestampMsOf } from '../sdk/event-id.ts'
-import type { IdentifiedRecord } from '../sdk/record.ts'
+import { type IdentifiedRecord, toTime } from '../sdk/record.ts'
 import { describe, type Published } from '../sdk/settle-record.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
-import { toBase64, toTime } from './dead-letter.ts'
+import { toBase64 } from './dead-letter.ts'
 import { PRODUCER_ID } from './identify.ts'
 
 const MAX_EVENT_BYTES = 1024 * 1024

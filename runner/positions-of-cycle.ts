@@ -1,7 +1,7 @@
 import { advancePositions, lockPositions, type Step } from '../db/queries/positions.ts'
 import type { WriteTransaction } from '../db/writer.ts'
+import { toTime } from '../sdk/record.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
-import { toTime } from './dead-letter.ts'
 import { runnerErrors } from './errors.ts'
 import type { Tally } from './write-outcomes.ts'
 

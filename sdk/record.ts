@@ -37,3 +37,17 @@ export function toHeaders(headers: IdentifiedRecord['headers']): Input['headers'
   }
   return texts
 }
+
+// Years of four digits: PostgreSQL does not read the ISO form of the others.
+const EARLIEST_MS = Date.parse('0001-01-01T00:00:00Z')
+const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z')
+
+/** A record's time as PostgreSQL takes it, in ISO 8601. */
+export function toTime(timestampMs: number): string {
+  return new Date(toLegalMs(timestampMs)).toISOString()
+}
+
+/** A record's time within the years 1 to 9999; what a producer stamped in another unit is the epoch. */
+export function toLegalMs(timestampMs: number): number {
+  return timestampMs >= EARLIEST_MS && timestampMs <= LATEST_MS ? timestampMs : 0
+}

@@ -1,11 +1,8 @@
 import type { Logger } from 'pino'
 import { sdkErrors } from './errors.ts'
-import { type IdentifiedRecord, toHeaders, toText } from './record.ts'
+import { type IdentifiedRecord, toHeaders, toText, toTime } from './record.ts'
 import { isNonRetriable, retryAfterMs } from './thrown.ts'
 import type { Context, Input, LoadedFunction } from './types.ts'
-
-// The last point in time that a Date can hold (ECMA-262).
-const LATEST_MS = 8.64e15
 
 export type Stage = 'decode' | 'validate' | 'handle' | 'persist'
 
@@ -153,7 +150,7 @@ function toInput(record: IdentifiedRecord, event: unknown): Input {
     key: toText(record.key),
     headers: toHeaders(record.headers),
     // Beyond the range of a date is only what a foreign producer stamped in another unit.
-    timestamp: new Date(Math.abs(timestampMs) <= LATEST_MS ? timestampMs : 0).toISOString(),
+    timestamp: toTime(timestampMs),
     topic,
     partition,
     offset

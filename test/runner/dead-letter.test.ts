@@ -1,8 +1,9 @@
 import t from 'tap'
 import { insertDeadLetters } from '../../db/queries/dead-letter-writes.ts'
 import { createWriter } from '../../db/writer.ts'
-import { toDeadLetter, toTime } from '../../runner/dead-letter.ts'
+import { toDeadLetter } from '../../runner/dead-letter.ts'
 import { isEventId } from '../../sdk/event-id.ts'
+import { toTime } from '../../sdk/record.ts'
 import { createTestDatabase } from '../_support/database.ts'
 import { identified, idOf, PLACE, TIME_MS } from './_support/records.ts'
 
