@@ -46,7 +46,7 @@ export function createFunctionStateQueries(sql: Sql) {
       return rows.map(row => ({ ...row }) as unknown as FunctionState)
     },
 
-    /** The newest five a topic, newest first. */
+    /** The five of a topic whose records are newest, newest first: as lists are ordered, and indexed. */
     async lastErrors(topics: readonly string[]): Promise<LastError[]> {
       // As one JSON parameter: an array of the driver is a malformed literal on a fresh connection.
       const rows = await sql.unsafe(

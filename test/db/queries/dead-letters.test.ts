@@ -134,7 +134,7 @@ t.test('groups what failed alike, most first', async t => {
 })
 
 t.test('gives the newest five errors of each topic', async t => {
-  for (let day = 10; day < 17; day += 1) await insert({ topic: 'a', createdAt: `2026-01-${day}T00:00:00Z` })
+  for (let day = 10; day < 17; day += 1) await insert({ topic: 'a', timestamp: `2026-01-${day}T00:00:00Z` })
   await insert({ topic: 'b' })
 
   const errors = await createFunctionStateQueries(database.sql).lastErrors(['a', 'b', 'none'])
