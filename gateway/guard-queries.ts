@@ -13,7 +13,6 @@ interface GuardOptions {
   readonly now: () => number
 }
 
-// biome-ignore format: a shape
 type Queries = { readonly [room: string]: { readonly [query: string]: (...parameters: never[]) => Promise<unknown> } }
 
 /**
