@@ -1,8 +1,6 @@
 import { sql } from 'drizzle-orm'
-import { bigint, customType, index, integer, json, pgTable, text, unique, uuid } from 'drizzle-orm/pg-core'
-import { time } from './columns.ts'
-
-const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' })
+import { bigint, index, integer, json, pgTable, text, unique, uuid } from 'drizzle-orm/pg-core'
+import { bytea, time } from './columns.ts'
 
 /** Records that their function could not settle, kept whole with the reason. */
 export const deadLetters = pgTable(
@@ -32,12 +30,24 @@ export const deadLetters = pgTable(
       .default('dead'),
     /** Where copies of the same event were met: `[[partition, offset], …]`. */
     copies: json().$type<[partition: number, offset: string][]>().notNull().default(sql`'[]'::json`),
+    /** What an operator put in place of `value` for its redrive; null when nobody did. */
+    editedValue: bytea('edited_value'),
+    /** Where an imported one comes from; null for our own. */
+    origin: json(),
     createdAt: time('created_at').notNull().defaultNow(),
+    /** Who asked for the last redrive or the discard; null without security. */
+    requestedBy: text('requested_by'),
     resolvedAt: time('resolved_at')
   },
   table => [
     unique('dead_letters_event').on(table.groupId, table.topic, table.eventId),
     index('dead_letters_timestamp').on(table.timestamp.desc(), table.id.desc()),
-    index('dead_letters_topic').on(table.topic, table.timestamp.desc(), table.id.desc())
+    index('dead_letters_topic').on(table.topic, table.timestamp.desc(), table.id.desc()),
+    // What waits for runners, and what else of its key is not settled. A key may be longer than an index takes.
+    index('dead_letters_redriving').on(table.groupId).where(sql`state = 'redriving'`),
+    index('dead_letters_key')
+      .on(table.groupId, sql`sha256(key)`, table.partition, table.offset)
+      .where(sql`state IN ('dead', 'redriving') AND key IS NOT NULL`),
+    index('dead_letters_resolved').on(table.resolvedAt).where(sql`resolved_at IS NOT NULL`)
   ]
 )

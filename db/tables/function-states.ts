@@ -1,4 +1,4 @@
-import { jsonb, pgTable, primaryKey, text } from 'drizzle-orm/pg-core'
+import { json, jsonb, pgTable, primaryKey, text } from 'drizzle-orm/pg-core'
 import { time } from './columns.ts'
 
 /** What a function is doing in its group: set by runners, and by operators who pause it. */
@@ -13,6 +13,8 @@ export const functionStates = pgTable(
       .default('running'),
     reason: text(),
     details: jsonb().notNull().default({}),
+    /** What became of its last 1,000 records, in runs: `[[reason or null, count], …]`; null while none of them died. */
+    recent: json().$type<readonly (readonly [reason: string | null, count: number])[]>(),
     since: time('since').notNull().defaultNow()
   },
   table => [primaryKey({ columns: [table.groupId, table.topic] })]
