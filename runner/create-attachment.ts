@@ -44,7 +44,8 @@ export function createAttachment(definition: LoadedFunction, parts: RunnerParts)
   const log = parts.log.child({ topic, group: groupId })
   const rowWriter = definition.table ? createRowWriter(definition.table) : null
   const limits = toLimits(config.CONSUMER_SESSION_TIMEOUT_MS)
-  const write = { groupId, topic, rowWriter, toOutboxEntries: parts.toOutboxEntries, nowMs: Date.now }
+  const { ordering } = definition.options
+  const write = { groupId, topic, ordering, rowWriter, toOutboxEntries: parts.toOutboxEntries, nowMs: Date.now }
   const settle = { log, shutdown, findPublishFault: createPublishCheck(functions) }
 
   const createEffects: AttachDependencies['createEffects'] = (owned, hooks) =>

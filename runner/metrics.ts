@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { Tally } from './write-outcomes.ts'
+import type { Tally } from './settled.ts'
 
 /** Counters of a runner. */
 export type RunnerMetrics = ReturnType<typeof createMetrics>

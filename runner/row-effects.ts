@@ -9,8 +9,8 @@ import { createPatience, pause, RETRY_OURS_MS } from './patience.ts'
 import { movedPartitions } from './positions-of-cycle.ts'
 import { collectShares, createCycleWriter, type Share } from './row-cycles.ts'
 import { createSettleAhead, type SettleAhead, type SettleAheadDependencies } from './settle-ahead.ts'
+import type { Tally, WriteDependencies } from './settled.ts'
 import { createWakeUp } from './wake-up.ts'
-import type { Tally, WriteDependencies } from './write-outcomes.ts'
 import type { WriterPool } from './writer-pool.ts'
 
 export interface RowEffectsDependencies {

@@ -8,7 +8,8 @@ import type { LoadedFunction } from '../sdk/types.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import type { Gate } from './gate.ts'
 import { identify } from './identify.ts'
-import { type SettledRecord, toEntry } from './write-outcomes.ts'
+import type { SettledRecord } from './settled.ts'
+import { toEntry } from './to-entry.ts'
 
 const MAX_AHEAD_RECORDS = 2_000
 const MAX_AHEAD_BYTES = 8 * 1024 * 1024

@@ -2,19 +2,13 @@ import { databaseFault } from '../db/database-fault.ts'
 import type { TransactionLimits } from '../db/writer.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import type { EffectHooks } from './attach-function.ts'
+import type { Memory } from './attempt-in-transaction.ts'
 import type { Effects } from './effects.ts'
 import type { RunnerMetrics } from './metrics.ts'
 import type { QueuedItem } from './partition-queue.ts'
 import { createPatience, pause, RETRY_OURS_MS } from './patience.ts'
 import { movedPartitions } from './positions-of-cycle.ts'
-import {
-  createPrefixRunner,
-  MAX_RECORDS,
-  type Memories,
-  type Memory,
-  type Prefix,
-  type PrefixDependencies
-} from './run-prefix.ts'
+import { createPrefixRunner, MAX_RECORDS, type Memories, type Prefix, type PrefixDependencies } from './run-prefix.ts'
 import type { WriterPool } from './writer-pool.ts'
 
 export interface TransactionEffectsDependencies extends Omit<PrefixDependencies, 'write'> {

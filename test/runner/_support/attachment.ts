@@ -39,7 +39,8 @@ export async function createTestAttachment(
   const shutdown = new AbortController()
   const kafka = createFakeKafka(bounds)
   const settle = { log: silent, shutdown: shutdown.signal, findPublishFault: () => null }
-  const write = { ...PLACE, rowWriter: null, toOutboxEntries: () => [], nowMs: Date.now }
+  const { ordering } = definition.options
+  const write = { ...PLACE, ordering, rowWriter: null, toOutboxEntries: () => [], nowMs: Date.now }
   const gate = createGate(64)
   const shared = { pool, limits, write, metrics, log: silent }
 
