@@ -39,7 +39,10 @@ interface Source {
  *
  * @throws SMG_SDK_BAD_FILE with file, field and reason
  */
-export function parseDefinition(exported: unknown, { file, fileHash = '', topic, retentionHours }: Source): LoadedFunction {
+export function parseDefinition(
+  exported: unknown,
+  { file, fileHash = '', topic, retentionHours }: Source
+): LoadedFunction {
   const bad = (field: string, reason: string, cause?: unknown) =>
     Object.assign(new sdkErrors.SMG_SDK_BAD_FILE(file, field, reason), { cause })
 
