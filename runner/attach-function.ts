@@ -19,7 +19,7 @@ const ROOM_BYTES = 1 * 1024 * 1024
 /** So long a fetch may wait for room before its partition is paused: a pause costs up to a fetch's whole wait. */
 const WAIT_FOR_ROOM_MS = 200
 
-export type AttachmentState = 'starting' | 'running' | 'waiting' | 'stopped'
+export type AttachmentState = 'starting' | 'running' | 'waiting' | 'paused' | 'stopped'
 
 /** A function on its consumer group. */
 export interface Attachment {
@@ -52,6 +52,8 @@ export interface EffectHooks {
   onCommitted(owned: AssignedPartition): void
   /** Positions must be read again before anything is written: after an outage, or because one moved. */
   reload(partitions?: readonly number[]): Promise<void>
+  /** Drops what is in hand: the records are fetched and handled once more. */
+  drop(partitions: readonly number[]): void
   onState(state: AttachmentState, reason: string | null): void
 }
 
@@ -82,10 +84,17 @@ export function attachFunction({
       makeRoom(partition)
     },
     reload: partitions => reload(partitions),
+    drop(partitions) {
+      for (const number of partitions) {
+        const partition = owned.get(number)
+        if (partition) moveTo(partition, partition.position)
+      }
+    },
     onState(next, reason) {
       const isNews = (next === 'stopped') !== (state.state === 'stopped') || reason !== state.reason
       state = { state: next, reason }
-      if (isNews && next !== 'waiting') onState(next === 'stopped' ? 'stopped' : 'running', reason)
+      // A pause is an operator's, and written down already.
+      if (isNews && next !== 'waiting' && next !== 'paused') onState(next === 'stopped' ? 'stopped' : 'running', reason)
     }
   })
 

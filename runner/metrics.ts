@@ -21,6 +21,12 @@ export function createMetrics() {
   return {
     registry,
     attemptsFailed: counter('smg_attempts_failed_total', 'Attempts that failed and are made again'),
+    redriven: new Counter({
+      name: 'smg_dead_letters_redriven_total',
+      help: 'Dead letters that ran through their function again, by what became of them',
+      labelNames: ['topic', 'result'],
+      registers
+    }),
     lag: new Gauge({
       name: 'smg_lag_records',
       help: 'Records that are not settled yet',

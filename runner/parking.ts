@@ -57,6 +57,11 @@ export function isParked(outcome: { readonly kind: string; readonly disposition?
   return outcome.kind === 'dead' && outcome.disposition === 'parked_behind_key'
 }
 
+/** Whether a transaction met a record that was parked, and need not be any more. */
+export function isUnparked(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === 'SMG_RUNNER_UNPARKED'
+}
+
 /** Whether later records of its key wait behind this outcome. Records without a key never wait. */
 export function isHead(
   { key }: Pick<IdentifiedRecord, 'key'>,

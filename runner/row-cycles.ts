@@ -50,6 +50,12 @@ export function collectShares(
   return shares
 }
 
+/** The first step of a share alone. */
+export function toSingle(share: Share): Share {
+  const [first] = share.steps
+  return first ? { ...share, steps: [first], next: first.next } : share
+}
+
 function cut(steps: readonly ReadyStep[], limit: Required<CollectOptions> & { bytes: number }): readonly ReadyStep[] {
   let bytes = 0
   let count = 0

@@ -101,7 +101,13 @@ export function createPrefixRunner(partition: AssignedPartition, dependencies: P
       if (write.ordering === 'key' && last && isHead(last.record, last.reason)) break
     }
     dead.push(...(await sortKnown(tx, known, tallies, write)))
-    await parking.block(dead, await writeDead(tx, dead, tallies, write))
+    const fresh = await writeDead(tx, dead, tallies, write)
+    await parking.block(dead, fresh)
+    await write.flood.check(
+      tx,
+      count,
+      dead.filter(({ record }) => fresh.has(record.id))
+    )
     await insertOutbox(tx, publications)
     if (count > 0) await movePositions(tx, [{ owned: partition, expected, next }], tallies, { groupId, topic })
     return { count, next, tally, memory }

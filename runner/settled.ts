@@ -2,6 +2,7 @@ import type { InboxEntry } from '../db/queries/inbox.ts'
 import type { RowWriter } from '../db/queries/row-writer.ts'
 import type { IdentifiedRecord } from '../sdk/record.ts'
 import type { Dead, Outcome } from '../sdk/settle-record.ts'
+import type { FloodBreaker } from './flood.ts'
 import type { ToOutboxEntries } from './outbox-entries.ts'
 
 /** A record with what became of it. */
@@ -33,6 +34,7 @@ export interface WriteDependencies {
   readonly topic: string
   /** What a dead letter holds back: nothing, or the later records of its key. */
   readonly ordering: 'partition' | 'key'
+  readonly flood: Pick<FloodBreaker, 'check'>
   readonly topicIdOf: (partition: number) => string | null
   readonly rowWriter: RowWriter | null
   readonly toOutboxEntries: ToOutboxEntries

@@ -31,7 +31,7 @@ export async function writeEntries(
   tx: WriteTransaction,
   entries: readonly InboxEntry[],
   { isCareful, holdsKeys = false, isRedrive = false }: EntryOptions,
-  { groupId, topic, rowWriter }: WriteDependencies
+  { groupId, topic, rowWriter }: Pick<WriteDependencies, 'groupId' | 'topic' | 'rowWriter'>
 ): Promise<Written> {
   const written = new Set<string>()
   const refused: { entry: InboxEntry; error: unknown }[] = []

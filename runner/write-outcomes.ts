@@ -22,7 +22,7 @@ export async function writeOutcomes(
   { isCareful }: { isCareful: boolean },
   dependencies: WriteDependencies
 ): Promise<Map<number, Tally>> {
-  const { rowWriter, ordering } = dependencies
+  const { rowWriter, ordering, flood } = dependencies
   const tallies = new Map<number, Tally>()
   const records = settled.map(({ record }) => record)
   const parking = await openParking(tx, records, dependencies)
@@ -53,8 +53,14 @@ export async function writeOutcomes(
   )
 
   dead.push(...(await sortKnown(tx, known, tallies, dependencies)))
-  await parking.block(dead, await writeDead(tx, dead, tallies, dependencies))
+  const fresh = await writeDead(tx, dead, tallies, dependencies)
+  await parking.block(dead, fresh)
   await writeCopies()
+  await flood.check(
+    tx,
+    settled.length,
+    dead.filter(({ record }) => fresh.has(record.id))
+  )
   return tallies
 
   /** Later records under an id of this cycle: now that the first is settled, they meet what any other copy meets. */

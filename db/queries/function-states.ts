@@ -21,7 +21,7 @@ export interface LastError {
   readonly at: string
 }
 
-/** Writes down what a function is doing. One that an operator paused stays paused. */
+/** Writes down what a function is doing. One that an operator paused stays paused, and one that a flood stopped, stopped. */
 export async function writeFunctionState(
   sql: Sql,
   { groupId, topic, state, reason }: Omit<FunctionState, 'since'>
@@ -30,7 +30,8 @@ export async function writeFunctionState(
     INSERT INTO function_states AS known (group_id, topic, state, reason)
     VALUES (${groupId}, ${topic}, ${state}, ${reason})
     ON CONFLICT (group_id, topic) DO UPDATE SET state = excluded.state, reason = excluded.reason, since = now()
-      WHERE known.state <> 'paused' AND (known.state, known.reason) IS DISTINCT FROM (excluded.state, excluded.reason)`
+      WHERE known.state <> 'paused' AND NOT (known.state = 'stopped' AND known.details->'flood' IS NOT NULL)
+        AND (known.state, known.reason) IS DISTINCT FROM (excluded.state, excluded.reason)`
 }
 
 /** Reads of `function_states`, and of what went wrong last. */

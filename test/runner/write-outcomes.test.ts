@@ -25,6 +25,7 @@ t.teardown(() => writer.close())
 const dependencies: WriteDependencies = {
   ...PLACE,
   ordering: 'partition',
+  flood: { check: async () => undefined },
   topicIdOf: () => null,
   rowWriter,
   toOutboxEntries: createOutboxEntries(new Map([['bills', bills]]), () => 1),
