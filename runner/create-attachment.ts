@@ -13,6 +13,7 @@ import type { RunnerConfig } from './config.ts'
 import type { Gate } from './gate.ts'
 import { createPositionLocator } from './locate-positions.ts'
 import type { RunnerMetrics } from './metrics.ts'
+import { createMirror, toMirrorTopic } from './mirror.ts'
 import { createPublishCheck, type ToOutboxEntries } from './outbox-entries.ts'
 import { toLimits } from './row-cycles.ts'
 import { createRowEffects } from './row-effects.ts'
@@ -44,7 +45,9 @@ export function createAttachment(definition: LoadedFunction, parts: RunnerParts)
   const log = parts.log.child({ topic, group: groupId })
   const rowWriter = definition.table ? createRowWriter(definition.table) : null
   const limits = toLimits(config.CONSUMER_SESSION_TIMEOUT_MS)
-  const write = { groupId, topic, rowWriter, toOutboxEntries: parts.toOutboxEntries, nowMs: Date.now }
+  const mirrorTopic = toMirrorTopic({ groupId, topic }, client.toKafkaTopic)
+  const toMirrorEntry = createMirror({ groupId, topic, kafkaTopic: client.toKafkaTopic(topic), mirrorTopic })
+  const write = { groupId, topic, rowWriter, toOutboxEntries: parts.toOutboxEntries, toMirrorEntry, nowMs: Date.now }
   const settle = { log, shutdown, findPublishFault: createPublishCheck(functions) }
 
   const createEffects: AttachDependencies['createEffects'] = (owned, hooks) =>

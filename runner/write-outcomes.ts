@@ -11,6 +11,7 @@ import type { Dead, Outcome } from '../sdk/settle-record.ts'
 import { toDeadLetter } from './dead-letter.ts'
 import { runnerErrors } from './errors.ts'
 import { idFromPlace, type Place } from './identify.ts'
+import type { ToMirrorEntry } from './mirror.ts'
 import type { ToOutboxEntries } from './outbox-entries.ts'
 
 /** A record with what became of it. */
@@ -43,6 +44,8 @@ export interface WriteDependencies {
   readonly topicIdOf: (partition: number) => string | null
   readonly rowWriter: RowWriter | null
   readonly toOutboxEntries: ToOutboxEntries
+  /** Copies of dead letters; without it there are none. */
+  readonly toMirrorEntry?: ToMirrorEntry
   readonly nowMs: () => number
 }
 
@@ -124,12 +127,13 @@ export async function writeDead(
   dependencies: WriteDependencies
 ): Promise<void> {
   if (dead.length === 0) return
-  const { groupId, topic, nowMs } = dependencies
+  const { groupId, topic, nowMs, toMirrorEntry } = dependencies
   const byId = new Map<string, DeadRecord>()
   for (const item of dead) if (!byId.has(item.record.id)) byId.set(item.record.id, item)
 
   const letters = [...byId.values()].map(({ record, reason }) => toDeadLetter(record, reason, nowMs()))
   const fresh = await insertDeadLetters(tx, { groupId, topic }, letters)
+  if (toMirrorEntry) await insertOutbox(tx, letters.filter(({ eventId }) => fresh.has(eventId)).map(toMirrorEntry))
   for (const { record } of byId.values()) if (fresh.has(record.id)) tallyOf(tallies, record.partition).deadLetters += 1
 
   const known = dead.filter(item => byId.get(item.record.id) !== item || !fresh.has(item.record.id))
