@@ -101,14 +101,14 @@ export function createProducer(
         append.settle(index, { error })
         return
       }
-      const { partition, key, value, headers, timestampMs } = record
+      const { partition, key, value, headers, headerList, timestampMs } = record
       const addressed = address(topic, partition)
       const bytes = sizeOf(record)
       const entry = {
         partition,
         key,
         value,
-        headers,
+        headers: headerList ?? headers,
         timestamp: String(timestampMs),
         bytes,
         append,

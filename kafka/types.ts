@@ -1,6 +1,9 @@
 // The port: all that the other rooms see of Kafka. No type, event or error of KafkaJS leaves this room.
 // Topics are named without TOPIC_PREFIX everywhere outside this room; it is added and taken off here.
 
+/** Headers in their order: a name may occur more than once, and a value may be null. */
+export type HeaderList = readonly (readonly [name: string, value: Buffer | null])[]
+
 /** A record that is to be written. */
 export interface OutgoingRecord {
   /** Chosen by the caller: the client never partitions by itself (a retry would choose again). */
@@ -8,6 +11,8 @@ export interface OutgoingRecord {
   readonly key: Buffer | null
   readonly value: Buffer | null
   readonly headers: Readonly<Record<string, string | Buffer>>
+  /** In place of `headers`, for a record that is copied as it is. */
+  readonly headerList?: HeaderList
   readonly timestampMs: number
 }
 
@@ -45,7 +50,7 @@ export interface FetchedRecord {
   readonly key: Buffer | null
   readonly value: Buffer | null
   /** In the order of the record, as far as the client keeps it; a name may occur more than once. */
-  readonly headers: readonly (readonly [name: string, value: Buffer | null])[]
+  readonly headers: HeaderList
 }
 
 /** What one fetch gave for one partition. */

@@ -16,6 +16,7 @@ import { createFloodBreaker } from './flood.ts'
 import type { Gate } from './gate.ts'
 import { createPositionLocator } from './locate-positions.ts'
 import type { RunnerMetrics } from './metrics.ts'
+import { createMirror, toMirrorTopic } from './mirror.ts'
 import { createPublishCheck, type ToOutboxEntries } from './outbox-entries.ts'
 import { createKeyHints } from './parking.ts'
 import { createRedriver } from './redrive.ts'
@@ -58,7 +59,10 @@ export function createAttachment(definition: LoadedFunction, parts: RunnerParts)
   const rowWriter = definition.table ? createRowWriter(definition.table) : null
   const limits = toLimits(config.CONSUMER_SESSION_TIMEOUT_MS)
   const { ordering } = definition.options
-  const write = { groupId, topic, ordering, rowWriter, toOutboxEntries: parts.toOutboxEntries, nowMs: Date.now }
+  const mirrorTopic = toMirrorTopic({ groupId, topic }, client.toKafkaTopic)
+  const toMirrorEntry = createMirror({ groupId, topic, kafkaTopic: client.toKafkaTopic(topic), mirrorTopic })
+  const { toOutboxEntries } = parts
+  const write = { groupId, topic, ordering, rowWriter, toOutboxEntries, toMirrorEntry, nowMs: Date.now }
   const brake = createBrake()
   const hints = createKeyHints(ordering)
   const flood = createFloodBreaker({

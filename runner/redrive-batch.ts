@@ -144,11 +144,14 @@ export function createRedriveBatch(dependencies: RedriveBatchDependencies) {
   }
 
   async function writeFailed(tx: WriteTransaction, failed: readonly Failed[]): Promise<void> {
-    const letters = failed.map(({ letter, record, reason }) => ({
-      ...toDeadLetter(record, reason, write.nowMs()),
-      id: letter.id
-    }))
-    await failAgain(tx.query, groupId, letters)
+    const letters = failed.map(({ record, reason }) => toDeadLetter(record, reason, write.nowMs()))
+    await failAgain(
+      tx.query,
+      groupId,
+      letters.map((again, index) => ({ ...again, id: failed[index]?.letter.id ?? again.id }))
+    )
+    const { toMirrorEntry } = write
+    if (toMirrorEntry) await insertOutbox(tx, letters.map(toMirrorEntry))
   }
 }
 

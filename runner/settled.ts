@@ -3,6 +3,7 @@ import type { RowWriter } from '../db/queries/row-writer.ts'
 import type { IdentifiedRecord } from '../sdk/record.ts'
 import type { Dead, Outcome } from '../sdk/settle-record.ts'
 import type { FloodBreaker } from './flood.ts'
+import type { ToMirrorEntry } from './mirror.ts'
 import type { ToOutboxEntries } from './outbox-entries.ts'
 
 /** A record with what became of it. */
@@ -38,6 +39,8 @@ export interface WriteDependencies {
   readonly topicIdOf: (partition: number) => string | null
   readonly rowWriter: RowWriter | null
   readonly toOutboxEntries: ToOutboxEntries
+  /** Copies of dead letters; without it there are none. */
+  readonly toMirrorEntry?: ToMirrorEntry
   readonly nowMs: () => number
 }
 

@@ -1,4 +1,5 @@
 import { insertDeadLetters } from '../db/queries/dead-letter-writes.ts'
+import { insertOutbox } from '../db/queries/outbox.ts'
 import type { WriteTransaction } from '../db/writer.ts'
 import { toDeadLetter } from './dead-letter.ts'
 import { type DeadRecord, type Tally, tallyOf, type WriteDependencies } from './settled.ts'
@@ -20,12 +21,13 @@ export async function writeDead(
   dependencies: WriteDependencies
 ): Promise<ReadonlySet<string>> {
   if (dead.length === 0) return NONE
-  const { groupId, topic, nowMs } = dependencies
+  const { groupId, topic, nowMs, toMirrorEntry } = dependencies
   const byId = new Map<string, DeadRecord>()
   for (const item of dead) if (!byId.has(item.record.id)) byId.set(item.record.id, item)
 
   const letters = [...byId.values()].map(({ record, reason }) => toDeadLetter(record, reason, nowMs()))
   const fresh = await insertDeadLetters(tx, { groupId, topic }, letters)
+  if (toMirrorEntry) await insertOutbox(tx, letters.filter(({ eventId }) => fresh.has(eventId)).map(toMirrorEntry))
   for (const { record } of byId.values()) if (fresh.has(record.id)) tallyOf(tallies, record.partition).deadLetters += 1
 
   const known = dead.filter(item => byId.get(item.record.id) !== item || !fresh.has(item.record.id))
