@@ -34,6 +34,32 @@ export async function writeFunctionState(
         AND (known.state, known.reason) IS DISTINCT FROM (excluded.state, excluded.reason)`
 }
 
+/** What operators ask for of `function_states`; runners look there. */
+export function createFunctionStateRequests(sql: Sql) {
+  return {
+    /** Holds a function up, whatever it does now. Says nothing new of one that is paused. */
+    async pause({ groupId, topic }: Pick<FunctionState, 'groupId' | 'topic'>, reason: string): Promise<void> {
+      await sql.unsafe(
+        `INSERT INTO function_states AS known (group_id, topic, state, reason) VALUES ($1, $2, 'paused', $3)
+         ON CONFLICT (group_id, topic) DO UPDATE SET state = excluded.state, reason = excluded.reason, since = now()
+           WHERE known.state <> 'paused'`,
+        [groupId, topic, reason],
+        { prepare: true }
+      )
+    },
+
+    /** Lets a function go on that is paused or stopped, first with a single record; what it counted before is over. */
+    async resume({ groupId, topic }: Pick<FunctionState, 'groupId' | 'topic'>): Promise<void> {
+      await sql.unsafe(
+        `UPDATE function_states SET state = 'running', reason = NULL, recent = NULL, details = '{"probe": true}', since = now()
+         WHERE group_id = $1 AND topic = $2 AND state <> 'running'`,
+        [groupId, topic],
+        { prepare: true }
+      )
+    }
+  }
+}
+
 /** Reads of `function_states`, and of what went wrong last. */
 export function createFunctionStateQueries(sql: Sql) {
   return {
