@@ -48,10 +48,11 @@ export function createFunctionStateRequests(sql: Sql) {
       )
     },
 
-    /** Lets a function go on that is paused or stopped, first with a single record; what it counted before is over. */
+    /** Lets a function go on that is paused or stopped; after a flood first with a single record. What it counted is over. */
     async resume({ groupId, topic }: Pick<FunctionState, 'groupId' | 'topic'>): Promise<void> {
       await sql.unsafe(
-        `UPDATE function_states SET state = 'running', reason = NULL, recent = NULL, details = '{"probe": true}', since = now()
+        `UPDATE function_states SET state = 'running', reason = NULL, recent = NULL, since = now(),
+           details = CASE WHEN details->'flood' IS NULL THEN details ELSE details || '{"probe": true}' END
          WHERE group_id = $1 AND topic = $2 AND state <> 'running'`,
         [groupId, topic],
         { prepare: true }
