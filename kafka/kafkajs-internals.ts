@@ -56,6 +56,7 @@ export interface Broker {
     }[]
     timeout: number
   }): Promise<unknown>
+  createPartitions(request: { topicPartitions: { topic: string; count: number }[]; timeout: number }): Promise<unknown>
   describeConfigs(request: { resources: { type: number; name: string; configNames: string[] }[] }): Promise<{
     resources: { resourceName: string; configEntries: { configName: string; configValue: string }[] }[]
   }>

@@ -14,6 +14,7 @@ import { createAttachment, toGroupId } from './create-attachment.ts'
 import { runnerErrors } from './errors.ts'
 import { createGate } from './gate.ts'
 import { createMetrics } from './metrics.ts'
+import { createMirrorTopics } from './mirror-topics.ts'
 import { createOutboxEntries } from './outbox-entries.ts'
 import { createPartitionCounts } from './partition-counts.ts'
 import { createPatience } from './patience.ts'
@@ -58,7 +59,17 @@ async function start(config: RunnerConfig): Promise<void> {
   const rowPool = createWriterPool(config.DATABASE_URL, writers)
   const transactionPool = createWriterPool(config.DATABASE_URL, writers)
   const metrics = createMetrics()
-  const relay = createRelay({ outbox: createOutboxQueries(database.sql), producer, log })
+  const outbox = createOutboxQueries(database.sql)
+  const relay = createRelay({ outbox, producer, log, onBacklog: metrics.setBacklog })
+  const mirrorTopics = createMirrorTopics({
+    client,
+    producer,
+    functions: attached,
+    toGroupId: topic => toGroupId(topic, config),
+    create: config.TOPIC_CREATE,
+    replicationFactor: config.replicationFactor,
+    log
+  })
   const partitionCounts = createPartitionCounts(functions, producer, log)
 
   const gate = createGate(config.RUNNER_CONCURRENCY)
@@ -86,7 +97,7 @@ async function start(config: RunnerConfig): Promise<void> {
     const deadline = Date.now() + FINISH_MS
     await Promise.all(attachments.map(attachment => attachment.stop(deadline)))
     shutdown.abort(new runnerErrors.SMG_RUNNER_STOPPING())
-    await relay.stop()
+    await Promise.all([relay.stop(), mirrorTopics.stop()])
     partitionCounts.stop()
     await Promise.all([
       server.close(),
@@ -103,6 +114,7 @@ async function start(config: RunnerConfig): Promise<void> {
   await prepare(config, attached, { client, database, log })
   if (isStopping) return
   relay.start()
+  mirrorTopics.start()
   partitionCounts.start()
   for (const attachment of attachments) attachment.start()
   log.info({ functions: attached.map(({ topic }) => topic) }, 'the runner has started')
