@@ -23,13 +23,24 @@ export type BatchResult = Accepted | Refused
 
 const MAX_FAULTS = 100
 
-/** Puts what became of the valid events back among those that were refused at once: one result an event, in order. */
+/** One that a repeat may still write, or has written: nobody knows. */
+export function isOpen({ status }: BatchResult): boolean {
+  return status === 503
+}
+
+/**
+ * Puts what became of the valid events back among those that were refused at once: one result an event, in order.
+ * Where a result of `before` is certain, it counts, and there is no outcome of that event.
+ */
 export function toBatchResults(
   parsed: readonly (ValidEvent | RefusedEvent)[],
-  outcomes: readonly ProduceOutcome[]
+  outcomes: readonly ProduceOutcome[],
+  before: readonly BatchResult[] = []
 ): BatchResult[] {
   const rest = outcomes.values()
   return parsed.map((one, index) => {
+    const known = before[index]
+    if (known && !isOpen(known)) return known
     const outcome = 'error' in one ? one : (rest.next().value as ProduceOutcome)
     if ('error' in outcome) return toRefused(index, outcome.error as CodedError)
 
@@ -47,7 +58,7 @@ export function answerBatch(reply: FastifyReply, results: readonly BatchResult[]
   const accepted = results.filter(({ status }) => status === 202).length
   if (accepted > 0) return reply.code(accepted === results.length ? 202 : 207).send({ results })
 
-  const codes = results.flatMap(result => ('error' in result && result.status === 503 ? [result.error.code] : []))
+  const codes = results.flatMap(result => ('error' in result && isOpen(result) ? [result.error.code] : []))
   if (codes.length > 0) throw withExtras(toUnavailable(codes), { results, retryAfterSeconds: 1 })
   throw withExtras(new gatewayErrors.SMG_GATEWAY_BATCH_REFUSED(), { results, faults: toFaults(results) })
 }

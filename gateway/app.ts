@@ -3,14 +3,17 @@ import type { IncomingMessage } from 'node:http'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type TSchema, Type } from '@sinclair/typebox'
 import Fastify, { LogController } from 'fastify'
-import type { GatewayQueries } from '../db/queries/gateway.ts'
+import type { GatewayQueries, GatewayWrites } from '../db/queries/gateway.ts'
 import type { ClusterView } from '../kafka/types.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { answerClientError, refuseExpectations } from './client-errors.ts'
 import type { AppSettings } from './config.ts'
 import { guardQueries } from './guard-queries.ts'
 import { type CheckHealth, createHealth } from './health.ts'
+import { createJanitor } from './janitor.ts'
+import { createKeyedRequests } from './keyed-requests.ts'
 import { createMinuteStats, type MinuteRecorder } from './minute-stats.ts'
+import { createOutcomeWaiters, type OutcomeWaiters } from './outcome-waiters.ts'
 import body from './plugins/body.ts'
 import documents from './plugins/documents.ts'
 import headers from './plugins/headers.ts'
@@ -19,7 +22,8 @@ import metrics from './plugins/metrics.ts'
 import problems, { sendProblem } from './plugins/problems.ts'
 import requestLog from './plugins/request-log.ts'
 import security from './plugins/security.ts'
-import { createProduce, type Produce } from './produce.ts'
+import { createProduce, type Producing } from './produce.ts'
+import { createProduceOnce, type ProduceOnce } from './produce-once.ts'
 import routes from './routes/index.ts'
 import { createSampler, type Sampler } from './sampler.ts'
 import { createTopicReader, type TopicReader } from './topic-reader.ts'
@@ -33,8 +37,12 @@ declare module 'fastify' {
     settings: AppSettings
     /** Each has a deadline, and rejects with SMG_GATEWAY_DATABASE_AWAY beyond it. */
     queries: GatewayQueries
+    /** As `queries`; what became of one that had no answer in time is not known. */
+    writes: GatewayWrites
     cluster: Omit<ClusterView, 'close'>
-    produce: Produce
+    produce: Producing['produce']
+    produceOnce: ProduceOnce
+    outcomes: Pick<OutcomeWaiters, 'wait'>
     readTopics: TopicReader
     sampler: Sampler
     checkHealth: CheckHealth
@@ -52,6 +60,8 @@ const QUERY_TIMEOUT_MS = 1_900
 const MAX_PENDING_QUERIES = 1_000
 const KAFKA_READ_TIMEOUT_MS = 1_900
 const SAMPLE_INTERVAL_MS = 3_000
+const MAX_WAITERS = 1_000
+const CLEAN_INTERVAL_MS = 60_000
 const MAX_CONNECTIONS = 20_000
 const MAX_PARAM_LENGTH = 200
 
@@ -62,12 +72,9 @@ const MAX_PARAM_LENGTH = 200
 export async function buildApp(dependencies: GatewayDependencies): Promise<App> {
   const { functions, settings, producer, cluster, log, now = Date.now } = dependencies
   const minutes = { requests: createMinuteStats(now), queries: createMinuteStats(now) }
-  const queries = guardQueries(dependencies.queries, {
-    timeoutMs: QUERY_TIMEOUT_MS,
-    maxPending: MAX_PENDING_QUERIES,
-    latency: minutes.queries,
-    now
-  })
+  const guard = { timeoutMs: QUERY_TIMEOUT_MS, maxPending: MAX_PENDING_QUERIES, latency: minutes.queries, now }
+  const queries = guardQueries(dependencies.queries, guard)
+  const writes = guardQueries(dependencies.writes, guard)
   const readTopics = createTopicReader({
     topics: [...functions.keys()],
     groupPrefix: settings.groupPrefix,
@@ -85,14 +92,23 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   })
 
   const app = createServer(dependencies)
+  const outcomes = createOutcomeWaiters({ findOutcomes: queries.outcomes.find, maxWaiters: MAX_WAITERS })
+  const janitor = createJanitor({ chores: toChores(settings, writes), intervalMs: CLEAN_INTERVAL_MS, log })
   const observe = (topic: string, result: string) => app.countProduced(topic, result)
+  const producing = createProduce({ producer, timeoutMs: settings.produceTimeoutMs, now, observe })
   let isClosing = false
 
   app.decorate('functions', functions)
   app.decorate('settings', settings)
   app.decorate('queries', queries)
   app.decorate('cluster', cluster)
-  app.decorate('produce', createProduce({ producer, timeoutMs: settings.produceTimeoutMs, now, observe }))
+  app.decorate('writes', writes)
+  app.decorate('produce', producing.produce)
+  app.decorate(
+    'produceOnce',
+    createProduceOnce({ producing, runKeyed: createKeyedRequests(writes.idempotency, log), now })
+  )
+  app.decorate('outcomes', outcomes)
   app.decorate('readTopics', readTopics)
   app.decorate('sampler', sampler)
   app.decorate('checkHealth', createHealth({ producer, cluster, queries, now }))
@@ -114,12 +130,24 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   await app.register(documents, { scope: settings.pagesPublic ? 'public' : 'read' })
   await routes(app)
 
-  app.addHook('onListen', async () => sampler.start())
+  app.addHook('onListen', async () => {
+    sampler.start()
+    janitor.start()
+  })
   app.addHook('preClose', async () => {
     isClosing = true
     sampler.stop()
+    janitor.stop()
+    // Whoever waits for an outcome is answered now: the event is in Kafka.
+    outcomes.close()
   })
   return app
+}
+
+function toChores({ deadLetterRetentionMs: retentionMs }: AppSettings, { idempotency, deadLetters }: GatewayWrites) {
+  const chores: Record<string, () => Promise<number>> = { idempotency: idempotency.expire }
+  if (retentionMs !== null) chores.deadLetters = () => deadLetters.expire(retentionMs)
+  return chores
 }
 
 function createServer({ settings: { timeouts }, log }: GatewayDependencies): App {

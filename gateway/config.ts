@@ -23,6 +23,9 @@ const gatewaySettings = {
   RATE_LIMIT_WINDOW_MS: Type.Integer({ default: 1000, minimum: 1, maximum: 86_400_000 }),
   ALLOW_INSECURE_PRODUCTION: Type.Boolean({ default: false }),
   BATCH_BODY_BYTES: Type.Integer({ default: 16_777_216, minimum: 1024, maximum: 268_435_456 }),
+  IDEMPOTENCY_TTL_HOURS: Type.Integer({ default: 24, minimum: 1, maximum: 8_760 }),
+  /** How long resolved and discarded dead letters stay; unset is for ever, as the inbox they guard stays. */
+  DEAD_LETTER_RETENTION_HOURS: Type.Optional(Type.Integer({ minimum: 1, maximum: 876_000 })),
   DATABASE_CAPACITY_BYTES: Type.Optional(Type.Integer({ minimum: 1 })),
   PAGES_PUBLIC: Type.Boolean({ default: true })
 }
@@ -52,6 +55,8 @@ export interface AppSettings {
   readonly produceTimeoutMs: number
   readonly batchBodyBytes: number
   readonly databaseCapacityBytes: number | null
+  /** Of resolved and discarded ones; null is for ever. */
+  readonly deadLetterRetentionMs: number | null
   /** Its files may be on this machine: PostgreSQL is reached by loopback or by a socket. */
   readonly databaseIsLocal: boolean
   readonly timeouts: Timeouts
@@ -70,6 +75,8 @@ interface Timeouts {
   /** Between two requests; above the idle time of usual load balancers. */
   readonly keepAliveMs: number
 }
+
+const HOUR_MS = 3_600_000
 
 const timeouts: Timeouts = { headersMs: 10_000, requestMs: 20_000, checkMs: 1_000, idleMs: 60_000, keepAliveMs: 72_000 }
 
@@ -101,6 +108,7 @@ export function readGatewaySettings(source: NodeJS.ProcessEnv) {
     produceTimeoutMs: environment.PRODUCE_TIMEOUT_MS,
     batchBodyBytes: environment.BATCH_BODY_BYTES,
     databaseCapacityBytes: environment.DATABASE_CAPACITY_BYTES ?? null,
+    deadLetterRetentionMs: (environment.DEAD_LETTER_RETENTION_HOURS ?? 0) * HOUR_MS || null,
     databaseIsLocal: isLocal(environment.DATABASE_URL),
     timeouts
   })

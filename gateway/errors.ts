@@ -14,6 +14,26 @@ export const gatewayErrors = {
   SMG_GATEWAY_NO_MESSAGE: createError('SMG_GATEWAY_NO_MESSAGE', 'No event %s is settled', 404),
   SMG_GATEWAY_NO_DEAD_LETTER: createError('SMG_GATEWAY_NO_DEAD_LETTER', 'There is no dead letter %s', 404),
   SMG_GATEWAY_METHOD: createError('SMG_GATEWAY_METHOD', 'The method %s is not allowed here', 405),
+  SMG_GATEWAY_KEY_IN_FLIGHT: createError(
+    'SMG_GATEWAY_KEY_IN_FLIGHT',
+    'A request with this Idempotency-Key is being answered',
+    409
+  ),
+  SMG_GATEWAY_OLDER_DEAD: createError(
+    'SMG_GATEWAY_OLDER_DEAD',
+    'Dead letter %s is older, has the same key and is still dead',
+    409
+  ),
+  SMG_GATEWAY_DEAD_LETTER_STATE: createError(
+    'SMG_GATEWAY_DEAD_LETTER_STATE',
+    'Dead letter %s is %s: this cannot be done with it',
+    409
+  ),
+  SMG_GATEWAY_KEY_REUSED: createError(
+    'SMG_GATEWAY_KEY_REUSED',
+    'This Idempotency-Key was used for another request',
+    422
+  ),
   SMG_GATEWAY_SLOW: createError('SMG_GATEWAY_SLOW', 'The request did not arrive in time', 408),
   SMG_GATEWAY_TOO_LARGE: createError('SMG_GATEWAY_TOO_LARGE', 'More than the %s bytes that are allowed', 413),
   SMG_GATEWAY_TOPIC_TOO_SMALL: createError(

@@ -17,7 +17,13 @@ const { environment, settings, isProduction, functions } = await readSetup().cat
 const log = pino({
   name: 'gateway',
   level: environment.LOG_LEVEL ?? (isProduction ? 'info' : 'debug'),
-  redact: ['req.headers.authorization', 'headers.authorization', 'authorization', 'headers.cookie']
+  redact: [
+    'req.headers.authorization',
+    'headers.authorization',
+    'authorization',
+    'headers.cookie',
+    'headers["idempotency-key"]'
+  ]
 })
 if (isProduction && !settings.security) log.warn('production without security: everybody may do everything')
 

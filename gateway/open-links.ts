@@ -1,7 +1,9 @@
 import { availableParallelism } from 'node:os'
 import type { Logger } from 'pino'
 import { createDatabase } from '../db/client.ts'
-import { createGatewayQueries } from '../db/queries/gateway.ts'
+import type { RunTransaction } from '../db/queries/dead-letter-requests.ts'
+import { createGatewayQueries, createGatewayWrites } from '../db/queries/gateway.ts'
+import { createWriter, type Writer } from '../db/writer.ts'
 import { createKafkaClient } from '../kafka/client.ts'
 import { createClusterView } from '../kafka/cluster.ts'
 import { createProducer } from '../kafka/producer.ts'
@@ -11,6 +13,7 @@ import type { GatewayEnvironment } from './config.ts'
 
 // PostgreSQL gives a query up before the gateway answers for it.
 const STATEMENT_TIMEOUT_MS = 1_800
+const WRITE_LIMITS = { lockTimeoutMs: 1_000, statementTimeoutMs: 1_500, idleTimeoutMs: 1_500 }
 const HOUR_MS = 3_600_000
 const RETRY_MS = 1_000
 
@@ -28,11 +31,17 @@ export function openLinks(environment: GatewayEnvironment, log: Logger) {
     applicationName: 'smg-gateway',
     statementTimeoutMs: STATEMENT_TIMEOUT_MS
   })
+  const writer = createWriter(environment.DATABASE_URL, { applicationName: 'smg-gateway-writer' })
 
   return {
     producer,
     cluster,
     queries: createGatewayQueries(database.sql),
+    writes: createGatewayWrites(database.sql, {
+      runTransaction: takeTurns(writer),
+      produceTimeoutMs: environment.PRODUCE_TIMEOUT_MS,
+      idempotencyTtlMs: environment.IDEMPOTENCY_TTL_HOURS * HOUR_MS
+    }),
 
     /**
      * Makes the functions' topics where they are missing, and reports drift. Resolves after the first try; while Kafka is
@@ -60,7 +69,18 @@ export function openLinks(environment: GatewayEnvironment, log: Logger) {
 
     async close(): Promise<void> {
       await producer.close()
-      await Promise.all([cluster.close(), database.close()])
+      await Promise.all([cluster.close(), database.close(), writer.close()])
     }
+  }
+}
+
+/** Lets transactions run one after the other: few need more than one statement, and a writer takes one at a time. */
+function takeTurns(writer: Writer): RunTransaction {
+  let last: Promise<unknown> = Promise.resolve()
+
+  return work => {
+    const run = last.then(() => writer.transaction(work, WRITE_LIMITS))
+    last = run.catch(() => undefined)
+    return run
   }
 }

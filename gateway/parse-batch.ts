@@ -1,11 +1,12 @@
 import { isUtf8 } from 'node:buffer'
 import { Type } from '@sinclair/typebox'
 import { compileSchema } from '../sdk/event-schema.ts'
-import { type BadJsonError, MAX_DEPTH, parseJson } from '../sdk/parse-json.ts'
+import { type BadJsonError, parseJson } from '../sdk/parse-json.ts'
 import type { Fault, LoadedFunction } from '../sdk/types.ts'
 import { gatewayErrors, withExtras } from './errors.ts'
 import type { ValidEvent } from './produce.ts'
 import { MAX_EVENT_BYTES } from './sizes.ts'
+import { toJsonText } from './to-json-text.ts'
 
 /** One event of a batch that was not let in. */
 export interface RefusedEvent {
@@ -74,21 +75,4 @@ function findJsonFaults(value: Buffer): readonly Fault[] | null {
   } catch (thrown) {
     return (thrown as BadJsonError).faults
   }
-}
-
-/**
- * Writes what `JSON.parse` read, as equal in value as can be: -0 stays -0, what was beyond a double stays beyond it, and
- * what is nested too deeply stays too deep without being followed.
- */
-function toJsonText(value: unknown, depth = 0): string {
-  if (typeof value === 'number')
-    return Object.is(value, -0) ? '-0' : Number.isFinite(value) ? `${value}` : `${Math.sign(value)}e999`
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  if (depth > MAX_DEPTH) return '[]'
-  if (Array.isArray(value)) return `[${value.map(item => toJsonText(item, depth + 1)).join(',')}]`
-
-  const members = Object.entries(value).map(
-    ([name, member]) => `${JSON.stringify(name)}:${toJsonText(member, depth + 1)}`
-  )
-  return `{${members.join(',')}}`
 }

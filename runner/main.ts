@@ -1,6 +1,7 @@
 import closeWithGrace from 'close-with-grace'
 import pino, { type Logger } from 'pino'
 import { createDatabase } from '../db/client.ts'
+import { createOperatorQueries } from '../db/queries/operators.ts'
 import { createOutboxQueries } from '../db/queries/outbox.ts'
 import { createPositionQueries } from '../db/queries/positions.ts'
 import { createKafkaClient } from '../kafka/client.ts'
@@ -20,10 +21,13 @@ import { createPartitionCounts } from './partition-counts.ts'
 import { createPatience } from './patience.ts'
 import { createRelay } from './relay.ts'
 import { buildServer } from './server.ts'
+import { createOperatorWatch } from './watch-operators.ts'
 import { createWriterPool } from './writer-pool.ts'
 
 // Twice the cores of a small machine: more connections only wait for one another (docs/benchmarks.md).
 const CONNECTIONS = 4
+// Few: what an operator sends back must not slow down what arrives.
+const REDRIVE_CONNECTIONS = 2
 /** Of the 10 s that a stop may take; the rest is for leaving the groups. */
 const FINISH_MS = 5_000
 const STOP_MS = 10_000
@@ -58,6 +62,11 @@ async function start(config: RunnerConfig): Promise<void> {
   const writers = { size: CONNECTIONS, applicationName: 'smg-runner-write' }
   const rowPool = createWriterPool(config.DATABASE_URL, writers)
   const transactionPool = createWriterPool(config.DATABASE_URL, writers)
+  const redrivePool = createWriterPool(config.DATABASE_URL, {
+    size: REDRIVE_CONNECTIONS,
+    applicationName: 'smg-runner-redrive'
+  })
+  const operators = createOperatorQueries(database.sql)
   const metrics = createMetrics()
   const outbox = createOutboxQueries(database.sql)
   const relay = createRelay({ outbox, producer, log, onBacklog: metrics.setBacklog })
@@ -81,13 +90,17 @@ async function start(config: RunnerConfig): Promise<void> {
     database,
     rowPool,
     transactionPool,
+    redrivePool,
+    operators,
     gate,
     metrics,
     functions,
     toOutboxEntries,
     log
   }
-  const attachments = attached.map(definition => createAttachment(definition, { ...shared, shutdown: shutdown.signal }))
+  const parts = attached.map(definition => createAttachment(definition, { ...shared, shutdown: shutdown.signal }))
+  const attachments = parts.map(({ attachment }) => attachment)
+  const watch = createOperatorWatch(parts, { operators, log })
   const server = buildServer({ attachments, metrics, isStopping: () => isStopping })
 
   closeWithGrace({ delay: STOP_MS, logger: log }, async ({ signal, err }) => {
@@ -95,9 +108,11 @@ async function start(config: RunnerConfig): Promise<void> {
     if (err) log.fatal({ err }, 'the runner ends')
     else log.info({ signal }, 'the runner is stopping')
     const deadline = Date.now() + FINISH_MS
-    await Promise.all(attachments.map(attachment => attachment.stop(deadline)))
+    await Promise.all([watch.stop(), ...attachments.map(attachment => attachment.stop(deadline))])
     shutdown.abort(new runnerErrors.SMG_RUNNER_STOPPING())
-    await Promise.all([relay.stop(), mirrorTopics.stop()])
+    await Promise.all(parts.map(({ redriver }) => redriver.stop()))
+    mirrorTopics.stop()
+    await relay.stop()
     partitionCounts.stop()
     await Promise.all([
       server.close(),
@@ -105,6 +120,7 @@ async function start(config: RunnerConfig): Promise<void> {
       cluster.close(),
       rowPool.close(),
       transactionPool.close(),
+      redrivePool.close(),
       database.close({ timeoutMs: 1_000 })
     ])
     log.info('the runner has stopped')
@@ -116,7 +132,11 @@ async function start(config: RunnerConfig): Promise<void> {
   relay.start()
   mirrorTopics.start()
   partitionCounts.start()
-  for (const attachment of attachments) attachment.start()
+  for (const { attachment, redriver } of parts) {
+    attachment.start()
+    redriver.start()
+  }
+  watch.start()
   log.info({ functions: attached.map(({ topic }) => topic) }, 'the runner has started')
 }
 

@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Backlog } from '../db/queries/outbox.ts'
-import type { Tally } from './write-outcomes.ts'
+import type { Tally } from './settled.ts'
 
 /** Counters of a runner. */
 export type RunnerMetrics = ReturnType<typeof createMetrics>
@@ -36,6 +36,12 @@ export function createMetrics() {
       refused.set(backlog.refused)
     },
     attemptsFailed: counter('smg_attempts_failed_total', 'Attempts that failed and are made again'),
+    redriven: new Counter({
+      name: 'smg_dead_letters_redriven_total',
+      help: 'Dead letters that ran through their function again, by what became of them',
+      labelNames: ['topic', 'result'],
+      registers
+    }),
     lag: new Gauge({
       name: 'smg_lag_records',
       help: 'Records that are not settled yet',

@@ -20,7 +20,8 @@ interface MirrorTopicsDependencies extends EnsureOptions {
 /** Keeps the topics of dead letters there. */
 export interface MirrorTopics {
   start(): void
-  stop(): Promise<void>
+  /** Waits for nothing: what is under way may be long. */
+  stop(): void
 }
 
 /**
@@ -31,7 +32,6 @@ export interface MirrorTopics {
 export function createMirrorTopics(dependencies: MirrorTopicsDependencies): MirrorTopics {
   const { client, producer, functions, toGroupId, create, log } = dependencies
   const stopping = new AbortController()
-  let loop: Promise<void> | undefined
   let isFailing = false
 
   async function run(): Promise<void> {
@@ -41,7 +41,8 @@ export function createMirrorTopics(dependencies: MirrorTopicsDependencies): Mirr
         if (isFailing) log.info('the topics of dead letters are there')
         isFailing = false
       } catch (error) {
-        if (!isFailing) log.warn({ err: error }, 'topics of dead letters are missing: their copies wait in the outbox')
+        if (!isFailing && !stopping.signal.aborted)
+          log.warn({ err: error }, 'topics of dead letters are missing: their copies wait in the outbox')
         isFailing = true
       }
       await pause(CHECK_MS, stopping.signal)
@@ -62,12 +63,7 @@ export function createMirrorTopics(dependencies: MirrorTopicsDependencies): Mirr
   }
 
   return {
-    start() {
-      loop = run()
-    },
-    async stop() {
-      stopping.abort()
-      await loop
-    }
+    start: () => void run(),
+    stop: () => stopping.abort()
   }
 }

@@ -44,7 +44,8 @@ interface DeadLetterGroup {
   readonly lastAt: string
 }
 
-const FILTERS = {
+/** Conditions on a dead letter, by the name of their filter. */
+export const DEAD_LETTER_FILTERS = {
   topic: 'topic = ?',
   stage: 'stage = ?',
   state: 'state = ?',
@@ -60,7 +61,7 @@ export function createDeadLetterQueries(sql: Sql) {
     time: '"timestamp"',
     item: ITEM,
     bytes: 'coalesce(octet_length(value), 0) + coalesce(octet_length(key), 0) + octet_length(headers::text)',
-    filters: FILTERS
+    filters: DEAD_LETTER_FILTERS
   })
 
   return {

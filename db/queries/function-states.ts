@@ -21,7 +21,7 @@ export interface LastError {
   readonly at: string
 }
 
-/** Writes down what a function is doing. One that an operator paused stays paused. */
+/** Writes down what a function is doing. One that an operator paused stays paused, and one that a flood stopped, stopped. */
 export async function writeFunctionState(
   sql: Sql,
   { groupId, topic, state, reason }: Omit<FunctionState, 'since'>
@@ -30,7 +30,35 @@ export async function writeFunctionState(
     INSERT INTO function_states AS known (group_id, topic, state, reason)
     VALUES (${groupId}, ${topic}, ${state}, ${reason})
     ON CONFLICT (group_id, topic) DO UPDATE SET state = excluded.state, reason = excluded.reason, since = now()
-      WHERE known.state <> 'paused' AND (known.state, known.reason) IS DISTINCT FROM (excluded.state, excluded.reason)`
+      WHERE known.state <> 'paused' AND NOT (known.state = 'stopped' AND known.details->'flood' IS NOT NULL)
+        AND (known.state, known.reason) IS DISTINCT FROM (excluded.state, excluded.reason)`
+}
+
+/** What operators ask for of `function_states`; runners look there. */
+export function createFunctionStateRequests(sql: Sql) {
+  return {
+    /** Holds a function up, whatever it does now. Says nothing new of one that is paused. */
+    async pause({ groupId, topic }: Pick<FunctionState, 'groupId' | 'topic'>, reason: string): Promise<void> {
+      await sql.unsafe(
+        `INSERT INTO function_states AS known (group_id, topic, state, reason) VALUES ($1, $2, 'paused', $3)
+         ON CONFLICT (group_id, topic) DO UPDATE SET state = excluded.state, reason = excluded.reason, since = now()
+           WHERE known.state <> 'paused'`,
+        [groupId, topic, reason],
+        { prepare: true }
+      )
+    },
+
+    /** Lets a function go on that is paused or stopped; after a flood first with a single record. What it counted is over. */
+    async resume({ groupId, topic }: Pick<FunctionState, 'groupId' | 'topic'>): Promise<void> {
+      await sql.unsafe(
+        `UPDATE function_states SET state = 'running', reason = NULL, recent = NULL, since = now(),
+           details = CASE WHEN details->'flood' IS NULL THEN details ELSE details || '{"probe": true}' END
+         WHERE group_id = $1 AND topic = $2 AND state <> 'running'`,
+        [groupId, topic],
+        { prepare: true }
+      )
+    }
+  }
 }
 
 /** Reads of `function_states`, and of what went wrong last. */

@@ -1,7 +1,11 @@
 import type { Sql } from 'postgres'
+import { createDeadLetterRequests, type RunTransaction } from './dead-letter-requests.ts'
 import { createDeadLetterQueries } from './dead-letters.ts'
-import { createFunctionStateQueries } from './function-states.ts'
+import { createFunctionStateQueries, createFunctionStateRequests } from './function-states.ts'
+import { createIdempotencyWrites } from './idempotency.ts'
 import { createMessageQueries } from './messages.ts'
+import { createOutcomeQueries } from './outcomes.ts'
+import { createRedrivableQueries } from './redrivable.ts'
 import { createRowQueries } from './rows.ts'
 import { createStatsQueries } from './stats.ts'
 import { createTopicStatusQueries } from './topic-status.ts'
@@ -12,10 +16,29 @@ export function createGatewayQueries(sql: Sql) {
     messages: createMessageQueries(sql),
     rows: createRowQueries(sql),
     deadLetters: createDeadLetterQueries(sql),
+    redrivable: createRedrivableQueries(sql),
     topicStatus: createTopicStatusQueries(sql),
     functionStates: createFunctionStateQueries(sql),
+    outcomes: createOutcomeQueries(sql),
     stats: createStatsQueries(sql)
   }
 }
 
 export type GatewayQueries = ReturnType<typeof createGatewayQueries>
+
+interface WriteOptions {
+  readonly runTransaction: RunTransaction
+  readonly produceTimeoutMs: number
+  readonly idempotencyTtlMs: number
+}
+
+/** Every write of the gateway, by what it writes: a statement, or a transaction where there are several. */
+export function createGatewayWrites(sql: Sql, { runTransaction, produceTimeoutMs, idempotencyTtlMs }: WriteOptions) {
+  return {
+    idempotency: createIdempotencyWrites(sql, { produceTimeoutMs, ttlMs: idempotencyTtlMs }),
+    deadLetters: createDeadLetterRequests(sql, runTransaction),
+    functionStates: createFunctionStateRequests(sql)
+  }
+}
+
+export type GatewayWrites = ReturnType<typeof createGatewayWrites>

@@ -11,6 +11,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The route parses the bytes of its body itself. */
     rawBody?: boolean
+    /** An empty body is as good as none. */
+    optionalBody?: boolean
   }
 }
 
@@ -27,6 +29,7 @@ export default fp(
     app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
       try {
         request.bodyBytes = body as Buffer
+        if (body.length === 0 && request.routeOptions.config.optionalBody) return done(null, null)
         done(null, request.routeOptions.config.rawBody ? body : parseJson(body as Buffer))
       } catch (error) {
         done(error as Error)

@@ -1,7 +1,10 @@
 import { Problem } from '../schemas/problem.ts'
 import type { App } from '../types.ts'
+import discard from './api/dead-letters/discard.ts'
+import redrive from './api/dead-letters/redrive.ts'
 import deadLetters from './api/dead-letters.ts'
 import errors from './api/errors.ts'
+import pause from './api/functions/pause.ts'
 import functions from './api/functions.ts'
 import messages from './api/messages.ts'
 import systemMetrics from './api/metrics.ts'
@@ -18,7 +21,20 @@ const rows = [userActivities, systemMetrics, errors, notifications]
 /** Every route; the path of a file is the path of its routes. */
 export default async function routes(app: App) {
   app.addSchema(Problem)
-  for (const register of [health, produce, messages, ...rows, deadLetters, topics, functions, stats, metrics]) {
+  for (const register of [
+    health,
+    produce,
+    messages,
+    ...rows,
+    deadLetters,
+    redrive,
+    discard,
+    topics,
+    functions,
+    pause,
+    stats,
+    metrics
+  ]) {
     await register(app)
   }
 }

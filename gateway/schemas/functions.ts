@@ -39,3 +39,12 @@ export const FunctionView = Type.Object(
   },
   { $id: 'Function', description: 'A function with its schema, options and state.' }
 )
+
+/** What a function was told to do. */
+export const FunctionSwitch = Type.Object(
+  {
+    topic: Type.String({ examples: ['user-activities'] }),
+    state: Words(['running', 'paused'], 'as it is written down')
+  },
+  { $id: 'FunctionSwitch', description: 'What runners read within a moment, and heed.' }
+)

@@ -32,16 +32,25 @@ export function listOf(item: TSchema, description: string) {
  */
 export function parseListQuery(query: Record<string, unknown>): [filters: Filters, page: PageRequest] {
   const { limit, cursor, ...filters } = query as Record<string, string> & { limit: number }
+  return [toFilters(filters), { limit, after: parseCursor(cursor) }]
+}
 
+/**
+ * Gives filters whose times are as PostgreSQL is asked.
+ *
+ * @throws SMG_GATEWAY_INVALID for a time that is none
+ */
+export function toFilters(given: Filters): Filters {
+  const filters = { ...given }
   for (const name of ['from', 'to']) {
     const text = filters[name]
     if (text === undefined) continue
-    const time = toInstant(text)
+    const time = toInstant(String(text))
     if (time === null)
       throw toInvalid([{ path: `/${name}`, message: 'is no point in time in ISO 8601 with an offset' }])
     filters[name] = time
   }
-  return [filters, { limit, after: parseCursor(cursor) }]
+  return filters
 }
 
 /** The body of a page whose items PostgreSQL built. */

@@ -1,4 +1,5 @@
 import { type TSchema, Type } from '@sinclair/typebox'
+import { Stage } from './dead-letters.ts'
 import { Id, Offset, Time } from './values.ts'
 
 /** What became of an event that Kafka acknowledged. */
@@ -11,6 +12,44 @@ export const Accepted = Type.Object(
     timestamp: Time('of the record, set by the gateway')
   },
   { $id: 'Accepted', description: 'Where the event is in Kafka, acknowledged by every in-sync replica.' }
+)
+
+/** The fields of a request that says more than its body. */
+export const IdempotencyField = {
+  'Idempotency-Key': Type.Optional(
+    Type.String({
+      description:
+        'Makes repeats of this request harmless: 1 to 255 printable ASCII characters, bare or quoted, new for each new request. ' +
+        'A repeat with the same body gets the same answer, for IDEMPOTENCY_TTL_HOURS; with another body 422.',
+      examples: ['"9b2f0c1e-order-4711"']
+    })
+  )
+}
+
+export const PreferField = {
+  Prefer: Type.Optional(
+    Type.String({
+      description:
+        '`wait=N` (RFC 7240): wait up to N seconds, 30 at most, for the outcome, and answer 200 with it. Anything else is ignored.',
+      examples: ['wait=5']
+    })
+  )
+}
+
+/** What became of an event that somebody waited for. */
+const Outcome = Type.Union([
+  Type.Object({ state: Type.Literal('settled') }),
+  Type.Object({
+    state: Type.Literal('dead'),
+    deadLetterId: Id('of the dead letter'),
+    stage: Stage,
+    error: Type.Object({ name: Type.String(), message: Type.String() })
+  })
+])
+
+export const AcceptedWithOutcome = Type.Object(
+  { ...Accepted.properties, outcome: Outcome },
+  { $id: 'AcceptedWithOutcome', description: 'Where the event is in Kafka, and what became of it.' }
 )
 
 const Refusal = Type.Object({

@@ -2,7 +2,9 @@ import { integer, pgTable, uuid } from 'drizzle-orm/pg-core'
 import t from 'tap'
 import { createRowWriter } from '../../db/queries/row-writer.ts'
 import { createAssignedPartition } from '../../runner/assigned-partition.ts'
+import { createBrake } from '../../runner/brake.ts'
 import { createGate } from '../../runner/gate.ts'
+import { createKeyHints } from '../../runner/parking.ts'
 import { createSettleAhead } from '../../runner/settle-ahead.ts'
 import { NonRetriableError, Type } from '../../sdk/index.ts'
 import { createRecordSettler } from '../../sdk/settle-record.ts'
@@ -42,6 +44,8 @@ function createHandled(t: Teardown, handle: Handle, { gate = createGate(64), ...
     definition,
     settle,
     rowWriter,
+    hints: createKeyHints('partition'),
+    brake: createBrake('free'),
     gate,
     shutdown: shutdown.signal,
     onReady: () => undefined,

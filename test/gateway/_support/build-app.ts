@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import type { Test } from 'tap'
-import type { GatewayQueries } from '../../../db/queries/gateway.ts'
+import type { GatewayQueries, GatewayWrites } from '../../../db/queries/gateway.ts'
 import { buildApp as buildGateway } from '../../../gateway/app.ts'
 import type { AppSettings } from '../../../gateway/config.ts'
 import type { GatewayDependencies } from '../../../gateway/types.ts'
@@ -22,6 +22,7 @@ export const settings: AppSettings = {
   produceTimeoutMs: 500,
   batchBodyBytes: 4_194_304,
   databaseCapacityBytes: null,
+  deadLetterRetentionMs: null,
   databaseIsLocal: false,
   timeouts: { headersMs: 500, requestMs: 1_000, checkMs: 100, idleMs: 5_000, keepAliveMs: 5_000 }
 }
@@ -86,6 +87,14 @@ export function fakeQueries(overrides: Overrides = {}): GatewayQueries {
       groups: async () => [],
       ...overrides.deadLetters
     },
+    redrivable: {
+      count: async () => ({ matched: 0, reasons: [] }),
+      list: async () => [],
+      countHeldBack: async () => 0,
+      countLaterSettled: async () => 0,
+      ...overrides.redrivable
+    },
+    outcomes: { find: async () => new Map(), ...overrides.outcomes },
     topicStatus: { all: async () => [], ...overrides.topicStatus },
     functionStates: { all: async () => [], lastErrors: async () => [], ...overrides.functionStates },
     stats: {
@@ -97,6 +106,31 @@ export function fakeQueries(overrides: Overrides = {}): GatewayQueries {
   }
 }
 
+type WriteOverrides = { readonly [R in keyof GatewayWrites]?: Partial<GatewayWrites[R]> }
+
+/** Writes into a database that is empty and stays so. */
+export function fakeWrites(overrides: WriteOverrides = {}): GatewayWrites {
+  return {
+    idempotency: {
+      claim: async (_request, plan) => ({ kind: 'claimed', plan, before: null, isNew: true, token: '' }),
+      find: async () => undefined,
+      finish: async (_request, answer) => ({ kind: 'answered', ...answer }),
+      release: async () => undefined,
+      forget: async () => undefined,
+      expire: async () => 0,
+      ...overrides.idempotency
+    },
+    deadLetters: {
+      redrive: async () => undefined,
+      redriveSome: async () => ({ redriven: 0, skipped: 0 }),
+      discard: async () => undefined,
+      expire: async () => 0,
+      ...overrides.deadLetters
+    },
+    functionStates: { pause: async () => undefined, resume: async () => undefined, ...overrides.functionStates }
+  }
+}
+
 /** The app on fakes, closed after the test. */
 export async function buildApp(t: Test, overrides: Partial<GatewayDependencies> = {}) {
   const app = await buildGateway({
@@ -105,6 +139,7 @@ export async function buildApp(t: Test, overrides: Partial<GatewayDependencies> 
     producer: fakeProducer(),
     cluster: fakeCluster(),
     queries: fakeQueries(),
+    writes: fakeWrites(),
     log: pino({ enabled: false }),
     now: () => NOW_MS,
     ...overrides

@@ -1,0 +1,92 @@
+import type { KeyedRequest } from '../db/queries/idempotency.ts'
+import type { LoadedFunction } from '../sdk/types.ts'
+import { type BatchResult, isOpen, toBatchResults } from './answer-batch.ts'
+import { type Accepted, toAccepted } from './answer-event.ts'
+import { gatewayErrors } from './errors.ts'
+import type { RunKeyed } from './keyed-requests.ts'
+import type { RefusedEvent } from './parse-batch.ts'
+import type { ProduceOptions, Producing, ValidEvent } from './produce.ts'
+
+interface OnceDependencies {
+  readonly producing: Pick<Producing, 'plan' | 'replan' | 'send'>
+  readonly runKeyed: RunKeyed
+  readonly now: () => number
+}
+
+/** Builds the producing of requests with an `Idempotency-Key`: their events are written once, however often they come. */
+export function createProduceOnce({ producing, runKeyed, now }: OnceDependencies) {
+  return {
+    /** Gives the answer to one event; throws what the event was refused with. */
+    async event(
+      request: KeyedRequest,
+      definition: LoadedFunction,
+      { event, traceparent }: ProduceOptions & { readonly event: ValidEvent }
+    ): Promise<Accepted> {
+      const startedMs = now()
+      let refusal: Error = new gatewayErrors.SMG_GATEWAY_NOT_ACKNOWLEDGED()
+
+      const accepted = await runKeyed<Accepted>(request, {
+        plan: () => producing.plan(definition, [event]),
+        async run(stored) {
+          const plan = producing.replan(definition, [event], stored)
+          const [outcome] = await producing.send(definition.topic, plan, { startedMs, traceparent })
+          if (outcome && !('error' in outcome)) {
+            return { kind: 'final', status: 202, answer: toAccepted(definition.topic, outcome) }
+          }
+          if (outcome) refusal = outcome.error
+          return (refusal as { statusCode?: number }).statusCode === 503
+            ? { kind: 'open', certain: null }
+            : { kind: 'void' }
+        }
+      })
+      if (accepted === null) throw refusal
+      return accepted
+    },
+
+    /** Gives one result an event of a batch that has a valid one, in their order. */
+    async batch(
+      request: KeyedRequest,
+      definition: LoadedFunction,
+      { parsed, traceparent }: ProduceOptions & { readonly parsed: readonly (ValidEvent | RefusedEvent)[] }
+    ): Promise<readonly BatchResult[]> {
+      const startedMs = now()
+      const valid = parsed.flatMap((one, index) => ('error' in one ? [] : [{ one, index }]))
+      let results: readonly BatchResult[] = []
+
+      const answer = await runKeyed<{ results: readonly BatchResult[] }>(request, {
+        plan: () =>
+          producing.plan(
+            definition,
+            valid.map(({ one }) => one)
+          ),
+        async run({ records, timestampMs }, certain) {
+          // The function was changed since: what was valid then is not what is valid now.
+          if (records.length !== valid.length) throw new gatewayErrors.SMG_GATEWAY_KEY_REUSED()
+          const before = certain?.results ?? []
+          const missing = valid.flatMap(({ one, index }, at) => {
+            const known = before[index]
+            return known && !isOpen(known) ? [] : [{ one, record: records[at] as (typeof records)[number] }]
+          })
+          const events = missing.map(({ one }) => one)
+          const plan = producing.replan(definition, events, {
+            timestampMs,
+            records: missing.map(({ record }) => record)
+          })
+          const outcomes = await producing.send(definition.topic, plan, { startedMs, traceparent })
+          results = toBatchResults(parsed, outcomes, before)
+          return toSettlement(results)
+        }
+      })
+      return answer?.results ?? results
+    }
+  }
+}
+
+export type ProduceOnce = ReturnType<typeof createProduceOnce>
+
+function toSettlement(results: readonly BatchResult[]) {
+  const accepted = results.filter(({ status }) => status === 202).length
+  if (results.some(isOpen)) return { kind: 'open', certain: { results } } as const
+  if (accepted === 0) return { kind: 'void' } as const
+  return { kind: 'final', status: accepted === results.length ? 202 : 207, answer: { results } } as const
+}

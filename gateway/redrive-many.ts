@@ -1,0 +1,41 @@
+import type { GatewayQueries, GatewayWrites } from '../db/queries/gateway.ts'
+import type { Filters } from '../db/queries/list.ts'
+
+interface BulkRequest {
+  readonly filter: Filters
+  readonly limit: number
+  readonly dryRun: boolean
+  readonly overtake: boolean
+  readonly requestedBy: string | null
+}
+
+interface BulkDependencies {
+  readonly queries: Pick<GatewayQueries, 'redrivable'>
+  readonly writes: Pick<GatewayWrites, 'deadLetters'>
+}
+
+// Their locks are held for the time of one statement.
+const CHUNK = 500
+
+/**
+ * Asks for the redrive of what matches a filter, in portions. When PostgreSQL goes away in between, it rejects: what was asked for by
+ * then stays so, and the same request goes on with the rest.
+ */
+export async function redriveMany({ queries, writes }: BulkDependencies, request: BulkRequest) {
+  const { filter, limit, dryRun, overtake, requestedBy } = request
+  const { matched, reasons } = await queries.redrivable.count(filter)
+  const all = matched === 0 ? [] : await queries.redrivable.list(filter, limit)
+
+  if (dryRun) {
+    return { matched, redriven: 0, skipped: await queries.redrivable.countHeldBack(all, { overtake }), reasons }
+  }
+  let redriven = 0
+  let skipped = 0
+  for (let first = 0; first < all.length; first += CHUNK) {
+    const some = all.slice(first, first + CHUNK)
+    const done = await writes.deadLetters.redriveSome(some, { all, overtake, requestedBy })
+    redriven += done.redriven
+    skipped += done.skipped
+  }
+  return { matched, redriven, skipped, reasons }
+}
