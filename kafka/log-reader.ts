@@ -12,7 +12,7 @@ const MAX_BYTES = 1024 * 1024
 const MAX_WAIT_MS = 500
 
 /** What one fetch gave; `nextOffset` is where the next one goes on. */
-export interface LogPart {
+interface LogPart {
   readonly records: readonly FetchedRecord[]
   /** The offset that was asked for when nothing is there: behind the end, or an undecided transaction is in the way. */
   readonly nextOffset: bigint

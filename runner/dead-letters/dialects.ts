@@ -2,7 +2,7 @@ import type { HeaderList } from '../../kafka/types.ts'
 import { DLQ_HEADERS, DLQ_PREFIX, parseOffset, parsePartition } from '../dead-letter-headers.ts'
 
 /** Where a foreign dead letter comes from, as far as its headers say. */
-export interface Origin {
+interface Origin {
   /** As the other system names it, with whatever prefix it has in Kafka. */
   readonly topic: string | null
   readonly partition: number | null
