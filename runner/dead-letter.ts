@@ -4,8 +4,9 @@ import { createEventId } from '../sdk/event-id.ts'
 import { type IdentifiedRecord, toTime } from '../sdk/record.ts'
 import { type Dead, describe } from '../sdk/settle-record.ts'
 
-const MAX_MESSAGE = 8_192
-const MAX_STACK = 32_768
+/** Characters of a row's error at most. */
+export const MAX_MESSAGE = 8_192
+export const MAX_STACK = 32_768
 
 /** Makes the row of a dead letter: the record byte for byte, with the reason. */
 export function toDeadLetter(
@@ -59,7 +60,7 @@ function stackOf(error: unknown): string | null {
   }
 }
 
-// What PostgreSQL's text cannot hold would take the dead letter down with the record.
-function toStorable(text: string, length: number): string {
+/** Cuts a text, and replaces what PostgreSQL's text cannot hold: it would take the dead letter down with the record. */
+export function toStorable(text: string, length: number): string {
   return text.slice(0, length).toWellFormed().replaceAll('\u0000', '\ufffd')
 }

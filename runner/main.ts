@@ -15,6 +15,7 @@ import { createAttachment, toGroupId } from './create-attachment.ts'
 import { runnerErrors } from './errors.ts'
 import { createGate } from './gate.ts'
 import { createMetrics } from './metrics.ts'
+import { createMirrorTopics } from './mirror-topics.ts'
 import { createOutboxEntries } from './outbox-entries.ts'
 import { createPartitionCounts } from './partition-counts.ts'
 import { createPatience } from './patience.ts'
@@ -67,7 +68,17 @@ async function start(config: RunnerConfig): Promise<void> {
   })
   const operators = createOperatorQueries(database.sql)
   const metrics = createMetrics()
-  const relay = createRelay({ outbox: createOutboxQueries(database.sql), producer, log })
+  const outbox = createOutboxQueries(database.sql)
+  const relay = createRelay({ outbox, producer, log, onBacklog: metrics.setBacklog })
+  const mirrorTopics = createMirrorTopics({
+    client,
+    producer,
+    functions: attached,
+    toGroupId: topic => toGroupId(topic, config),
+    create: config.TOPIC_CREATE,
+    replicationFactor: config.replicationFactor,
+    log
+  })
   const partitionCounts = createPartitionCounts(functions, producer, log)
 
   const gate = createGate(config.RUNNER_CONCURRENCY)
@@ -100,6 +111,7 @@ async function start(config: RunnerConfig): Promise<void> {
     await Promise.all([watch.stop(), ...attachments.map(attachment => attachment.stop(deadline))])
     shutdown.abort(new runnerErrors.SMG_RUNNER_STOPPING())
     await Promise.all(parts.map(({ redriver }) => redriver.stop()))
+    mirrorTopics.stop()
     await relay.stop()
     partitionCounts.stop()
     await Promise.all([
@@ -118,6 +130,7 @@ async function start(config: RunnerConfig): Promise<void> {
   await prepare(config, attached, { client, database, log })
   if (isStopping) return
   relay.start()
+  mirrorTopics.start()
   partitionCounts.start()
   for (const { attachment, redriver } of parts) {
     attachment.start()
