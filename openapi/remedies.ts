@@ -75,6 +75,8 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   SMG_RUNNER_ROWS_LOST: 'Remove the trigger or the policy from the table.',
   SMG_RUNNER_ID_REUSED: 'Look at the producer: it gives one id to two events.',
   SMG_RUNNER_ABANDONED: 'Let `handle` heed `signal`, or raise its `timeoutMs`.',
+  SMG_RUNNER_CRASHED:
+    'Look for what ends the process: memory, an endless loop, a rejection that nobody handles; mend it, and redrive.',
   SMG_RUNNER_STOPPING: 'Nothing: another runner goes on.',
 
   SMG_STACK_NO_JAVA: 'Do what the message says.',

@@ -20,5 +20,10 @@ export const runnerErrors = {
     'The attempt did not end in time and lost its connection',
     504
   ),
+  SMG_RUNNER_CRASHED: createError(
+    'SMG_RUNNER_CRASHED',
+    'The process ended while it handled this record, %s times in a row',
+    500
+  ),
   SMG_RUNNER_STOPPING: createError('SMG_RUNNER_STOPPING', 'The runner is stopping', 503)
 } as const

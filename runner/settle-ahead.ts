@@ -6,6 +6,7 @@ import type { Outcome, RunHandle } from '../sdk/settle-record.ts'
 import { toRows } from '../sdk/to-rows.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
+import { toCrashed } from './dead-letter.ts'
 import type { Gate } from './gate.ts'
 import { identify } from './identify.ts'
 import { type SettledRecord, toEntry } from './write-outcomes.ts'
@@ -83,6 +84,10 @@ export function createSettleAhead(
         await partition.changed.wait()
         continue
       }
+      if (partition.trial.isAlone() && slots.length > 0) {
+        await partition.changed.wait()
+        continue
+      }
       if (gate.isFull()) await gate.room()
       const item = partition.queue.shift()
       if (!item) {
@@ -98,7 +103,13 @@ export function createSettleAhead(
       while (key !== null && busyKeys.has(key) && isWanted(epoch)) await partition.changed.wait()
       if (!isWanted(epoch)) continue
 
-      start({ next: item.next, bytes: item.bytes, key, settled: undefined }, record)
+      const slot = { next: item.next, bytes: item.bytes, key, settled: undefined }
+      if (record && partition.trial.isDue(record.offset)) {
+        const ends = await partition.trial.begin(partition, record.offset)
+        if (!isWanted(epoch)) continue
+        if (ends >= definition.options.maxAttempts) bury(slot, record, ends)
+        else start(slot, record)
+      } else start(slot, record)
       handled += 1
       if (handled % TURN === 0) await nextTurn()
     }
@@ -109,6 +120,13 @@ export function createSettleAhead(
     bytesAhead += slot.bytes
     if (record) attempt(slot, record, 1, partition.epoch)
     else finish(slot, null)
+  }
+
+  /** Ended the process too often: it is not tried once more. */
+  function bury(slot: Slot, record: IdentifiedRecord, ends: number) {
+    slots.push(slot)
+    bytesAhead += slot.bytes
+    finish(slot, toSettled(record, toCrashed(ends)))
   }
 
   function isWanted(epoch: number): boolean {
