@@ -10,6 +10,7 @@ import { createConsumerKeeper } from './keep-consumer.ts'
 import type { createPositionLocator } from './locate-positions.ts'
 import { createPatience, logOnce, pause } from './patience.ts'
 import { createBatchTaker } from './take-batches.ts'
+import { NO_TRIAL, type Trial } from './trial.ts'
 
 /** Positions are read again so often: a database that was restored under a running consumer is noticed by this. */
 const CHECK_POSITIONS_MS = 10_000
@@ -17,6 +18,8 @@ const CHECK_POSITIONS_MS = 10_000
 const CHECK_LOG_MS = 30_000
 /** Kafka's own commit, a hint for lag tools. */
 const HINT_MS = 1_000
+/** A stop waits so long at least for its notes to be taken back. */
+const MIN_RELEASE_MS = 500
 
 export type AttachmentState = 'starting' | 'running' | 'waiting' | 'paused' | 'stopped'
 
@@ -40,6 +43,8 @@ export interface AttachDependencies {
   readonly locator: ReturnType<typeof createPositionLocator>
   /** What handles and writes the records of the partitions that are owned. */
   readonly createEffects: (owned: ReadonlyMap<number, AssignedPartition>, hooks: EffectHooks) => Effects
+  /** What is noted of a partition's records before they are handled; by default nothing. */
+  readonly createTrial?: (partition: number) => Trial
   /** Told when a function is stopped, with what to do, and when it runs again. */
   readonly onState?: (state: 'running' | 'stopped', reason: string | null) => void
   readonly log: Logger
@@ -52,6 +57,7 @@ export function attachFunction({
   createConsumer,
   locator,
   createEffects,
+  createTrial = () => NO_TRIAL,
   onState = () => undefined,
   log
 }: AttachDependencies): Attachment {
@@ -67,6 +73,7 @@ export function attachFunction({
   const effects = createEffects(owned, {
     onCommitted(partition) {
       hints.set(partition.partition, partition.position.nextOffset)
+      partition.trial.onCommitted(partition.position.nextOffset)
       batches.makeRoom(partition)
     },
     reload: partitions => positions.reload(partitions),
@@ -89,7 +96,7 @@ export function attachFunction({
     onEnded() {
       state = { state: 'starting', reason: 'the consumer is being made anew' }
       generation += 1
-      for (const partition of owned.keys()) release(partition)
+      for (const partition of owned.keys()) void release(partition)
     },
     signal: stopping.signal,
     log
@@ -105,7 +112,7 @@ export function attachFunction({
 
   function onAssigned(partitions: readonly number[]) {
     generation += 1
-    for (const partition of owned.keys()) if (!partitions.includes(partition)) release(partition)
+    for (const partition of owned.keys()) if (!partitions.includes(partition)) void release(partition)
     // What is in hand of a partition that stays is still good; only Kafka has forgotten where it was read.
     for (const { partition, fetchedTo, isPaused } of owned.values()) {
       consumer()?.start(partition, fetchedTo)
@@ -142,18 +149,20 @@ export function attachFunction({
   }
 
   function take(position: Position) {
-    const partition = createAssignedPartition(position)
+    const partition = createAssignedPartition(position, createTrial(position.partition))
     owned.set(position.partition, partition)
     hints.set(position.partition, position.nextOffset)
     effects.onOwned(partition)
     consumer()?.start(position.partition, position.nextOffset)
   }
 
-  function release(partition: number) {
-    owned.get(partition)?.revoke()
+  function release(partition: number): Promise<void> | undefined {
+    const released = owned.get(partition)
+    released?.revoke()
     owned.delete(partition)
     hints.delete(partition)
     effects.onReleased(partition)
+    return released?.trial.release()
   }
 
   function moveTo(partition: AssignedPartition, position: Position) {
@@ -185,7 +194,11 @@ export function attachFunction({
       await Promise.race([hints.commit(consumer()), pause(hintMs, stopping.signal)])
       stopping.abort()
       await consumer()?.stop()
-      for (const partition of [...owned.keys()]) release(partition)
+      const released = Promise.all([...owned.keys()].map(release))
+      await Promise.race([
+        released,
+        pause(Math.max(MIN_RELEASE_MS, deadline - Date.now()), new AbortController().signal)
+      ])
       await running
     },
     state: () => state,

@@ -23,6 +23,7 @@ import { createRedriver } from './redrive.ts'
 import { toLimits } from './row-cycles.ts'
 import { createRowEffects } from './row-effects.ts'
 import { createTransactionEffects } from './transaction-effects.ts'
+import { createTrials } from './trial.ts'
 import type { Watched } from './watch-operators.ts'
 import type { WriterPool } from './writer-pool.ts'
 
@@ -109,6 +110,9 @@ export function createAttachment(definition: LoadedFunction, parts: RunnerParts)
           log
         })
 
+  const positions = createPositionQueries(database.sql)
+  const { maxAttempts } = definition.options
+
   const redriver = createRedriver({
     definition,
     pool: parts.redrivePool,
@@ -124,8 +128,9 @@ export function createAttachment(definition: LoadedFunction, parts: RunnerParts)
     definition,
     groupId,
     createConsumer: events => createConsumer(client, config, { topic, groupId, events }),
-    locator: createPositionLocator({ groupId, topic, positions: createPositionQueries(database.sql), cluster, log }),
+    locator: createPositionLocator({ groupId, topic, positions, cluster, log }),
     createEffects,
+    ...(definition.handle && { createTrial: createTrials({ groupId, topic, positions, maxAttempts, log }) }),
     onState(state, reason) {
       // For whoever asks the gateway; what is in this process counts, and goes on without it.
       writeFunctionState(database.sql, { groupId, topic, state, reason }).catch(error =>

@@ -22,6 +22,7 @@ import { createPatience } from './patience.ts'
 import { createRelay } from './relay.ts'
 import { buildServer } from './server.ts'
 import { createOperatorWatch } from './watch-operators.ts'
+import { startWatchdog } from './watchdog.ts'
 import { createWriterPool } from './writer-pool.ts'
 
 // Twice the cores of a small machine: more connections only wait for one another (docs/benchmarks.md).
@@ -31,6 +32,8 @@ const REDRIVE_CONNECTIONS = 2
 /** Of the 10 s that a stop may take; the rest is for leaving the groups. */
 const FINISH_MS = 5_000
 const STOP_MS = 10_000
+/** So much longer than the longest attempt the event loop may stand still. */
+const STILL_MS = 5_000
 
 // Gives up what runs; `isStopping` is true before, while what is in hand is finished.
 const shutdown = new AbortController()
@@ -104,9 +107,13 @@ async function start(config: RunnerConfig): Promise<void> {
   const server = buildServer({ attachments, metrics, isStopping: () => isStopping })
 
   closeWithGrace({ delay: STOP_MS, logger: log }, async ({ signal, err }) => {
+    if (err) {
+      // As if it were killed: what is noted of the records in hand must stay, or the one that did this is never found.
+      log.fatal({ err }, 'the runner ends: something threw that nobody handles')
+      process.exit(1)
+    }
     isStopping = true
-    if (err) log.fatal({ err }, 'the runner ends')
-    else log.info({ signal }, 'the runner is stopping')
+    log.info({ signal }, 'the runner is stopping')
     const deadline = Date.now() + FINISH_MS
     await Promise.all([watch.stop(), ...attachments.map(attachment => attachment.stop(deadline))])
     shutdown.abort(new runnerErrors.SMG_RUNNER_STOPPING())
@@ -126,6 +133,7 @@ async function start(config: RunnerConfig): Promise<void> {
     log.info('the runner has stopped')
   })
 
+  startWatchdog({ limitMs: Math.max(0, ...attached.map(({ options }) => options.timeoutMs)) + STILL_MS })
   await server.listen({ host: config.HOST, port: config.RUNNER_PORT })
   await prepare(config, attached, { client, database, log })
   if (isStopping) return
