@@ -1,6 +1,7 @@
 import { partitionOf } from '../kafka/murmur2.ts'
 import type { OutgoingRecord, Producer } from '../kafka/types.ts'
 import { createEventId } from '../sdk/event-id.ts'
+import { failpoint } from '../sdk/failpoints.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { gatewayErrors, withExtras } from './errors.ts'
 import { within } from './within.ts'
@@ -67,6 +68,7 @@ export function createProduce({ producer, timeoutMs, now, observe }: ProduceDepe
     })
     const leftMs = Math.max(1, timeoutMs - (timestampMs - startedMs))
     const results = await append(topic, records, leftMs)
+    await failpoint('after-produce-before-ack')
 
     return ids.map((id, index) => {
       const result = results[index] ?? { error: new gatewayErrors.SMG_GATEWAY_NOT_ACKNOWLEDGED() }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Position } from '../db/queries/positions.ts'
 import type { Consumer, ConsumerEvents, FetchedBatch } from '../kafka/types.ts'
+import { failpoint } from '../sdk/failpoints.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { type AssignedPartition, createAssignedPartition } from './assigned-partition.ts'
 import type { Effects } from './effects.ts'
@@ -231,6 +232,7 @@ export function attachFunction({
   async function commitHints(): Promise<void> {
     if (hints.size === 0 || !consumer) return
     const positions = new Map(hints)
+    await failpoint('before-offset-commit')
     if (!(await consumer.commit(positions))) return
     for (const [partition, offset] of positions) if (hints.get(partition) === offset) hints.delete(partition)
   }

@@ -3,6 +3,7 @@ import { databaseFault, sqlState } from '../db/database-fault.ts'
 import { type InboxEntry, writeInbox } from '../db/queries/inbox.ts'
 import { insertOutbox, type OutboxEntry } from '../db/queries/outbox.ts'
 import type { AttemptSession, WriteTransaction } from '../db/writer.ts'
+import { failpoint } from '../sdk/failpoints.ts'
 import type { IdentifiedRecord } from '../sdk/record.ts'
 import {
   createRecordSettler,
@@ -140,7 +141,9 @@ export function createPrefixRunner(
     dead.push(...(await sortKnown(tx, known, tallies, write)))
     await writeDead(tx, dead, tallies, write)
     await insertOutbox(tx, publications)
+    await failpoint('after-effects')
     if (count > 0) await movePositions(tx, [{ owned: partition, expected, next }], tallies, { groupId, topic })
+    await failpoint('before-commit')
     return { count, next, tally, memory }
   }
 
