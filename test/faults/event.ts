@@ -9,5 +9,7 @@ export const Event = Type.Object({
   seq: Type.Integer(),
   /** What is to become of it, where that is not an effect. */
   kind: Type.Optional(Type.String()),
-  pad: Type.Optional(Type.String())
+  pad: Type.Optional(Type.String()),
+  /** Anything at all. */
+  data: Type.Optional(Type.Unknown())
 })

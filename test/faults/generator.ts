@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Expected, HistoryWriter, SendOutcome } from './history.ts'
-import { createHttpClient, type HttpAnswer } from './http-client.ts'
+import { createHttpClient } from './http-client.ts'
+import { toOutcome, toOutcomes } from './outcome.ts'
 import type { Random } from './random.ts'
 import { PRODUCE_TIMEOUT_MS } from './system.ts'
 
@@ -39,6 +40,8 @@ interface Planned {
 interface Target {
   readonly topic: string
   readonly weight: number
+  /** Of an event that nothing is wrong with; an effect, where it does not say. */
+  readonly fate?: Expected
   /** What may be wrong with an event, and what then becomes of it. */
   readonly kinds: readonly (readonly [kind: string, expected: Expected])[]
 }
@@ -50,7 +53,14 @@ const TARGETS: readonly Target[] = [
     weight: 20,
     kinds: [
       ['throw-once', 'effect'],
-      ['throw', 'dead'],
+      ['throw', 'dead']
+    ]
+  },
+  {
+    topic: 'laggards',
+    weight: 1,
+    fate: 'either',
+    kinds: [
       ['write-late', 'dead'],
       ['sleep-in-sql', 'dead']
     ]
@@ -107,12 +117,12 @@ export function startLoad(options: GeneratorOptions): Load {
       const scheduledMs = startMs + (planned / eventsPerSecond) * 1000
       const waitMs = scheduledMs - Date.now()
       if (waitMs > 1) await sleep(waitMs)
-      const { topic, kinds } = pickTarget()
+      const target = pickTarget()
       const isSingle = random.chance(SINGLE_SHARE) || events - planned === 1
       const burst = isSingle ? random.integer(1, 6) : 1
       for (let index = 0; index < burst && planned < events; index += 1) {
         const count = isSingle ? 1 : Math.min(random.pick(BATCHES), events - planned)
-        const batch = Array.from({ length: count }, () => plan(topic, kinds))
+        const batch = Array.from({ length: count }, () => plan(target))
         planned += count
         // More would only wait in this process, and sockets are not what is tested here.
         if (inFlight.size >= IN_FLIGHT) await Promise.race(inFlight)
@@ -134,7 +144,7 @@ export function startLoad(options: GeneratorOptions): Load {
     return TARGETS[0] as Target
   }
 
-  function plan(topic: string, kinds: Target['kinds']): Planned {
+  function plan({ topic, kinds, fate = 'effect' }: Target): Planned {
     const key = `k${random.integer(0, KEYS - 1)}`
     const place = `${topic}/${key}`
     const seq = (sequences.get(place) ?? 0) + 1
@@ -142,7 +152,7 @@ export function startLoad(options: GeneratorOptions): Load {
     refs += 1
     const ref = `h${refs}`
     const isPoison = kinds.length > 0 && random.chance(poisonShare)
-    const [kind, expected] = isPoison ? random.pick(kinds) : [undefined, 'effect' as const]
+    const [kind, expected] = isPoison ? random.pick(kinds) : [undefined, fate]
     const event = { ref, key, seq, kind, pad: 'x'.repeat(random.integer(0, 200)) }
     return { ref, topic, key, seq, expected, text: JSON.stringify(event) }
   }
@@ -197,40 +207,6 @@ export function startLoad(options: GeneratorOptions): Load {
     const ref = `${event.ref}.${tries}`
     return { ...event, ref, text: JSON.stringify({ ...JSON.parse(event.text), ref }) }
   }
-}
-
-// Kafka may have it all the same.
-const UNSURE = new Set(['SMG_GATEWAY_NOT_ACKNOWLEDGED', 'SMG_GATEWAY_INTERNAL'])
-
-interface Result {
-  readonly id?: string
-  readonly partition?: number
-  readonly offset?: string
-  readonly status?: number
-  readonly code?: string
-  readonly error?: { readonly code?: string }
-}
-
-function toOutcomes(answer: HttpAnswer, count: number): SendOutcome[] {
-  const results = answer.kind === 'answer' && (answer.body as { results?: Result[] } | null)?.results
-  if (!results || answer.kind !== 'answer') return Array.from({ length: count }, () => toOutcome(answer))
-  return results.map(result => toResult(result, result.status ?? answer.status))
-}
-
-/** Translates an answer to a single event. */
-function toOutcome(answer: HttpAnswer): SendOutcome {
-  if (answer.kind === 'unsent') return { kind: 'refused', status: 0, reason: answer.reason }
-  if (answer.kind === 'lost') return { kind: 'unknown', reason: answer.reason }
-  return toResult((answer.body ?? {}) as Result, answer.status)
-}
-
-function toResult({ id, partition, offset, code, error }: Result, status: number): SendOutcome {
-  if (status < 300 && offset !== undefined && partition !== undefined) {
-    return { kind: 'acked', id: id ?? null, partition, offset }
-  }
-  const reason = code ?? error?.code ?? `status ${status}`
-  const isUnsure = status >= 500 && (UNSURE.has(reason) || reason.startsWith('status'))
-  return isUnsure ? { kind: 'unknown', reason } : { kind: 'refused', status, reason }
 }
 
 function isFinal(outcome: SendOutcome | undefined): boolean {

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import type { Fault, Need } from './catalogue/fault.ts'
 import { catalogue } from './catalogue/index.ts'
@@ -57,7 +56,6 @@ export function whyNot(faults: readonly Fault[]): string | null {
 
 function whyNotOne(need: Need): string | null {
   if (need === 'mount') return process.getuid?.() === 0 && process.platform === 'linux' ? null : 'no right to mount'
-  if (need === 'faketime') return spawnSync('faketime', ['--version']).error ? 'faketime is not installed' : null
   return null
 }
 

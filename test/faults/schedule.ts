@@ -101,7 +101,15 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleRes
       system.note(`begins ${fault.name}`)
       const onRecreated = (topic: string) => void recreated.set(topic, { untilMs: Date.now() })
       await fault
-        .inject({ system, random: own, history, signal: ending.signal, onRecreated })
+        .inject({
+          system,
+          random: own,
+          history,
+          signal: ending.signal,
+          loadDone: load.done,
+          isOnly: faults.length === 1,
+          onRecreated
+        })
         .catch(error => system.note(`${fault.name} failed: ${(error as Error).message}`))
       system.note(`ends ${fault.name}`)
     })

@@ -150,6 +150,20 @@ export const databaseFaults: readonly Fault[] = [
       await system.postgres.restore()
       system.note('restored')
     }
+  },
+  {
+    row: 12,
+    name: 'database-restored-idle',
+    title: 'PostgreSQL comes back as an older copy of itself when nothing is produced any more',
+    async inject({ system, loadDone, signal }) {
+      await system.postgres.backUp()
+      await loadDone
+      await seconds(4, signal)
+      await system.postgres.restore()
+      system.note('restored')
+      // Nobody writes, nobody joins: the positions are looked at by themselves.
+      await seconds(1, signal)
+    }
   }
 ]
 

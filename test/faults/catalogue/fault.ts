@@ -4,7 +4,7 @@ import type { Random } from '../random.ts'
 import type { System } from '../system.ts'
 
 /** What a fault needs besides one broker, one PostgreSQL and the proxies. */
-export type Need = 'three-brokers' | 'mount' | 'faketime'
+export type Need = 'three-brokers' | 'mount'
 
 /** What a fault asks for before the processes start. */
 export interface Setup {
@@ -24,6 +24,10 @@ export interface FaultContext {
   readonly history: HistoryWriter
   /** Aborts when the schedule is given up. */
   readonly signal: AbortSignal
+  /** Resolves when every request of the load has its outcome. */
+  readonly loadDone: Promise<void>
+  /** Whether nothing else is wrong: then what it says must happen, must happen. */
+  readonly isOnly: boolean
   /** The recreation of a topic, for the checker. */
   readonly onRecreated: (topic: string) => void
 }

@@ -1,3 +1,4 @@
+import { dataFaults } from './data-faults.ts'
 import { databaseFaults } from './database-faults.ts'
 import { diskFaults } from './disk-faults.ts'
 import type { Fault } from './fault.ts'
@@ -11,5 +12,6 @@ export const catalogue: readonly Fault[] = [
   ...databaseFaults,
   ...networkFaults,
   ...kafkaFaults,
+  ...dataFaults,
   ...diskFaults
 ].sort((a, b) => a.row - b.row)

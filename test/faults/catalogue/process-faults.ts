@@ -88,12 +88,20 @@ export const processFaults: readonly Fault[] = [
     row: 3,
     name: 'gateway-stopped',
     title: 'SIGTERM of a gateway: no request fails',
-    async inject({ system, random }) {
+    async inject({ system, random, history, isOnly }) {
       const gateway = random.pick(system.gateways)
+      const fromMs = Date.now()
       gateway.hold()
       if (await gateway.process.end('SIGTERM', 20_000)) system.blame('I7', `${gateway.name} did not stop in 20 s`)
       const { code, reason } = await gateway.process.ended()
       if (code !== 0) system.blame('I7', `${gateway.name} stopped with ${reason}`)
+      const lost = history.lines.filter(({ sentMs, outcome }) => sentMs >= fromMs - 1_000 && outcome.kind === 'unknown')
+      if (isOnly && lost.length > 0) {
+        system.blame(
+          'I5',
+          `${lost.length} events got no answer, such as ${lost[0]?.ref}, and ${gateway.name} was asked to stop`
+        )
+      }
       await sleep(500)
       gateway.release()
     }
