@@ -27,7 +27,7 @@ export interface Effect {
   readonly counter: number | null
 }
 
-interface DeadLetterRow {
+export interface DeadLetterRow {
   readonly topic: string
   readonly eventId: string
   readonly partition: number

@@ -152,6 +152,7 @@ async function drain(system: System): Promise<boolean> {
   const { cluster, topicPrefix, database } = system
   let stable = 0
   let last = ''
+  let slowest = ''
   for (const deadlineMs = Date.now() + DRAIN_TIMEOUT_MS; Date.now() < deadlineMs; await sleep(DRAIN_POLL_MS)) {
     try {
       const bounds = await readBounds(cluster, topicPrefix)
@@ -164,7 +165,11 @@ async function drain(system: System): Promise<boolean> {
       const now = bounds.map(({ high }) => high).join()
       stable = behind.length === 0 && outbox?.count === 0 && now === last ? stable + 1 : 0
       last = now
-      if (stable === DRAIN_STABLE) return true
+      if (behind.length > 0) slowest = behind.map(({ topic, partition }) => `${topic}/${partition}`).join(', ')
+      if (stable === DRAIN_STABLE) {
+        system.note(`the last to be behind: ${slowest || 'none'}`)
+        return true
+      }
     } catch {
       stable = 0
     }
