@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import { pino } from 'pino'
+import { armFailpoints } from '../sdk/failpoints.ts'
 import { loadFunctions } from '../sdk/load-functions.ts'
 import { buildApp } from './app.ts'
 import { readGatewaySettings } from './config.ts'
@@ -52,6 +53,7 @@ await app.listen({ host: environment.HOST, port: environment.PORT }).catch(error
 })
 
 async function readSetup() {
+  armFailpoints(process.env.SMG_FAILPOINTS)
   const setup = readGatewaySettings(process.env)
   const { FUNCTIONS_DIR, NODE_ENV } = setup.environment
   const functions = await loadFunctions(FUNCTIONS_DIR, { retentionHours: RETENTION_HOURS[NODE_ENV] })

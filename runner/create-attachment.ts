@@ -7,6 +7,7 @@ import { createRowWriter } from '../db/queries/row-writer.ts'
 import type { KafkaClient } from '../kafka/client.ts'
 import { createConsumer } from '../kafka/consumer.ts'
 import type { ClusterView } from '../kafka/types.ts'
+import { failpoint, hasFailpoints } from '../sdk/failpoints.ts'
 import { createRecordSettler } from '../sdk/settle-record.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { type AttachDependencies, type Attachment, attachFunction } from './attach-function.ts'
@@ -52,7 +53,8 @@ export interface AttachedFunction extends Watched {
 }
 
 /** Puts the parts of one function together. */
-export function createAttachment(definition: LoadedFunction, parts: RunnerParts): AttachedFunction {
+export function createAttachment(loaded: LoadedFunction, parts: RunnerParts): AttachedFunction {
+  const definition = hasFailpoints() ? withFailpoint(loaded) : loaded
   const { config, client, cluster, database, operators, gate, metrics, functions, shutdown } = parts
   const { topic } = definition
   const groupId = toGroupId(topic, config)
@@ -145,4 +147,16 @@ export function createAttachment(definition: LoadedFunction, parts: RunnerParts)
 /** The consumer group of a function. */
 export function toGroupId(topic: string, { GROUP_PREFIX }: Pick<RunnerConfig, 'GROUP_PREFIX'>): string {
   return `${GROUP_PREFIX}${topic}`
+}
+
+function withFailpoint(definition: LoadedFunction): LoadedFunction {
+  const { handle } = definition
+  if (!handle) return definition
+  return {
+    ...definition,
+    handle: async (input, context) => {
+      await failpoint('in-handler')
+      return handle(input, context)
+    }
+  }
 }

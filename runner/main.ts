@@ -8,6 +8,7 @@ import { createKafkaClient } from '../kafka/client.ts'
 import { createClusterView } from '../kafka/cluster.ts'
 import { createProducer } from '../kafka/producer.ts'
 import { ensureTopics } from '../kafka/topics.ts'
+import { armFailpoints } from '../sdk/failpoints.ts'
 import { loadFunctions, pickFunctions } from '../sdk/load-functions.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { type RunnerConfig, readRunnerConfig } from './config.ts'
@@ -40,6 +41,7 @@ const shutdown = new AbortController()
 let isStopping = false
 
 try {
+  armFailpoints(process.env.SMG_FAILPOINTS)
   await start(readRunnerConfig(process.env))
 } catch (error) {
   if (!isStopping) fail(error)

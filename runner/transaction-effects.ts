@@ -1,5 +1,6 @@
 import { databaseFault } from '../db/database-fault.ts'
 import type { TransactionLimits } from '../db/writer.ts'
+import { failpoint } from '../sdk/failpoints.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import type { Memory } from './attempt-in-transaction.ts'
 import type { Brake } from './brake.ts'
@@ -74,7 +75,9 @@ export function createTransactionEffects(
         partition.isWriting = true
         if (patience.failingMs() > 0) await reload(partition)
         if (epoch !== partition.epoch) continue
+        await failpoint('before-begin')
         const prefix: Prefix = await pool.transaction(tx => runPrefix(tx, part, memories), limits)
+        await failpoint('after-commit')
         if (prefix.memory) memories.set(prefix.memory.offset, prefix.memory)
         for (const { record } of hand.slice(0, prefix.count)) if (record) memories.delete(record.offset)
         if (patience.reset()) log.info({ partition: partition.partition }, 'writing again')
