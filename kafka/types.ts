@@ -1,6 +1,8 @@
 // The port: all that the other rooms see of Kafka. No type, event or error of KafkaJS leaves this room.
 // Topics are named without TOPIC_PREFIX everywhere outside this room; it is added and taken off here.
 
+import type { LogRange } from './offsets.ts'
+
 /** A record that is to be written. */
 export interface OutgoingRecord {
   /** Chosen by the caller: the client never partitions by itself (a retry would choose again). */
@@ -123,7 +125,7 @@ export interface ClusterView {
   /** By topic; a topic that does not exist is missing. */
   topics(topics: readonly string[]): Promise<Map<string, TopicView>>
   /** Log start and end of one topic's partitions, by partition. */
-  offsets(topic: string): Promise<Map<number, { logStartOffset: bigint; logEndOffset: bigint }>>
+  offsets(topic: string): Promise<Map<number, LogRange>>
   /** Topic ids by topic; null where the broker is too old to tell. A topic that does not exist is missing. */
   topicIds(topics: readonly string[]): Promise<Map<string, string | null>>
   /** What a group committed, by partition; a partition without a commit is missing. */

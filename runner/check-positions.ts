@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { Position } from '../db/queries/positions.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import type { Effects } from './effects.ts'
-import type { createPositionLocator } from './locate-positions.ts'
+import type { createPositionLocator, LogBounds } from './locate-positions.ts'
 
 /** Compares what is in hand with what PostgreSQL and Kafka hold by now. */
 export interface PositionCheck {
@@ -18,12 +18,14 @@ export interface CheckPositionsDependencies {
   readonly betweenWrites: Effects['betweenWrites']
   /** Drops what is in hand of a partition, and goes to another position. */
   readonly moveTo: (partition: AssignedPartition, position: Position) => void
+  /** Told the ends of the log whenever they were read. */
+  readonly onBounds: (bounds: LogBounds) => void
   readonly log: Logger
 }
 
 /** Builds the checks of the partitions that are owned. */
 export function createPositionCheck(dependencies: CheckPositionsDependencies): PositionCheck {
-  const { owned, locator, betweenWrites, moveTo, log } = dependencies
+  const { owned, locator, betweenWrites, moveTo, onBounds, log } = dependencies
   let checking: Promise<void> | null = null
 
   async function reload(partitions: readonly number[] = [...owned.keys()]): Promise<void> {
@@ -53,6 +55,7 @@ export function createPositionCheck(dependencies: CheckPositionsDependencies): P
       const settled = await locator.settle(position, bounds)
       if (!isSame(settled, position) && partition.position === position) moveTo(partition, settled)
     }
+    onBounds(bounds)
   }
 
   return {

@@ -34,6 +34,8 @@ export interface RunnerParts {
   readonly functions: ReadonlyMap<string, LoadedFunction>
   readonly toOutboxEntries: ToOutboxEntries
   readonly shutdown: AbortSignal
+  /** New consumers of a function fetch nothing: the process had better end. */
+  readonly onHopeless: (reason: Error) => void
   readonly log: Logger
 }
 
@@ -86,6 +88,7 @@ export function createAttachment(definition: LoadedFunction, parts: RunnerParts)
         log.debug({ err: error }, 'the state of the function could not be written down')
       )
     },
+    onHopeless: parts.onHopeless,
     log
   })
 }

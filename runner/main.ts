@@ -77,6 +77,7 @@ async function start(config: RunnerConfig): Promise<void> {
     metrics,
     functions,
     toOutboxEntries,
+    onHopeless: fail,
     log
   }
   const attachments = attached.map(definition => createAttachment(definition, { ...shared, shutdown: shutdown.signal }))
