@@ -88,6 +88,8 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   SMG_RUNNER_BAD_OPTION: 'Correct the option that the message names; `--help` lists them.',
   SMG_RUNNER_CRASHED:
     'Look for what ends the process: memory, an endless loop, a rejection that nobody handles; mend it, and redrive.',
+  SMG_RUNNER_STALLED:
+    'Nothing: the consumer is made anew, and after five times in vain the process ends for its supervisor.',
   SMG_RUNNER_STOPPING: 'Nothing: another runner goes on.',
 
   SMG_STACK_NO_JAVA: 'Do what the message says.',

@@ -9,6 +9,7 @@ import { createHints } from './hints.ts'
 import { createConsumerKeeper } from './keep-consumer.ts'
 import type { createPositionLocator } from './locate-positions.ts'
 import { createPatience, logOnce, pause } from './patience.ts'
+import { createSupervision } from './supervise.ts'
 import { createBatchTaker } from './take-batches.ts'
 import { NO_TRIAL, type Trial } from './trial.ts'
 
@@ -47,6 +48,8 @@ export interface AttachDependencies {
   readonly createTrial?: (partition: number) => Trial
   /** Told when a function is stopped, with what to do, and when it runs again. */
   readonly onState?: (state: 'running' | 'stopped', reason: string | null) => void
+  /** Told when consumers fetch nothing, however often they are made anew: the process had better end. */
+  readonly onHopeless?: (reason: Error) => void
   readonly log: Logger
 }
 
@@ -59,6 +62,7 @@ export function attachFunction({
   createEffects,
   createTrial = () => NO_TRIAL,
   onState = () => undefined,
+  onHopeless = () => undefined,
   log
 }: AttachDependencies): Attachment {
   const { topic } = definition
@@ -66,7 +70,9 @@ export function attachFunction({
   const hints = createHints()
   const stopping = new AbortController()
   const timers: NodeJS.Timeout[] = []
-  let state: { state: AttachmentState; reason: string | null } = { state: 'starting', reason: null }
+  /** Of the consumer, and of the writing: what one becomes says nothing about the other. */
+  let starting: { reason: string | null } | null = { reason: null }
+  let state: { state: AttachmentState; reason: string | null } = { state: 'running', reason: null }
   let generation = 0
   let running: Promise<void> | null = null
 
@@ -94,7 +100,8 @@ export function attachFunction({
     createConsumer,
     events: { onAssigned, onBatch: batch => batches.take(batch) },
     onEnded() {
-      state = { state: 'starting', reason: 'the consumer is being made anew' }
+      starting = { reason: 'the consumer is being made anew' }
+      if (state.state === 'waiting') state = { state: 'running', reason: null }
       generation += 1
       for (const partition of owned.keys()) void release(partition)
     },
@@ -102,7 +109,26 @@ export function attachFunction({
     log
   })
   const consumer = keeper.current
-  const positions = createPositionCheck({ owned, locator, betweenWrites: effects.betweenWrites, moveTo, log })
+  const onBounds = createSupervision({
+    owned,
+    isWaiting: () => state.state !== 'running',
+    rebuild: keeper.rebuild,
+    giveUp: onHopeless,
+    log
+  })
+  const positions = createPositionCheck({
+    owned,
+    locator,
+    betweenWrites: effects.betweenWrites,
+    moveTo,
+    onBounds,
+    onRead() {
+      // It answers again, and there is nothing in hand whose writing would tell so.
+      const isIdle = [...owned.values()].every(({ position, fetchedTo }) => position.nextOffset === fetchedTo)
+      if (state.state === 'waiting' && isIdle) state = { state: 'running', reason: null }
+    },
+    log
+  })
   const batches = createBatchTaker({
     owned,
     consumer,
@@ -136,16 +162,17 @@ export function attachFunction({
           const settled = await locator.settle(position, bounds)
           if (of === generation) take(settled)
         }
-        if (state.state === 'starting' && of === generation) state = { state: 'running', reason: null }
+        if (of === generation) starting = null
         return
       } catch (error) {
         logOnce(log, patience, error, 'the positions cannot be read yet')
         await patience.wait(stopping.signal)
       }
     }
+    if (partitions.length > 0) return
+    starting = null
     // Nothing to wait for any more, whatever it waited for before.
-    const isIdle = owned.size === 0 || state.state === 'starting'
-    if (partitions.length === 0 && isIdle) state = { state: 'running', reason: null }
+    if (owned.size === 0) state = { state: 'running', reason: null }
   }
 
   function take(position: Position) {
@@ -201,7 +228,7 @@ export function attachFunction({
       ])
       await running
     },
-    state: () => state,
+    state: () => (starting ? { state: 'starting', ...starting } : state),
     lag: () =>
       new Map(
         [...owned].map(([partition, { highWatermark, position }]) => [

@@ -44,6 +44,8 @@ export interface RunnerParts {
   readonly functions: ReadonlyMap<string, LoadedFunction>
   readonly toOutboxEntries: ToOutboxEntries
   readonly shutdown: AbortSignal
+  /** New consumers of a function fetch nothing: the process had better end. */
+  readonly onHopeless: (reason: Error) => void
   readonly log: Logger
 }
 
@@ -139,6 +141,7 @@ export function createAttachment(loaded: LoadedFunction, parts: RunnerParts): At
         log.debug({ err: error }, 'the state of the function could not be written down')
       )
     },
+    onHopeless: parts.onHopeless,
     log
   })
   return { groupId, fileHash: definition.fileHash, ordering, brake, hints, redriver, attachment }

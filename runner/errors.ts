@@ -33,5 +33,10 @@ export const runnerErrors = {
     'The process ended while it handled this record, %s times in a row',
     500
   ),
+  SMG_RUNNER_STALLED: createError(
+    'SMG_RUNNER_STALLED',
+    'Kafka has records in partitions %s, and none of them came',
+    503
+  ),
   SMG_RUNNER_STOPPING: createError('SMG_RUNNER_STOPPING', 'The runner is stopping', 503)
 } as const

@@ -101,6 +101,7 @@ async function start(config: RunnerConfig): Promise<void> {
     metrics,
     functions,
     toOutboxEntries,
+    onHopeless: fail,
     log
   }
   const parts = attached.map(definition => createAttachment(definition, { ...shared, shutdown: shutdown.signal }))
