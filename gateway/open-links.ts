@@ -1,19 +1,18 @@
 import { availableParallelism } from 'node:os'
 import type { Logger } from 'pino'
 import { createDatabase } from '../db/client.ts'
-import type { RunTransaction } from '../db/queries/dead-letter-requests.ts'
 import { createGatewayQueries, createGatewayWrites } from '../db/queries/gateway.ts'
-import { createWriter, type Writer } from '../db/writer.ts'
+import { createWriter } from '../db/writer.ts'
 import { createKafkaClient } from '../kafka/client.ts'
 import { createClusterView } from '../kafka/cluster.ts'
 import { createProducer } from '../kafka/producer.ts'
 import { ensureTopics } from '../kafka/topics.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import type { GatewayEnvironment } from './config.ts'
+import { takeTurns } from './take-turns.ts'
 
 // PostgreSQL gives a query up before the gateway answers for it.
 const STATEMENT_TIMEOUT_MS = 1_800
-const WRITE_LIMITS = { lockTimeoutMs: 1_000, statementTimeoutMs: 1_500, idleTimeoutMs: 1_500 }
 const HOUR_MS = 3_600_000
 const RETRY_MS = 1_000
 
@@ -71,16 +70,5 @@ export function openLinks(environment: GatewayEnvironment, log: Logger) {
       await producer.close()
       await Promise.all([cluster.close(), database.close(), writer.close()])
     }
-  }
-}
-
-/** Lets transactions run one after the other: few need more than one statement, and a writer takes one at a time. */
-function takeTurns(writer: Writer): RunTransaction {
-  let last: Promise<unknown> = Promise.resolve()
-
-  return work => {
-    const run = last.then(() => writer.transaction(work, WRITE_LIMITS))
-    last = run.catch(() => undefined)
-    return run
   }
 }

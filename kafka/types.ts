@@ -1,6 +1,7 @@
 // The port: all that the other rooms see of Kafka. No type, event or error of KafkaJS leaves this room.
 // Topics are named without TOPIC_PREFIX everywhere outside this room; it is added and taken off here.
 
+import type { LogRange } from './offsets.ts'
 /** Headers in their order: a name may occur more than once, and a value may be null. */
 export type HeaderList = readonly (readonly [name: string, value: Buffer | null])[]
 
@@ -36,7 +37,7 @@ export interface Producer {
   partitionCount(topic: string): Promise<number>
   /** Bytes that wait or are in flight. */
   queuedBytes(): number
-  /** False after several failures in a row, true again after the first success. */
+  /** False after several failures in a row; true again after the first success, or when nothing failed for a while. */
   isHealthy(): boolean
   /** Sends what waits, then disconnects. */
   close(): Promise<void>
@@ -128,7 +129,7 @@ export interface ClusterView {
   /** By topic; a topic that does not exist is missing. */
   topics(topics: readonly string[]): Promise<Map<string, TopicView>>
   /** Log start and end of one topic's partitions, by partition. */
-  offsets(topic: string): Promise<Map<number, { logStartOffset: bigint; logEndOffset: bigint }>>
+  offsets(topic: string): Promise<Map<number, LogRange>>
   /** Topic ids by topic; null where the broker is too old to tell. A topic that does not exist is missing. */
   topicIds(topics: readonly string[]): Promise<Map<string, string | null>>
   /** What a group committed, by partition; a partition without a commit is missing. */

@@ -9,7 +9,9 @@ import { createHints } from './hints.ts'
 import { createConsumerKeeper } from './keep-consumer.ts'
 import type { createPositionLocator } from './locate-positions.ts'
 import { createPatience, logOnce, pause } from './patience.ts'
+import { createSupervision } from './supervise.ts'
 import { createBatchTaker } from './take-batches.ts'
+import { NO_TRIAL, type Trial } from './trial.ts'
 
 /** Positions are read again so often: a database that was restored under a running consumer is noticed by this. */
 const CHECK_POSITIONS_MS = 10_000
@@ -17,6 +19,8 @@ const CHECK_POSITIONS_MS = 10_000
 const CHECK_LOG_MS = 30_000
 /** Kafka's own commit, a hint for lag tools. */
 const HINT_MS = 1_000
+/** A stop waits so long at least for its notes to be taken back. */
+const MIN_RELEASE_MS = 500
 
 export type AttachmentState = 'starting' | 'running' | 'waiting' | 'paused' | 'stopped'
 
@@ -40,8 +44,12 @@ export interface AttachDependencies {
   readonly locator: ReturnType<typeof createPositionLocator>
   /** What handles and writes the records of the partitions that are owned. */
   readonly createEffects: (owned: ReadonlyMap<number, AssignedPartition>, hooks: EffectHooks) => Effects
+  /** What is noted of a partition's records before they are handled; by default nothing. */
+  readonly createTrial?: (partition: number) => Trial
   /** Told when a function is stopped, with what to do, and when it runs again. */
   readonly onState?: (state: 'running' | 'stopped', reason: string | null) => void
+  /** Told when consumers fetch nothing, however often they are made anew: the process had better end. */
+  readonly onHopeless?: (reason: Error) => void
   readonly log: Logger
 }
 
@@ -52,7 +60,9 @@ export function attachFunction({
   createConsumer,
   locator,
   createEffects,
+  createTrial = () => NO_TRIAL,
   onState = () => undefined,
+  onHopeless = () => undefined,
   log
 }: AttachDependencies): Attachment {
   const { topic } = definition
@@ -60,13 +70,16 @@ export function attachFunction({
   const hints = createHints()
   const stopping = new AbortController()
   const timers: NodeJS.Timeout[] = []
-  let state: { state: AttachmentState; reason: string | null } = { state: 'starting', reason: null }
+  /** Of the consumer, and of the writing: what one becomes says nothing about the other. */
+  let starting: { reason: string | null } | null = { reason: null }
+  let state: { state: AttachmentState; reason: string | null } = { state: 'running', reason: null }
   let generation = 0
   let running: Promise<void> | null = null
 
   const effects = createEffects(owned, {
     onCommitted(partition) {
       hints.set(partition.partition, partition.position.nextOffset)
+      partition.trial.onCommitted(partition.position.nextOffset)
       batches.makeRoom(partition)
     },
     reload: partitions => positions.reload(partitions),
@@ -87,15 +100,35 @@ export function attachFunction({
     createConsumer,
     events: { onAssigned, onBatch: batch => batches.take(batch) },
     onEnded() {
-      state = { state: 'starting', reason: 'the consumer is being made anew' }
+      starting = { reason: 'the consumer is being made anew' }
+      if (state.state === 'waiting') state = { state: 'running', reason: null }
       generation += 1
-      for (const partition of owned.keys()) release(partition)
+      for (const partition of owned.keys()) void release(partition)
     },
     signal: stopping.signal,
     log
   })
   const consumer = keeper.current
-  const positions = createPositionCheck({ owned, locator, betweenWrites: effects.betweenWrites, moveTo, log })
+  const onBounds = createSupervision({
+    owned,
+    isWaiting: () => state.state !== 'running',
+    rebuild: keeper.rebuild,
+    giveUp: onHopeless,
+    log
+  })
+  const positions = createPositionCheck({
+    owned,
+    locator,
+    betweenWrites: effects.betweenWrites,
+    moveTo,
+    onBounds,
+    onRead() {
+      // It answers again, and there is nothing in hand whose writing would tell so.
+      const isIdle = [...owned.values()].every(({ position, fetchedTo }) => position.nextOffset === fetchedTo)
+      if (state.state === 'waiting' && isIdle) state = { state: 'running', reason: null }
+    },
+    log
+  })
   const batches = createBatchTaker({
     owned,
     consumer,
@@ -105,7 +138,7 @@ export function attachFunction({
 
   function onAssigned(partitions: readonly number[]) {
     generation += 1
-    for (const partition of owned.keys()) if (!partitions.includes(partition)) release(partition)
+    for (const partition of owned.keys()) if (!partitions.includes(partition)) void release(partition)
     // What is in hand of a partition that stays is still good; only Kafka has forgotten where it was read.
     for (const { partition, fetchedTo, isPaused } of owned.values()) {
       consumer()?.start(partition, fetchedTo)
@@ -129,31 +162,34 @@ export function attachFunction({
           const settled = await locator.settle(position, bounds)
           if (of === generation) take(settled)
         }
-        if (state.state === 'starting' && of === generation) state = { state: 'running', reason: null }
+        if (of === generation) starting = null
         return
       } catch (error) {
         logOnce(log, patience, error, 'the positions cannot be read yet')
         await patience.wait(stopping.signal)
       }
     }
+    if (partitions.length > 0) return
+    starting = null
     // Nothing to wait for any more, whatever it waited for before.
-    const isIdle = owned.size === 0 || state.state === 'starting'
-    if (partitions.length === 0 && isIdle) state = { state: 'running', reason: null }
+    if (owned.size === 0) state = { state: 'running', reason: null }
   }
 
   function take(position: Position) {
-    const partition = createAssignedPartition(position)
+    const partition = createAssignedPartition(position, createTrial(position.partition))
     owned.set(position.partition, partition)
     hints.set(position.partition, position.nextOffset)
     effects.onOwned(partition)
     consumer()?.start(position.partition, position.nextOffset)
   }
 
-  function release(partition: number) {
-    owned.get(partition)?.revoke()
+  function release(partition: number): Promise<void> | undefined {
+    const released = owned.get(partition)
+    released?.revoke()
     owned.delete(partition)
     hints.delete(partition)
     effects.onReleased(partition)
+    return released?.trial.release()
   }
 
   function moveTo(partition: AssignedPartition, position: Position) {
@@ -185,10 +221,14 @@ export function attachFunction({
       await Promise.race([hints.commit(consumer()), pause(hintMs, stopping.signal)])
       stopping.abort()
       await consumer()?.stop()
-      for (const partition of [...owned.keys()]) release(partition)
+      const released = Promise.all([...owned.keys()].map(release))
+      await Promise.race([
+        released,
+        pause(Math.max(MIN_RELEASE_MS, deadline - Date.now()), new AbortController().signal)
+      ])
       await running
     },
-    state: () => state,
+    state: () => (starting ? { state: 'starting', ...starting } : state),
     lag: () =>
       new Map(
         [...owned].map(([partition, { highWatermark, position }]) => [

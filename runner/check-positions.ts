@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { Position } from '../db/queries/positions.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import type { Effects } from './effects.ts'
-import type { createPositionLocator } from './locate-positions.ts'
+import type { createPositionLocator, LogBounds } from './locate-positions.ts'
 
 /** Compares what is in hand with what PostgreSQL and Kafka hold by now. */
 export interface PositionCheck {
@@ -18,12 +18,16 @@ export interface CheckPositionsDependencies {
   readonly betweenWrites: Effects['betweenWrites']
   /** Drops what is in hand of a partition, and goes to another position. */
   readonly moveTo: (partition: AssignedPartition, position: Position) => void
+  /** Told the ends of the log whenever they were read. */
+  readonly onBounds: (bounds: LogBounds) => void
+  /** Called after every reading that succeeded. */
+  readonly onRead: () => void
   readonly log: Logger
 }
 
 /** Builds the checks of the partitions that are owned. */
 export function createPositionCheck(dependencies: CheckPositionsDependencies): PositionCheck {
-  const { owned, locator, betweenWrites, moveTo, log } = dependencies
+  const { owned, locator, betweenWrites, moveTo, onBounds, onRead, log } = dependencies
   let checking: Promise<void> | null = null
 
   async function reload(partitions: readonly number[] = [...owned.keys()]): Promise<void> {
@@ -53,6 +57,7 @@ export function createPositionCheck(dependencies: CheckPositionsDependencies): P
       const settled = await locator.settle(position, bounds)
       if (!isSame(settled, position) && partition.position === position) moveTo(partition, settled)
     }
+    onBounds(bounds)
   }
 
   return {
@@ -61,6 +66,7 @@ export function createPositionCheck(dependencies: CheckPositionsDependencies): P
       checking ??= betweenWrites(async () => {
         await reload()
         if (withLog) await checkLog()
+        onRead()
       })
         .catch(error => log.debug({ err: error }, 'the positions could not be checked'))
         .finally(() => {

@@ -7,6 +7,7 @@ import { createRowWriter } from '../db/queries/row-writer.ts'
 import type { KafkaClient } from '../kafka/client.ts'
 import { createConsumer } from '../kafka/consumer.ts'
 import type { ClusterView } from '../kafka/types.ts'
+import { failpoint, hasFailpoints } from '../sdk/failpoints.ts'
 import { createRecordSettler } from '../sdk/settle-record.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { type AttachDependencies, type Attachment, attachFunction } from './attach-function.ts'
@@ -23,6 +24,7 @@ import { createRedriver } from './redrive.ts'
 import { toLimits } from './row-cycles.ts'
 import { createRowEffects } from './row-effects.ts'
 import { createTransactionEffects } from './transaction-effects.ts'
+import { createTrials } from './trial.ts'
 import type { Watched } from './watch-operators.ts'
 import type { WriterPool } from './writer-pool.ts'
 
@@ -42,6 +44,8 @@ export interface RunnerParts {
   readonly functions: ReadonlyMap<string, LoadedFunction>
   readonly toOutboxEntries: ToOutboxEntries
   readonly shutdown: AbortSignal
+  /** New consumers of a function fetch nothing: the process had better end. */
+  readonly onHopeless: (reason: Error) => void
   readonly log: Logger
 }
 
@@ -51,7 +55,8 @@ export interface AttachedFunction extends Watched {
 }
 
 /** Puts the parts of one function together. */
-export function createAttachment(definition: LoadedFunction, parts: RunnerParts): AttachedFunction {
+export function createAttachment(loaded: LoadedFunction, parts: RunnerParts): AttachedFunction {
+  const definition = hasFailpoints() ? withFailpoint(loaded) : loaded
   const { config, client, cluster, database, operators, gate, metrics, functions, shutdown } = parts
   const { topic } = definition
   const groupId = toGroupId(topic, config)
@@ -109,6 +114,9 @@ export function createAttachment(definition: LoadedFunction, parts: RunnerParts)
           log
         })
 
+  const positions = createPositionQueries(database.sql)
+  const { maxAttempts } = definition.options
+
   const redriver = createRedriver({
     definition,
     pool: parts.redrivePool,
@@ -124,14 +132,16 @@ export function createAttachment(definition: LoadedFunction, parts: RunnerParts)
     definition,
     groupId,
     createConsumer: events => createConsumer(client, config, { topic, groupId, events }),
-    locator: createPositionLocator({ groupId, topic, positions: createPositionQueries(database.sql), cluster, log }),
+    locator: createPositionLocator({ groupId, topic, positions, cluster, log }),
     createEffects,
+    ...(definition.handle && { createTrial: createTrials({ groupId, topic, positions, maxAttempts, log }) }),
     onState(state, reason) {
       // For whoever asks the gateway; what is in this process counts, and goes on without it.
       writeFunctionState(database.sql, { groupId, topic, state, reason }).catch(error =>
         log.debug({ err: error }, 'the state of the function could not be written down')
       )
     },
+    onHopeless: parts.onHopeless,
     log
   })
   return { groupId, fileHash: definition.fileHash, ordering, brake, hints, redriver, attachment }
@@ -140,4 +150,16 @@ export function createAttachment(definition: LoadedFunction, parts: RunnerParts)
 /** The consumer group of a function. */
 export function toGroupId(topic: string, { GROUP_PREFIX }: Pick<RunnerConfig, 'GROUP_PREFIX'>): string {
   return `${GROUP_PREFIX}${topic}`
+}
+
+function withFailpoint(definition: LoadedFunction): LoadedFunction {
+  const { handle } = definition
+  if (!handle) return definition
+  return {
+    ...definition,
+    handle: async (input, context) => {
+      await failpoint('in-handler')
+      return handle(input, context)
+    }
+  }
 }

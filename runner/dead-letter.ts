@@ -3,6 +3,7 @@ import type { NewDeadLetter } from '../db/queries/dead-letter-writes.ts'
 import { createEventId } from '../sdk/event-id.ts'
 import { type IdentifiedRecord, toTime } from '../sdk/record.ts'
 import { type Dead, describe } from '../sdk/settle-record.ts'
+import { runnerErrors } from './errors.ts'
 
 /** Characters of a row's error at most. */
 export const MAX_MESSAGE = 8_192
@@ -30,6 +31,12 @@ export function toDeadLetter(
     errorStack: stackOf(error),
     attempts
   }
+}
+
+/** The end of a record at which processes ended so often that it is not tried again. */
+export function toCrashed(ends: number): Dead {
+  const error = new runnerErrors.SMG_RUNNER_CRASHED(ends)
+  return { kind: 'dead', stage: 'handle', disposition: 'crashed', attempts: ends, error }
 }
 
 /** Bytes as base64; null stays null. */

@@ -1,4 +1,5 @@
 import type { Consumer } from '../kafka/types.ts'
+import { failpoint } from '../sdk/failpoints.ts'
 
 /** Positions for Kafka's own commit: what lag tools and autoscalers see, and nobody starts at. */
 export interface Hints {
@@ -18,6 +19,7 @@ export function createHints(): Hints {
     async commit(consumer) {
       if (untold.size === 0 || !consumer) return
       const positions = new Map(untold)
+      await failpoint('before-offset-commit')
       if (!(await consumer.commit(positions))) return
       for (const [partition, offset] of positions) if (untold.get(partition) === offset) untold.delete(partition)
     }

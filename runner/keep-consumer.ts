@@ -6,6 +6,8 @@ import { createPatience, logOnce } from './patience.ts'
 export interface ConsumerKeeper {
   /** Null before the first. */
   current(): Consumer | null
+  /** Ends the one there is, and with that makes a new one. */
+  rebuild(reason: Error): void
   /** Resolves after `signal` aborts. */
   run(): Promise<void>
 }
@@ -23,9 +25,11 @@ export interface KeepConsumerDependencies {
 export function createConsumerKeeper(dependencies: KeepConsumerDependencies): ConsumerKeeper {
   const { createConsumer, events, onEnded, signal, log } = dependencies
   let consumer: Consumer | null = null
+  let end: (reason: Error) => void = () => undefined
 
   async function runOne(onJoined: () => void): Promise<Error> {
     const crash = new Promise<Error>(resolve => {
+      end = resolve
       consumer = createConsumer({ ...events, onCrash: resolve })
     })
     const ended = (consumer as Consumer | null)?.run().then(
@@ -40,6 +44,7 @@ export function createConsumerKeeper(dependencies: KeepConsumerDependencies): Co
 
   return {
     current: () => consumer,
+    rebuild: reason => end(reason),
     async run() {
       const patience = createPatience()
       while (!signal.aborted) {

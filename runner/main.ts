@@ -8,6 +8,7 @@ import { createKafkaClient } from '../kafka/client.ts'
 import { createClusterView } from '../kafka/cluster.ts'
 import { createProducer } from '../kafka/producer.ts'
 import { ensureTopics } from '../kafka/topics.ts'
+import { armFailpoints } from '../sdk/failpoints.ts'
 import { loadFunctions, pickFunctions } from '../sdk/load-functions.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { type RunnerConfig, readRunnerConfig } from './config.ts'
@@ -22,6 +23,7 @@ import { createPatience } from './patience.ts'
 import { createRelay } from './relay.ts'
 import { buildServer } from './server.ts'
 import { createOperatorWatch } from './watch-operators.ts'
+import { startWatchdog } from './watchdog.ts'
 import { createWriterPool } from './writer-pool.ts'
 
 // Twice the cores of a small machine: more connections only wait for one another (docs/benchmarks.md).
@@ -31,12 +33,15 @@ const REDRIVE_CONNECTIONS = 2
 /** Of the 10 s that a stop may take; the rest is for leaving the groups. */
 const FINISH_MS = 5_000
 const STOP_MS = 10_000
+/** So much longer than the longest attempt the event loop may stand still. */
+const STILL_MS = 5_000
 
 // Gives up what runs; `isStopping` is true before, while what is in hand is finished.
 const shutdown = new AbortController()
 let isStopping = false
 
 try {
+  armFailpoints(process.env.SMG_FAILPOINTS)
   await start(readRunnerConfig(process.env))
 } catch (error) {
   if (!isStopping) fail(error)
@@ -96,6 +101,7 @@ async function start(config: RunnerConfig): Promise<void> {
     metrics,
     functions,
     toOutboxEntries,
+    onHopeless: fail,
     log
   }
   const parts = attached.map(definition => createAttachment(definition, { ...shared, shutdown: shutdown.signal }))
@@ -104,9 +110,13 @@ async function start(config: RunnerConfig): Promise<void> {
   const server = buildServer({ attachments, metrics, isStopping: () => isStopping })
 
   closeWithGrace({ delay: STOP_MS, logger: log }, async ({ signal, err }) => {
+    if (err) {
+      // As if it were killed: what is noted of the records in hand must stay, or the one that did this is never found.
+      log.fatal({ err }, 'the runner ends: something threw that nobody handles')
+      process.exit(1)
+    }
     isStopping = true
-    if (err) log.fatal({ err }, 'the runner ends')
-    else log.info({ signal }, 'the runner is stopping')
+    log.info({ signal }, 'the runner is stopping')
     const deadline = Date.now() + FINISH_MS
     await Promise.all([watch.stop(), ...attachments.map(attachment => attachment.stop(deadline))])
     shutdown.abort(new runnerErrors.SMG_RUNNER_STOPPING())
@@ -126,6 +136,7 @@ async function start(config: RunnerConfig): Promise<void> {
     log.info('the runner has stopped')
   })
 
+  startWatchdog({ limitMs: Math.max(0, ...attached.map(({ options }) => options.timeoutMs)) + STILL_MS })
   await server.listen({ host: config.HOST, port: config.RUNNER_PORT })
   await prepare(config, attached, { client, database, log })
   if (isStopping) return

@@ -71,7 +71,7 @@ export function isHead(
 }
 
 /** SHA-256 in hex, as `blocked_keys` has it. */
-export function hashOf(key: Buffer): string {
+function hashOf(key: Buffer): string {
   return createHash('sha256').update(key).digest('hex')
 }
 

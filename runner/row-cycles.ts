@@ -1,4 +1,5 @@
 import type { TransactionLimits, WriteTransaction } from '../db/writer.ts'
+import { failpoint } from '../sdk/failpoints.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import { isHead } from './parking.ts'
 import { claimPositions, type Move, movePositions } from './positions-of-cycle.ts'
@@ -84,8 +85,10 @@ export function createCycleWriter(dependencies: WriteDependencies) {
     await claimPositions(tx, shares, dependencies)
     const settled = shares.flatMap(share => share.steps.flatMap(step => step.settled ?? []))
     const tallies = await writeOutcomes(tx, settled satisfies SettledRecord[], options, dependencies)
+    await failpoint('after-effects')
 
     await movePositions(tx, shares, tallies, dependencies)
+    await failpoint('before-commit')
     return tallies
   }
 }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { databaseFault } from '../db/database-fault.ts'
 import type { TransactionLimits } from '../db/writer.ts'
+import { failpoint } from '../sdk/failpoints.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import type { EffectHooks, Effects } from './effects.ts'
 import { type FloodBreaker, isFlood } from './flood.ts'
@@ -81,7 +82,9 @@ export function createRowEffects(
         // What is in hand may just have been dropped.
         if (shares.some(({ owned, expected }) => owned.position.nextOffset !== expected)) return resume()
       }
+      await failpoint('before-begin')
       const tallies = await pool.transaction(tx => writeCycle(tx, shares, { isCareful }), limits)
+      await failpoint('after-commit')
       stopTimer()
       commit(shares, tallies)
       await flood.committed()

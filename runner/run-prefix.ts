@@ -1,6 +1,7 @@
 import type { InboxEntry } from '../db/queries/inbox.ts'
 import { insertOutbox, type OutboxEntry } from '../db/queries/outbox.ts'
 import type { WriteTransaction } from '../db/writer.ts'
+import { failpoint } from '../sdk/failpoints.ts'
 import type { IdentifiedRecord } from '../sdk/record.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import { type AttemptDependencies, createTransactionAttempt, type Memory, toMemory } from './attempt-in-transaction.ts'
@@ -109,7 +110,9 @@ export function createPrefixRunner(partition: AssignedPartition, dependencies: P
       dead.filter(({ record }) => fresh.has(record.id))
     )
     await insertOutbox(tx, publications)
+    await failpoint('after-effects')
     if (count > 0) await movePositions(tx, [{ owned: partition, expected, next }], tallies, { groupId, topic })
+    await failpoint('before-commit')
     return { count, next, tally, memory }
   }
 }

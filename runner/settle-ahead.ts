@@ -7,6 +7,7 @@ import { toRows } from '../sdk/to-rows.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import type { Brake } from './brake.ts'
+import { toCrashed } from './dead-letter.ts'
 import type { Gate } from './gate.ts'
 import { identify } from './identify.ts'
 import { isHead, type KeyHints, toParked } from './parking.ts'
@@ -95,7 +96,8 @@ export function createSettleAhead(
   async function run(): Promise<void> {
     let handled = 0
     while (!partition.revoked.aborted && !isClosed) {
-      const maxAhead = brake.mode() === 'probe' ? 1 : MAX_AHEAD_RECORDS
+      const isAlone = partition.trial.isAlone() || brake.mode() === 'probe'
+      const maxAhead = isAlone ? 1 : MAX_AHEAD_RECORDS
       if (inFlight >= concurrency || slots.length >= maxAhead || bytesAhead >= MAX_AHEAD_BYTES || brake.isHeld()) {
         await partition.changed.wait()
         continue
@@ -115,7 +117,13 @@ export function createSettleAhead(
       while (key !== null && busyKeys.has(key) && isWanted(epoch)) await partition.changed.wait()
       if (!isWanted(epoch)) continue
 
-      start({ next: item.next, bytes: item.bytes, key, settled: undefined }, record)
+      const slot = { next: item.next, bytes: item.bytes, key, settled: undefined }
+      if (record && partition.trial.isDue(record.offset)) {
+        const ends = await partition.trial.begin(partition, record.offset)
+        if (!isWanted(epoch)) continue
+        if (ends >= definition.options.maxAttempts) bury(slot, record, ends)
+        else start(slot, record)
+      } else start(slot, record)
       handled += 1
       if (handled % TURN === 0) await nextTurn()
     }
@@ -128,6 +136,13 @@ export function createSettleAhead(
     // Not even looked at: it waits behind a dead letter of its key.
     else if (hints.has(record.key)) finish(slot, { record, outcome: toParked(), entry: null })
     else attempt(slot, record, 1, partition.epoch)
+  }
+
+  /** Ended the process too often: it is not tried once more. */
+  function bury(slot: Slot, record: IdentifiedRecord, ends: number) {
+    slots.push(slot)
+    bytesAhead += slot.bytes
+    finish(slot, toSettled(record, toCrashed(ends)))
   }
 
   function isWanted(epoch: number): boolean {

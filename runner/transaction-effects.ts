@@ -1,8 +1,10 @@
 import { databaseFault } from '../db/database-fault.ts'
 import type { TransactionLimits } from '../db/writer.ts'
+import { failpoint } from '../sdk/failpoints.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import type { Memory } from './attempt-in-transaction.ts'
 import type { Brake } from './brake.ts'
+import { toCrashed } from './dead-letter.ts'
 import type { EffectHooks, Effects } from './effects.ts'
 import { type FloodBreaker, isFlood } from './flood.ts'
 import type { RunnerMetrics } from './metrics.ts'
@@ -32,7 +34,7 @@ export function createTransactionEffects(
   hooks: EffectHooks,
   dependencies: TransactionEffectsDependencies
 ): Effects {
-  const { pool, limits, write, flood, brake, metrics, log } = dependencies
+  const { definition, pool, limits, write, flood, brake, metrics, log } = dependencies
   const loops = new Set<Promise<void>>()
   const ending = new AbortController()
   const writeDependencies = {
@@ -65,15 +67,17 @@ export function createTransactionEffects(
         continue
       }
       await waitFor(memories, hand, partition)
+      const trusted = await begin(memories, hand, partition)
+      const part = brake.mode() === 'probe' ? trusted.slice(0, 1) : trusted
+      if (epoch !== partition.epoch) continue
       if (partition.revoked.aborted || isStopping) return
       try {
         partition.isWriting = true
         if (patience.failingMs() > 0) await reload(partition)
         if (epoch !== partition.epoch) continue
-        const prefix: Prefix = await pool.transaction(
-          tx => runPrefix(tx, brake.mode() === 'probe' ? hand.slice(0, 1) : hand, memories),
-          limits
-        )
+        await failpoint('before-begin')
+        const prefix: Prefix = await pool.transaction(tx => runPrefix(tx, part, memories), limits)
+        await failpoint('after-commit')
         if (prefix.memory) memories.set(prefix.memory.offset, prefix.memory)
         for (const { record } of hand.slice(0, prefix.count)) if (record) memories.delete(record.offset)
         if (patience.reset()) log.info({ partition: partition.partition }, 'writing again')
@@ -107,6 +111,19 @@ export function createTransactionEffects(
     if (!memory) return
     const ms = memory.notBeforeMs - Date.now()
     if (ms > 0) await pause(ms, AbortSignal.any([partition.revoked, ending.signal]))
+  }
+
+  /** Notes what is about to be handled, and gives as much of it as may be: one record alone after an unclean end. */
+  async function begin(memories: Map<string, Memory>, hand: readonly QueuedItem[], partition: AssignedPartition) {
+    const { trial } = partition
+    const offset = hand.find(({ record }) => record)?.record?.offset
+    if (offset === undefined) return hand
+    if (trial.isDue(offset)) {
+      const ends = await trial.begin(partition, offset)
+      if (ends >= definition.options.maxAttempts)
+        memories.set(offset, { offset, attempt: ends, notBeforeMs: 0, dead: toCrashed(ends) })
+    }
+    return trial.isAlone() ? hand.slice(0, 1) : hand
   }
 
   async function reload(partition: AssignedPartition): Promise<void> {

@@ -25,6 +25,9 @@ interface Group {
 
 const uuids = (ids: readonly string[]) => `{${ids.join(',')}}`
 
+// The oldest of those that wait: among them are the oldest of their keys, and nobody sorts a million to take some.
+const MAX_WAITING = 20_000
+
 /**
  * Takes dead letters that are to be redriven: whole keys, each from its oldest letter on, and keys that no other runner
  * has. A lock on the oldest letter is a lock on its key, because nobody takes a later one before that one is settled.
@@ -38,12 +41,16 @@ export async function takeRedriving(
   { limit, maxBytes, except }: { limit: number; maxBytes: number; except: readonly string[] }
 ): Promise<Redriving[]> {
   const heads = await query(
-    `SELECT id, encode(sha256(key), 'hex') AS hash, partition, "offset"::text AS at, ${SIZE} AS size FROM dead_letters AS head
-     WHERE group_id = $1 AND topic = $2 AND state = 'redriving' AND NOT id = ANY ($3::text::uuid[])
-       AND (key IS NULL OR NOT EXISTS (SELECT FROM dead_letters AS older
-         WHERE older.group_id = $1 AND older.key IS NOT NULL AND sha256(older.key) = sha256(head.key)
-           AND older.state = 'redriving' AND (older.partition, older."offset") < (head.partition, head."offset")))
-     LIMIT $4 FOR UPDATE SKIP LOCKED`,
+    `WITH oldest AS MATERIALIZED (
+       SELECT id, key, partition, "offset" AS at FROM dead_letters WHERE group_id = $1 AND topic = $2 AND state = 'redriving'
+       ORDER BY dead_letters.partition, dead_letters."offset" LIMIT ${MAX_WAITING}),
+     heads AS MATERIALIZED (
+       SELECT DISTINCT ON (coalesce(sha256(key), uuid_send(id))) id FROM oldest
+       ORDER BY coalesce(sha256(key), uuid_send(id)), partition, at)
+     SELECT dead.id, encode(sha256(dead.key), 'hex') AS hash, dead.partition, dead."offset"::text AS at, ${SIZE} AS size
+     FROM heads JOIN dead_letters AS dead USING (id)
+     WHERE dead.state = 'redriving' AND NOT dead.id = ANY ($3::text::uuid[])
+     LIMIT $4 FOR UPDATE OF dead SKIP LOCKED`,
     [groupId, topic, uuids(except), limit]
   )
   const hashes = heads.flatMap(({ hash }) => (hash === null ? [] : [String(hash)]))
@@ -54,7 +61,7 @@ export async function takeRedriving(
           `SELECT id, partition, "offset"::text AS at, ${SIZE} AS size FROM dead_letters
            WHERE group_id = $1 AND topic = $2 AND state = 'redriving' AND NOT id = ANY ($3::text::uuid[])
              AND key IS NOT NULL AND sha256(key) IN (SELECT decode(hash, 'hex') FROM json_array_elements_text($4::text::json) AS given(hash))
-           ORDER BY partition, "offset" LIMIT $5 FOR UPDATE`,
+           ORDER BY dead_letters.partition, dead_letters."offset" LIMIT $5 FOR UPDATE`,
           [groupId, topic, uuids(heads.map(({ id }) => String(id))), JSON.stringify(hashes), limit - heads.length]
         )
   const ids: string[] = []

@@ -40,7 +40,21 @@ const tags = [
 /** Serves `/openapi.json` and Swagger UI at `/docs`. */
 export default fp<{ scope: Scope }>(
   async (app, { scope }) => {
+    const withOptionalBody = new Set<string>()
+    app.addHook('onRoute', ({ url, config }) => {
+      if (config?.optionalBody) withOptionalBody.add(url.replace(/:([^/]+)/g, '{$1}'))
+    })
     await app.register(swagger, {
+      // Every body that has a schema is required, says the package.
+      transformObject(document) {
+        if (!('openapiObject' in document)) return document.swaggerObject
+        const { openapiObject } = document
+        for (const path of withOptionalBody) {
+          const body = openapiObject.paths?.[path]?.post?.requestBody
+          if (body && 'required' in body) body.required = false
+        }
+        return openapiObject
+      },
       openapi: {
         openapi: '3.1.0',
         info,

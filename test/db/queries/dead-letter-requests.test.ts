@@ -1,0 +1,242 @@
+import { createHash } from 'node:crypto'
+import t from 'tap'
+import { type Dead, insertDead, openDatabase } from '../../gateway/_support/database-app.ts'
+
+const { sql, queries, writes } = await openDatabase(t)
+const { redrive, redriveSome, discard, expire } = writes.deadLetters
+const asked = { editedValue: null, overtake: false, requestedBy: 'ada' }
+const hash = (key: string) => createHash('sha256').update(key).digest()
+
+t.beforeEach(() => sql`TRUNCATE dead_letters, blocked_keys, messages`)
+
+const insert = (given?: Dead) => insertDead(sql, given)
+const stateOf = async (id: string) => (await sql`SELECT state FROM dead_letters WHERE id = ${id}`)[0]?.state
+
+t.test('redrive', async t => {
+  t.test('sets one that is dead, with who asked and the edit', async t => {
+    const id = await insert()
+
+    const done = await redrive(id, { ...asked, editedValue: Buffer.from('{}').toString('base64') })
+
+    t.match(done, { state: 'redriving', isChanged: true, olderId: null, disposition: 'attempts_exhausted' })
+    const [row] = await sql`SELECT state, requested_by, edited_value, value FROM dead_letters`
+    t.match(row, { state: 'redriving', requested_by: 'ada', edited_value: Buffer.from('{}') })
+    t.equal(String(row?.value), '{"a":1}', 'the original stays')
+  })
+
+  t.test('takes the edit of a former redrive away', async t => {
+    const id = await insert()
+    await sql`UPDATE dead_letters SET edited_value = 'x'`
+
+    await redrive(id, asked)
+
+    t.match(await sql`SELECT edited_value FROM dead_letters`, [{ edited_value: null }])
+  })
+
+  for (const state of ['redriving', 'resolved', 'discarded']) {
+    t.test(`changes nothing of one that is ${state}`, async t => {
+      const id = await insert({ state })
+
+      t.match(await redrive(id, asked), { state, isChanged: false })
+
+      t.match(await sql`SELECT state, requested_by FROM dead_letters`, [{ state, requested_by: null }])
+    })
+  }
+
+  t.test('knows of none', async t => {
+    t.equal(await redrive('019c1a2b-3c4d-7e5f-8a6b-7c8d9e0f1a2b', asked), undefined)
+  })
+
+  t.test('rule 21: names the oldest one of its key that is still dead', async t => {
+    const older = await insert({ offset: 5 })
+    await insert({ offset: 6 })
+    const id = await insert({ offset: 7 })
+
+    t.match(await redrive(id, asked), { state: 'dead', isChanged: false, olderId: older })
+    t.match(await redrive(id, { ...asked, overtake: true }), { state: 'redriving', isChanged: true })
+  })
+
+  const free = [
+    { when: 'is redriven', other: { offset: 5, state: 'redriving' } },
+    { when: 'is resolved', other: { offset: 5, state: 'resolved' } },
+    { when: 'is discarded', other: { offset: 5, state: 'discarded' } },
+    { when: 'is younger', other: { offset: 9 } },
+    { when: 'has another key', other: { offset: 5, key: 'other' } },
+    { when: 'has no key', other: { offset: 5, key: null } },
+    { when: 'is of another function', other: { offset: 5, topic: 'error-logs' } }
+  ]
+  for (const { when, other } of free) {
+    t.test(`does not wait for one that ${when}`, async t => {
+      await insert(other)
+      const id = await insert({ offset: 7 })
+
+      t.match(await redrive(id, asked), { isChanged: true })
+    })
+  }
+
+  t.test('does not hold those without a key back', async t => {
+    await insert({ offset: 5, key: null })
+    const id = await insert({ offset: 7, key: null })
+
+    t.match(await redrive(id, asked), { isChanged: true })
+  })
+
+  t.test('rule 22: never lets a parked one go past its head', async t => {
+    const head = await insert({ offset: 5 })
+    const parked = await insert({ offset: 6, disposition: 'parked_behind_key' })
+    const last = await insert({ offset: 7, disposition: 'parked_behind_key' })
+    const overtake = { ...asked, overtake: true }
+
+    t.match(await redrive(last, overtake), { isChanged: false, olderId: head })
+    await redrive(head, asked)
+    t.match(await redrive(last, asked), { isChanged: false, olderId: parked })
+    t.match(await redrive(last, overtake), { isChanged: true })
+  })
+
+  t.test('is done once by many at the same instant', async t => {
+    const id = await insert()
+
+    const done = await Promise.all(Array.from({ length: 10 }, () => redrive(id, asked)))
+
+    t.equal(done.filter(one => one?.isChanged).length, 1)
+    t.strictSame(new Set(done.map(one => one?.state)), new Set(['redriving']))
+  })
+})
+
+t.test('redriveSome', async t => {
+  t.test('takes a whole key, and skips what an older one outside of the request holds back', async t => {
+    const whole = [await insert({ key: 'a', offset: 1 }), await insert({ key: 'a', offset: 2 })]
+    await insert({ key: 'b', offset: 1 })
+    const held = await insert({ key: 'b', offset: 2 })
+    const all = [...whole, held]
+
+    t.equal(await queries.redrivable.countHeldBack(all, asked), 1)
+    t.strictSame(await redriveSome(all, { all, ...asked }), { redriven: 2, skipped: 1 })
+
+    t.equal(await stateOf(held), 'dead')
+    t.strictSame(await redriveSome(all, { all, ...asked }), { redriven: 0, skipped: 1 }, 'nothing twice')
+    t.strictSame(await redriveSome([held], { all, ...asked, overtake: true }), { redriven: 1, skipped: 0 })
+  })
+
+  t.test('lets a portion go although the older one of its key comes in a later portion', async t => {
+    const older = await insert({ offset: 1 })
+    const younger = await insert({ offset: 2 })
+    const all = [younger, older]
+
+    t.strictSame(await redriveSome([younger], { all, ...asked }), { redriven: 1, skipped: 0 })
+  })
+
+  t.test('never loses count when two ask for the same', async t => {
+    const all = await Promise.all(Array.from({ length: 100 }, (_, index) => insert({ key: `k${index}` })))
+
+    const done = await Promise.all([
+      redriveSome(all, { all, ...asked }),
+      redriveSome(all.toReversed(), { all, ...asked })
+    ])
+
+    t.equal(
+      done.reduce((sum, { redriven }) => sum + redriven, 0),
+      100
+    )
+  })
+})
+
+t.test('discard', async t => {
+  t.test('gives one that is dead up, for good', async t => {
+    const id = await insert()
+
+    t.equal(await discard(id, 'ada'), 'discarded')
+    t.equal(await discard(id, 'eve'), 'discarded')
+
+    const [row] = await sql`SELECT state, requested_by, resolved_at IS NOT NULL AS is_done, value FROM dead_letters`
+    t.match(row, { state: 'discarded', requested_by: 'ada', is_done: true })
+    t.ok(row?.value, 'the row stays, with its value')
+  })
+
+  t.test('leaves one that is redriven or resolved', async t => {
+    const redriving = await insert({ state: 'redriving' })
+    const resolved = await insert({ state: 'resolved' })
+
+    t.equal(await discard(redriving, null), 'redriving')
+    t.equal(await discard(resolved, null), 'resolved')
+    t.equal(await discard('019c1a2b-3c4d-7e5f-8a6b-7c8d9e0f1a2b', null), undefined)
+    t.strictSame([await stateOf(redriving), await stateOf(resolved)], ['redriving', 'resolved'])
+  })
+
+  t.test('rule 22: lets the parked ones go with the last head, in the same transaction', async t => {
+    await sql`INSERT INTO blocked_keys (group_id, key_hash) VALUES ('smg.user-activities', ${hash('k')})`
+    const head = await insert({ offset: 5 })
+    const parked = await insert({ offset: 6, disposition: 'parked_behind_key' })
+
+    t.equal(await discard(head, null), 'discarded')
+
+    t.equal(await stateOf(parked), 'redriving')
+    t.equal((await sql`SELECT FROM blocked_keys`).length, 1, 'the key is blocked until they have run')
+  })
+
+  t.test('rule 22: unblocks a key that holds nothing any more', async t => {
+    await sql`INSERT INTO blocked_keys (group_id, key_hash) VALUES ('smg.user-activities', ${hash('k')})`
+    const head = await insert({ offset: 5 })
+
+    await discard(head, null)
+
+    t.equal((await sql`SELECT FROM blocked_keys`).length, 0)
+  })
+})
+
+t.test('expire deletes what was resolved or discarded long ago, and never what is dead', async t => {
+  const long = '2026-01-01T00:00:00Z'
+  for (const state of ['resolved', 'discarded']) await insert({ state, resolvedAt: long })
+  const dead = await insert()
+  const fresh = await insert({ state: 'resolved', resolvedAt: new Date().toISOString() })
+
+  t.equal(await expire(3_600_000), 2)
+  t.equal(await expire(3_600_000), 0)
+
+  const ids = (await sql`SELECT id FROM dead_letters`).map(({ id }) => id)
+  t.strictSame(ids.toSorted(), [dead, fresh].toSorted())
+})
+
+t.test('redrivable', async t => {
+  t.test('counts the dead ones of a filter by reason, most first', async t => {
+    await insert()
+    await insert()
+    await insert({ stage: 'validate', disposition: 'validation_failed', errorName: 'SMG_SDK_BAD_EVENT' })
+    await insert({ state: 'resolved' })
+    await insert({ topic: 'error-logs' })
+
+    t.strictSame(await queries.redrivable.count({ topic: 'user-activities' }), {
+      matched: 3,
+      reasons: [
+        { stage: 'handle', disposition: 'attempts_exhausted', error: 'Error', count: 2 },
+        { stage: 'validate', disposition: 'validation_failed', error: 'SMG_SDK_BAD_EVENT', count: 1 }
+      ]
+    })
+    t.strictSame(await queries.redrivable.count({ error: 'none' }), { matched: 0, reasons: [] })
+  })
+
+  t.test('lists those that died first before the others, up to a limit', async t => {
+    const late = await insert({ offset: 1, createdAt: '2026-02-01T00:00:00Z' })
+    const second = await insert({ offset: 3 })
+    const first = await insert({ offset: 2 })
+
+    t.strictSame(await queries.redrivable.list({}, 2), [first, second])
+    t.strictSame(await queries.redrivable.list({ from: '2026-01-01T00:00:00Z' }, 9), [first, second, late])
+  })
+
+  t.test('counts what was settled of a key behind a record', async t => {
+    const message = (offset: number, { key = 'k', partition = 0, minute = 1 } = {}) =>
+      sql`INSERT INTO messages (topic, id, partition, "offset", key, value, headers, timestamp)
+        VALUES ('user-activities', gen_random_uuid(), ${partition}, ${offset}, ${key}, '{}', '{}',
+          ${`2026-01-31T12:0${minute}:00Z`}::text::timestamptz)`
+    await message(4, { minute: 0 })
+    await message(6)
+    await message(7)
+    await message(8, { key: 'other' })
+    await message(9, { partition: 1 })
+
+    const place = { topic: 'user-activities', partition: 0, offset: '5', key: 'k', timestamp: '2026-01-31T12:00:00Z' }
+    t.equal(await queries.redrivable.countLaterSettled(place), 2)
+    t.equal(await queries.redrivable.countLaterSettled({ ...place, key: 'none' }), 0)
+  })
+})

@@ -1,0 +1,79 @@
+import t from 'tap'
+import { buildDatabaseApp } from '../../../_support/database-app.ts'
+import { isDocumented } from '../../../_support/documented.ts'
+
+const { app, sql } = await buildDatabaseApp(t)
+const topic = 'user-activities'
+const post = (verb: string, of = topic) => app.inject({ method: 'POST', url: `/api/functions/${of}/${verb}` })
+const states = async () => [
+  ...(await sql`SELECT group_id, topic, state, reason, details, recent, since FROM function_states`)
+]
+
+t.beforeEach(() => sql`TRUNCATE function_states`)
+
+t.test('POST /api/functions/{topic}/pause', async t => {
+  t.test('holds it up, and changes nothing the second time', async t => {
+    const first = await post('pause')
+    const [before] = await states()
+    const again = await post('pause')
+
+    for (const response of [first, again]) {
+      t.equal(response.statusCode, 202)
+      t.strictSame(response.json(), { topic, state: 'paused' })
+      isDocumented(t, app, response)
+    }
+    t.match(before, { group_id: `smg.${topic}`, topic, state: 'paused', reason: 'paused by an operator' })
+    t.strictSame(await states(), [before])
+    t.match((await app.inject(`/api/functions/${topic}`)).json(), { state: 'paused', reason: 'paused by an operator' })
+  })
+
+  t.test('pauses one that is stopped', async t => {
+    await sql`INSERT INTO function_states (group_id, topic, state, reason) VALUES (${`smg.${topic}`}, ${topic}, 'stopped', 'flood')`
+
+    await post('pause')
+
+    t.match(await states(), [{ state: 'paused' }])
+  })
+})
+
+t.test('POST /api/functions/{topic}/resume', async t => {
+  for (const state of ['paused', 'stopped']) {
+    t.test(`rule 20: lets one that is ${state} go on with a single record, and forgets what it counted`, async t => {
+      await sql`INSERT INTO function_states (group_id, topic, state, reason, recent)
+        VALUES (${`smg.${topic}`}, ${topic}, ${state}, 'why', '[["handle TypeError",501]]')`
+
+      const response = await post('resume')
+
+      t.equal(response.statusCode, 202)
+      t.strictSame(response.json(), { topic, state: 'running' })
+      t.match(await states(), [{ state: 'running', reason: null, recent: null, details: { probe: true } }])
+      isDocumented(t, app, response)
+    })
+  }
+
+  t.test('leaves one that runs as it is', async t => {
+    await sql`INSERT INTO function_states (group_id, topic, recent) VALUES (${`smg.${topic}`}, ${topic}, '[["x",1]]')`
+    const before = await states()
+
+    t.match(await post('resume'), { statusCode: 202 })
+
+    t.strictSame(await states(), before)
+  })
+})
+
+t.test('of a function that nobody knows, or with a form', async t => {
+  for (const verb of ['pause', 'resume']) {
+    const unknown = await post(verb, 'none')
+    const form = await app.inject({
+      method: 'POST',
+      url: `/api/functions/${topic}/${verb}`,
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      payload: 'a=1'
+    })
+
+    t.match(unknown.json(), { status: 404, code: 'SMG_GATEWAY_NO_TOPIC' })
+    t.equal(form.statusCode, 415)
+    for (const response of [unknown, form]) isDocumented(t, app, response)
+  }
+  t.equal((await states()).length, 0)
+})
