@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import { pino } from 'pino'
+import { armFailpoints } from '../sdk/failpoints.ts'
 import { loadFunctions } from '../sdk/load-functions.ts'
 import { buildApp } from './app.ts'
 import { readGatewaySettings } from './config.ts'
@@ -10,6 +11,8 @@ import { openLinks } from './open-links.ts'
 
 const RETENTION_HOURS = { development: 1, test: 1, production: 168 }
 const CLOSE_TIMEOUT_MS = 30_000
+/** Before the connections that look idle are cut: a busy process reads late what came long ago. */
+const LINGER_MS = 1_000
 const FIRST_TOPICS_MS = 2_000
 const WRONG_SETUP = 2
 
@@ -36,6 +39,8 @@ closeWithGrace({ delay: CLOSE_TIMEOUT_MS, logger: log, skip: ['uncaughtException
   if (err) log.error({ err }, 'closing after an error')
   else log.info({ signal }, 'closing')
   app.startClosing()
+  // What is on its way was sent before anybody could know: it is answered, and its connection ends with the answer.
+  await sleep(LINGER_MS)
   // Answers that are under way come first: they wait for what the producer still sends.
   await app.close()
   await links.close()
@@ -52,6 +57,7 @@ await app.listen({ host: environment.HOST, port: environment.PORT }).catch(error
 })
 
 async function readSetup() {
+  armFailpoints(process.env.SMG_FAILPOINTS)
   const setup = readGatewaySettings(process.env)
   const { FUNCTIONS_DIR, NODE_ENV } = setup.environment
   const functions = await loadFunctions(FUNCTIONS_DIR, { retentionHours: RETENTION_HOURS[NODE_ENV] })

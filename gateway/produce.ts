@@ -3,6 +3,7 @@ import type { PlannedRecord } from '../db/tables/idempotency-keys.ts'
 import { partitionOf } from '../kafka/murmur2.ts'
 import type { OutgoingRecord, Producer } from '../kafka/types.ts'
 import { createEventId } from '../sdk/event-id.ts'
+import { failpoint } from '../sdk/failpoints.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { gatewayErrors, withExtras } from './errors.ts'
 import { within } from './within.ts'
@@ -105,6 +106,7 @@ export function createProduce({ producer, timeoutMs, now, observe }: ProduceDepe
       return { partition, key, value, headers: toHeaders(id, traceparent), timestampMs }
     })
     const results = await append(topic, outgoing, Math.max(1, timeoutMs - (now() - startedMs)))
+    await failpoint('after-produce-before-ack')
 
     return records.map(({ id }, index) => {
       const result = results[index] ?? { error: new gatewayErrors.SMG_GATEWAY_NOT_ACKNOWLEDGED() }

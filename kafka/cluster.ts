@@ -55,7 +55,7 @@ export function createClusterView(
 
     offsets: topic =>
       link.call(async () => {
-        const ranges = await fetchRanges(link, await ask([topic]))
+        const ranges = await fetchRanges(link, await ask([topic]), { withStable: true })
         return ranges.get(client.toKafkaTopic(topic)) ?? new Map<number, LogRange>()
       }),
 

@@ -224,7 +224,8 @@ function listen(consumer: KafkaJsConsumer, { GROUP_JOIN, FETCH, START_BATCH, CRA
   consumer.on(events.CRASH, ({ payload }) => CRASH(payload.error))
 }
 
-function toRecord({ offset, timestamp, key, value, headers }: KafkaMessage): FetchedRecord {
+/** Makes a record of a message of KafkaJS's. */
+export function toRecord({ offset, timestamp, key, value, headers }: KafkaMessage): FetchedRecord {
   return { offset, timestampMs: Number(timestamp), key: copy(key), value: copy(value), headers: toHeaders(headers) }
 }
 

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import type { Kafka, PartitionAssigner } from 'kafkajs'
+import type { Kafka, KafkaMessage, PartitionAssigner } from 'kafkajs'
 
 const require = createRequire(import.meta.url)
 
@@ -15,6 +15,13 @@ export interface WireRequest<T> {
     decode(raw: Buffer): Promise<T>
     parse(decoded: T): Promise<T>
   }
+}
+
+/** What a broker's answer has for one partition. */
+export interface FetchedPartition {
+  readonly partition: number
+  readonly highWatermark: string
+  readonly messages: readonly unknown[]
 }
 
 interface PartitionOffset {
@@ -47,6 +54,15 @@ export interface Broker {
       members: { memberId: string; clientId: string; clientHost: string; memberAssignment: Buffer }[]
     }[]
   }>
+  fetch(request: {
+    isolationLevel: number
+    maxWaitTime: number
+    maxBytes: number
+    topics: {
+      topic: string
+      partitions: { partition: number; fetchOffset: string; maxBytes: number; currentLeaderEpoch: number }[]
+    }[]
+  }): Promise<{ responses: { topicName: string; partitions: FetchedPartition[] }[] }>
   createTopics(request: {
     topics: {
       topic: string
@@ -56,6 +72,7 @@ export interface Broker {
     }[]
     timeout: number
   }): Promise<unknown>
+  createPartitions(request: { topicPartitions: { topic: string; count: number }[]; timeout: number }): Promise<unknown>
   describeConfigs(request: { resources: { type: number; name: string; configNames: string[] }[] }): Promise<{
     resources: { resourceName: string; configEntries: { configName: string; configValue: string }[] }[]
   }>
@@ -94,6 +111,16 @@ export function findCluster({ AssignerProtocol }: typeof import('kafkajs'), kafk
 export function toEncoder(bytes: Buffer): unknown {
   const Encoder: new () => { writeBuffer(bytes: Buffer): unknown } = require('kafkajs/src/protocol/encoder')
   return new Encoder().writeBuffer(bytes)
+}
+
+/** Gives the messages of a fetch at or above `offset`, without control records and those of aborted transactions. */
+export function toMessages(topic: string, offset: bigint, partition: FetchedPartition): KafkaMessage[] {
+  const Batch: new (
+    topic: string,
+    fetchedOffset: string,
+    partition: FetchedPartition
+  ) => { messages: KafkaMessage[] } = require('kafkajs/src/consumer/batch')
+  return new Batch(topic, String(offset), partition).messages
 }
 
 /** Gives the error of KafkaJS for one of Kafka's error codes. */

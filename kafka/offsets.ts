@@ -6,6 +6,8 @@ import type { Metadata } from './metadata.ts'
 export interface LogRange {
   readonly logStartOffset: bigint
   readonly logEndOffset: bigint
+  /** Up to here a consumer gets records: an open transaction holds back what follows it. Only where it was asked for. */
+  readonly stableEndOffset?: bigint
 }
 
 /** Ranges by topic and partition; the topics by their name in Kafka. */
@@ -15,6 +17,7 @@ type Partitions = Map<string, number[]>
 
 // The high watermark, as Kafka's group tool counts; under read_committed an open transaction would hide the end.
 const READ_UNCOMMITTED = 0
+const READ_COMMITTED = 1
 const LATEST = -1
 const EARLIEST = -2
 
@@ -24,12 +27,17 @@ const EARLIEST = -2
  *
  * @throws KafkaJS's error when no leader answers at all
  */
-export async function fetchRanges(link: Pick<Link, 'node'>, { topics }: Pick<Metadata, 'topics'>): Promise<LogRanges> {
+export async function fetchRanges(
+  link: Pick<Link, 'node'>,
+  { topics }: Pick<Metadata, 'topics'>,
+  { withStable = false } = {}
+): Promise<LogRanges> {
   const leaders = groupByLeader(topics)
   const ranges: LogRanges = new Map()
   const answers = await Promise.allSettled(
     [...leaders].map(async ([leader, partitions]) => {
-      for (const found of await link.node(leader, broker => askLeader(broker, partitions))) put(ranges, ...found)
+      for (const found of await link.node(leader, broker => askLeader(broker, partitions, withStable)))
+        put(ranges, ...found)
     })
   )
   const failed = answers.find(answer => answer.status === 'rejected')
@@ -50,24 +58,36 @@ function groupByLeader(topics: Metadata['topics']): Map<number, Partitions> {
   return leaders
 }
 
-async function askLeader(broker: Broker, partitions: Partitions): Promise<[string, number, LogRange][]> {
-  const [ends, starts] = await Promise.all([
+async function askLeader(
+  broker: Broker,
+  partitions: Partitions,
+  withStable: boolean
+): Promise<[string, number, LogRange][]> {
+  const [ends, starts, stable] = await Promise.all([
     listOffsets(broker, partitions, LATEST),
-    listOffsets(broker, partitions, EARLIEST)
+    listOffsets(broker, partitions, EARLIEST),
+    withStable ? listOffsets(broker, partitions, LATEST, READ_COMMITTED) : null
   ])
 
   return [...ends].map(([place, { topic, partition, offset }]) => {
     const logStartOffset = starts.get(place)?.offset ?? 0n
-    return [topic, partition, { logStartOffset, logEndOffset: offset }]
+    const stableEnd = stable?.get(place)?.offset
+    const range = { logStartOffset, logEndOffset: offset }
+    return [topic, partition, stableEnd === undefined ? range : { ...range, stableEndOffset: stableEnd }]
   })
 }
 
-async function listOffsets(broker: Broker, partitions: Partitions, timestamp: number) {
+async function listOffsets(
+  broker: Broker,
+  partitions: Partitions,
+  timestamp: number,
+  isolationLevel = READ_UNCOMMITTED
+) {
   const topics = [...partitions].map(([topic, ids]) => ({
     topic,
     partitions: ids.map(partition => ({ partition, timestamp }))
   }))
-  const { responses } = await broker.listOffsets({ isolationLevel: READ_UNCOMMITTED, topics })
+  const { responses } = await broker.listOffsets({ isolationLevel, topics })
   const found = responses.flatMap(({ topic, partitions: ofTopic }) =>
     ofTopic.map(({ partition, offset }) => ({ topic, partition, offset: BigInt(offset) }))
   )

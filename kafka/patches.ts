@@ -1,5 +1,5 @@
 /** The release that the patches were written and compared for; any other runs as it is. */
-const PATCHED_VERSION = '2.2.4'
+export const PATCHED_VERSION = '2.2.4'
 const CHECK_INTERVAL_MS = 10
 
 interface RequestQueue {

@@ -17,6 +17,8 @@ import type { AppendResult, OutgoingRecord, Producer } from './types.ts'
 const MAX_QUEUED_BYTES = 64 * 1024 * 1024
 const CLOSE_TIMEOUT_MS = 10_000
 const UNHEALTHY_FAILURES = 3
+/** Without traffic nothing succeeds: what failed so long ago says nothing about now. */
+const FORGET_FAILURES_MS = 5_000
 
 interface Addressed {
   readonly lane: Lane
@@ -67,6 +69,7 @@ export function createProducer(
     })
   )
   let failures = 0
+  let failedAtMs = 0
   let isClosed = false
 
   function onOutcome(failure: unknown): void {
@@ -75,6 +78,7 @@ export function createProducer(
       failures = 0
     } else if (toFailureKind(failure) === 'world') {
       failures += 1
+      failedAtMs = Date.now()
       if (failures === UNHEALTHY_FAILURES) log.error({ err: failure }, 'kafka takes no records')
     }
   }
@@ -101,14 +105,14 @@ export function createProducer(
         append.settle(index, { error })
         return
       }
-      const { partition, key, value, headers, timestampMs } = record
+      const { partition, key, value, headers, headerList, timestampMs } = record
       const addressed = address(topic, partition)
       const bytes = sizeOf(record)
       const entry = {
         partition,
         key,
         value,
-        headers,
+        headers: headerList ?? headers,
         timestamp: String(timestampMs),
         bytes,
         append,
@@ -154,7 +158,7 @@ export function createProducer(
 
     partitionCount: topic => counts.get(topic),
     queuedBytes: () => budget.usedBytes,
-    isHealthy: () => failures < UNHEALTHY_FAILURES,
+    isHealthy: () => failures < UNHEALTHY_FAILURES || Date.now() - failedAtMs > FORGET_FAILURES_MS,
 
     async close() {
       isClosed = true

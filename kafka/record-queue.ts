@@ -1,11 +1,12 @@
 import type { Append } from './append.ts'
+import type { HeaderList, OutgoingRecord } from './types.ts'
 
 /** A record on its way. It is handed to KafkaJS as it is: one object a record, and no other. */
 export interface Entry {
   readonly partition: number
   readonly key: Buffer | null
   readonly value: Buffer | null
-  readonly headers: Record<string, string | Buffer>
+  readonly headers: OutgoingRecord['headers'] | HeaderList
   /** Decimal: KafkaJS takes the number 0 for none, and sorts texts faster. */
   readonly timestamp: string
   readonly bytes: number

@@ -63,6 +63,38 @@ export async function ensureTopics(
   }
 }
 
+/**
+ * Gives topics more partitions where they have fewer than asked for; never takes any away. A topic that is missing stays so.
+ *
+ * @returns the topics that were raised
+ * @throws SMG_KAFKA_REFUSED; SMG_KAFKA_UNAVAILABLE
+ */
+export async function raisePartitions(
+  client: KafkaClient,
+  specs: readonly Pick<TopicSpec, 'topic' | 'partitions'>[]
+): Promise<string[]> {
+  const link = createLink(client)
+  try {
+    const { topics, controllerId } = await link.call(() => link.metadata(specs.map(toName)))
+    const lower = specs.filter(spec => {
+      const found = topics.get(toName(spec))
+      return found && found.partitions.length < spec.partitions
+    })
+    const topicPartitions = lower.map(spec => ({ topic: toName(spec), count: spec.partitions }))
+    if (lower.length > 0)
+      await link.call(() =>
+        link.node(controllerId, broker => broker.createPartitions({ topicPartitions, timeout: CREATE_TIMEOUT_MS }))
+      )
+    return lower.map(({ topic }) => topic)
+  } finally {
+    await link.close()
+  }
+
+  function toName({ topic }: Pick<TopicSpec, 'topic'>): string {
+    return client.toKafkaTopic(topic)
+  }
+}
+
 type TopicRequest = Parameters<Parameters<Parameters<Link['any']>[0]>[0]['createTopics']>[0]['topics'][number]
 
 async function createTopics(link: Link, controllerId: number, topics: TopicRequest[]): Promise<void> {

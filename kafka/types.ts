@@ -1,6 +1,10 @@
 // The port: all that the other rooms see of Kafka. No type, event or error of KafkaJS leaves this room.
 // Topics are named without TOPIC_PREFIX everywhere outside this room; it is added and taken off here.
 
+import type { LogRange } from './offsets.ts'
+/** Headers in their order: a name may occur more than once, and a value may be null. */
+export type HeaderList = readonly (readonly [name: string, value: Buffer | null])[]
+
 /** A record that is to be written. */
 export interface OutgoingRecord {
   /** Chosen by the caller: the client never partitions by itself (a retry would choose again). */
@@ -8,6 +12,8 @@ export interface OutgoingRecord {
   readonly key: Buffer | null
   readonly value: Buffer | null
   readonly headers: Readonly<Record<string, string | Buffer>>
+  /** In place of `headers`, for a record that is copied as it is. */
+  readonly headerList?: HeaderList
   readonly timestampMs: number
 }
 
@@ -31,7 +37,7 @@ export interface Producer {
   partitionCount(topic: string): Promise<number>
   /** Bytes that wait or are in flight. */
   queuedBytes(): number
-  /** False after several failures in a row, true again after the first success. */
+  /** False after several failures in a row; true again after the first success, or when nothing failed for a while. */
   isHealthy(): boolean
   /** Sends what waits, then disconnects. */
   close(): Promise<void>
@@ -45,7 +51,7 @@ export interface FetchedRecord {
   readonly key: Buffer | null
   readonly value: Buffer | null
   /** In the order of the record, as far as the client keeps it; a name may occur more than once. */
-  readonly headers: readonly (readonly [name: string, value: Buffer | null])[]
+  readonly headers: HeaderList
 }
 
 /** What one fetch gave for one partition. */
@@ -123,7 +129,7 @@ export interface ClusterView {
   /** By topic; a topic that does not exist is missing. */
   topics(topics: readonly string[]): Promise<Map<string, TopicView>>
   /** Log start and end of one topic's partitions, by partition. */
-  offsets(topic: string): Promise<Map<number, { logStartOffset: bigint; logEndOffset: bigint }>>
+  offsets(topic: string): Promise<Map<number, LogRange>>
   /** Topic ids by topic; null where the broker is too old to tell. A topic that does not exist is missing. */
   topicIds(topics: readonly string[]): Promise<Map<string, string | null>>
   /** What a group committed, by partition; a partition without a commit is missing. */

@@ -81,6 +81,15 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   SMG_RUNNER_ROWS_LOST: 'Remove the trigger or the policy from the table.',
   SMG_RUNNER_ID_REUSED: 'Look at the producer: it gives one id to two events.',
   SMG_RUNNER_ABANDONED: 'Let `handle` heed `signal`, or raise its `timeoutMs`.',
+  SMG_RUNNER_FLOOD:
+    'Mend the function: it goes on when its file changes. Or resume it by POST /api/functions/{topic}/resume.',
+  SMG_RUNNER_PARKED: 'Redrive or discard the dead letter before it: what is parked behind it goes on by itself.',
+  SMG_RUNNER_UNPARKED: 'Nothing: the runner handles the record once more.',
+  SMG_RUNNER_BAD_OPTION: 'Correct the option that the message names; `--help` lists them.',
+  SMG_RUNNER_CRASHED:
+    'Look for what ends the process: memory, an endless loop, a rejection that nobody handles; mend it, and redrive.',
+  SMG_RUNNER_STALLED:
+    'Nothing: the consumer is made anew, and after five times in vain the process ends for its supervisor.',
   SMG_RUNNER_STOPPING: 'Nothing: another runner goes on.',
 
   SMG_STACK_NO_JAVA: 'Do what the message says.',

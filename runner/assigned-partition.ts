@@ -1,5 +1,6 @@
 import type { Position } from '../db/queries/positions.ts'
 import { createPartitionQueue, type PartitionQueue } from './partition-queue.ts'
+import { NO_TRIAL, type Trial } from './trial.ts'
 import { createWakeUp, type WakeUp } from './wake-up.ts'
 
 /** A partition that this member owns, for as long as it owns it. */
@@ -17,6 +18,8 @@ export interface AssignedPartition {
   /** Raised whenever what is in hand was dropped: what began before is of no use any more. */
   epoch: number
   readonly queue: PartitionQueue
+  /** What is noted of its records before they are handled. */
+  readonly trial: Trial
   /** Woken when records came, or when there is room for results. */
   readonly changed: WakeUp
   /** Aborts when another member owns it, or this one leaves. */
@@ -27,7 +30,7 @@ export interface AssignedPartition {
 }
 
 /** Builds the state of a partition that is to be handled from `position` on. */
-export function createAssignedPartition(position: Position): AssignedPartition {
+export function createAssignedPartition(position: Position, trial: Trial = NO_TRIAL): AssignedPartition {
   const controller = new AbortController()
   const changed = createWakeUp()
 
@@ -40,6 +43,7 @@ export function createAssignedPartition(position: Position): AssignedPartition {
     isWriting: false,
     epoch: 0,
     queue: createPartitionQueue(),
+    trial,
     changed,
     revoked: controller.signal,
     revoke() {

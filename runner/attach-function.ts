@@ -1,11 +1,17 @@
 import type { Logger } from 'pino'
 import type { Position } from '../db/queries/positions.ts'
-import type { Consumer, ConsumerEvents, FetchedBatch } from '../kafka/types.ts'
+import type { Consumer, ConsumerEvents } from '../kafka/types.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { type AssignedPartition, createAssignedPartition } from './assigned-partition.ts'
-import type { Effects } from './effects.ts'
+import { createPositionCheck } from './check-positions.ts'
+import type { EffectHooks, Effects } from './effects.ts'
+import { createHints } from './hints.ts'
+import { createConsumerKeeper } from './keep-consumer.ts'
 import type { createPositionLocator } from './locate-positions.ts'
-import { createPatience, pause } from './patience.ts'
+import { createPatience, logOnce, pause } from './patience.ts'
+import { createSupervision } from './supervise.ts'
+import { createBatchTaker } from './take-batches.ts'
+import { NO_TRIAL, type Trial } from './trial.ts'
 
 /** Positions are read again so often: a database that was restored under a running consumer is noticed by this. */
 const CHECK_POSITIONS_MS = 10_000
@@ -13,13 +19,10 @@ const CHECK_POSITIONS_MS = 10_000
 const CHECK_LOG_MS = 30_000
 /** Kafka's own commit, a hint for lag tools. */
 const HINT_MS = 1_000
-/** A queue is paused above the one and goes on below the other. */
-const FULL_BYTES = 4 * 1024 * 1024
-const ROOM_BYTES = 1 * 1024 * 1024
-/** So long a fetch may wait for room before its partition is paused: a pause costs up to a fetch's whole wait. */
-const WAIT_FOR_ROOM_MS = 200
+/** A stop waits so long at least for its notes to be taken back. */
+const MIN_RELEASE_MS = 500
 
-export type AttachmentState = 'starting' | 'running' | 'waiting' | 'stopped'
+export type AttachmentState = 'starting' | 'running' | 'waiting' | 'paused' | 'stopped'
 
 /** A function on its consumer group. */
 export interface Attachment {
@@ -41,18 +44,13 @@ export interface AttachDependencies {
   readonly locator: ReturnType<typeof createPositionLocator>
   /** What handles and writes the records of the partitions that are owned. */
   readonly createEffects: (owned: ReadonlyMap<number, AssignedPartition>, hooks: EffectHooks) => Effects
+  /** What is noted of a partition's records before they are handled; by default nothing. */
+  readonly createTrial?: (partition: number) => Trial
   /** Told when a function is stopped, with what to do, and when it runs again. */
   readonly onState?: (state: 'running' | 'stopped', reason: string | null) => void
+  /** Told when consumers fetch nothing, however often they are made anew: the process had better end. */
+  readonly onHopeless?: (reason: Error) => void
   readonly log: Logger
-}
-
-/** What the writing side tells the reading side. */
-export interface EffectHooks {
-  /** A partition's position was committed; records of its queue may have left. */
-  onCommitted(owned: AssignedPartition): void
-  /** Positions must be read again before anything is written: after an outage, or because one moved. */
-  reload(partitions?: readonly number[]): Promise<void>
-  onState(state: AttachmentState, reason: string | null): void
 }
 
 /** Attaches a function to its consumer group. */
@@ -62,51 +60,96 @@ export function attachFunction({
   createConsumer,
   locator,
   createEffects,
+  createTrial = () => NO_TRIAL,
   onState = () => undefined,
+  onHopeless = () => undefined,
   log
 }: AttachDependencies): Attachment {
   const { topic } = definition
   const owned = new Map<number, AssignedPartition>()
-  const hints = new Map<number, bigint>()
+  const hints = createHints()
   const stopping = new AbortController()
   const timers: NodeJS.Timeout[] = []
-  let state: { state: AttachmentState; reason: string | null } = { state: 'starting', reason: null }
-  let consumer: Consumer | null = null
+  /** Of the consumer, and of the writing: what one becomes says nothing about the other. */
+  let starting: { reason: string | null } | null = { reason: null }
+  let state: { state: AttachmentState; reason: string | null } = { state: 'running', reason: null }
   let generation = 0
-  let checking: Promise<void> | null = null
   let running: Promise<void> | null = null
 
   const effects = createEffects(owned, {
     onCommitted(partition) {
       hints.set(partition.partition, partition.position.nextOffset)
-      makeRoom(partition)
+      partition.trial.onCommitted(partition.position.nextOffset)
+      batches.makeRoom(partition)
     },
-    reload: partitions => reload(partitions),
+    reload: partitions => positions.reload(partitions),
+    drop(partitions) {
+      for (const number of partitions) {
+        const partition = owned.get(number)
+        if (partition) moveTo(partition, partition.position)
+      }
+    },
     onState(next, reason) {
       const isNews = (next === 'stopped') !== (state.state === 'stopped') || reason !== state.reason
       state = { state: next, reason }
-      if (isNews && next !== 'waiting') onState(next === 'stopped' ? 'stopped' : 'running', reason)
+      // A pause is an operator's, and written down already.
+      if (isNews && next !== 'waiting' && next !== 'paused') onState(next === 'stopped' ? 'stopped' : 'running', reason)
     }
   })
-
-  const events = (crashed: (error: Error) => void): ConsumerEvents => ({
-    onAssigned(partitions) {
+  const keeper = createConsumerKeeper({
+    createConsumer,
+    events: { onAssigned, onBatch: batch => batches.take(batch) },
+    onEnded() {
+      starting = { reason: 'the consumer is being made anew' }
+      if (state.state === 'waiting') state = { state: 'running', reason: null }
       generation += 1
-      for (const partition of owned.keys()) if (!partitions.includes(partition)) release(partition)
-      // What is in hand of a partition that stays is still good; only Kafka has forgotten where it was read.
-      for (const { partition, fetchedTo, isPaused } of owned.values()) {
-        consumer?.start(partition, fetchedTo)
-        if (isPaused) consumer?.pause(partition)
-      }
-      log.info({ partitions }, 'partitions assigned')
-      void own(
-        partitions.filter(partition => !owned.has(partition)),
-        generation
-      )
+      for (const partition of owned.keys()) void release(partition)
     },
-    onBatch,
-    onCrash: crashed
+    signal: stopping.signal,
+    log
   })
+  const consumer = keeper.current
+  const onBounds = createSupervision({
+    owned,
+    isWaiting: () => state.state !== 'running',
+    rebuild: keeper.rebuild,
+    giveUp: onHopeless,
+    log
+  })
+  const positions = createPositionCheck({
+    owned,
+    locator,
+    betweenWrites: effects.betweenWrites,
+    moveTo,
+    onBounds,
+    onRead() {
+      // It answers again, and there is nothing in hand whose writing would tell so.
+      const isIdle = [...owned.values()].every(({ position, fetchedTo }) => position.nextOffset === fetchedTo)
+      if (state.state === 'waiting' && isIdle) state = { state: 'running', reason: null }
+    },
+    log
+  })
+  const batches = createBatchTaker({
+    owned,
+    consumer,
+    room: effects.room,
+    onGap: () => void positions.check({ withLog: true })
+  })
+
+  function onAssigned(partitions: readonly number[]) {
+    generation += 1
+    for (const partition of owned.keys()) if (!partitions.includes(partition)) void release(partition)
+    // What is in hand of a partition that stays is still good; only Kafka has forgotten where it was read.
+    for (const { partition, fetchedTo, isPaused } of owned.values()) {
+      consumer()?.start(partition, fetchedTo)
+      if (isPaused) consumer()?.pause(partition)
+    }
+    log.info({ partitions }, 'partitions assigned')
+    void own(
+      partitions.filter(partition => !owned.has(partition)),
+      generation
+    )
+  }
 
   /** Finds the positions of new partitions and begins to fetch them; tries until it succeeds or they are gone again. */
   async function own(partitions: readonly number[], of: number): Promise<void> {
@@ -119,84 +162,34 @@ export function attachFunction({
           const settled = await locator.settle(position, bounds)
           if (of === generation) take(settled)
         }
-        if (state.state === 'starting' && of === generation) state = { state: 'running', reason: null }
+        if (of === generation) starting = null
         return
       } catch (error) {
-        logOnce(patience.failingMs(), error, 'the positions cannot be read yet')
+        logOnce(log, patience, error, 'the positions cannot be read yet')
         await patience.wait(stopping.signal)
       }
     }
+    if (partitions.length > 0) return
+    starting = null
     // Nothing to wait for any more, whatever it waited for before.
-    const isIdle = owned.size === 0 || state.state === 'starting'
-    if (partitions.length === 0 && isIdle) state = { state: 'running', reason: null }
+    if (owned.size === 0) state = { state: 'running', reason: null }
   }
 
   function take(position: Position) {
-    const partition = createAssignedPartition(position)
+    const partition = createAssignedPartition(position, createTrial(position.partition))
     owned.set(position.partition, partition)
     hints.set(position.partition, position.nextOffset)
     effects.onOwned(partition)
-    consumer?.start(position.partition, position.nextOffset)
+    consumer()?.start(position.partition, position.nextOffset)
   }
 
-  function release(partition: number) {
-    owned.get(partition)?.revoke()
+  function release(partition: number): Promise<void> | undefined {
+    const released = owned.get(partition)
+    released?.revoke()
     owned.delete(partition)
     hints.delete(partition)
     effects.onReleased(partition)
-  }
-
-  async function onBatch(batch: FetchedBatch): Promise<void> {
-    const partition = owned.get(batch.partition)
-    if (!partition) return
-    partition.highWatermark = batch.highWatermark
-    if (batch.fetchedOffset > partition.fetchedTo) return closeGap(partition)
-    if (batch.endOffset <= partition.fetchedTo) return
-
-    const isNew = (offset: string) => BigInt(offset) >= partition.fetchedTo
-    const isOverlap = batch.fetchedOffset < partition.fetchedTo
-    partition.queue.push(isOverlap ? { ...batch, records: batch.records.filter(({ offset }) => isNew(offset)) } : batch)
-    partition.fetchedTo = batch.endOffset
-    partition.changed.wake()
-
-    if (partition.queue.bytes() < FULL_BYTES) return
-    await effects.room(partition, ROOM_BYTES, WAIT_FOR_ROOM_MS)
-    if (partition.queue.bytes() < FULL_BYTES || partition.revoked.aborted) return
-    partition.isPaused = true
-    consumer?.pause(partition.partition)
-  }
-
-  function makeRoom(partition: AssignedPartition) {
-    if (!partition.isPaused || partition.queue.bytes() > ROOM_BYTES) return
-    partition.isPaused = false
-    consumer?.resume(partition.partition)
-  }
-
-  /** Kafka gave records from above what was asked for: it lost the ones between, or KafkaJS went back by itself. */
-  function closeGap(partition: AssignedPartition) {
-    consumer?.start(partition.partition, partition.fetchedTo)
-    // What is in hand goes first; then the position stands at the gap, and is found below the start of the log.
-    if (partition.position.nextOffset === partition.fetchedTo) void check({ withLog: true })
-  }
-
-  /** Reads positions again, of all partitions or of those that someone else moved, and drops what does not follow them. */
-  async function reload(partitions: readonly number[] = [...owned.keys()]): Promise<void> {
-    const before = new Map([...owned].map(([partition, { position }]) => [partition, position]))
-    const found = await locator.readOrCreate(partitions, locator.readBounds)
-
-    for (const position of found.values()) {
-      const partition = owned.get(position.partition)
-      // One that moved while it was being read is compared the next time.
-      if (!partition || partition.isWriting || partition.position !== before.get(position.partition)) continue
-      if (isSame(partition.position, position)) continue
-      const where = {
-        partition: position.partition,
-        from: String(partition.position.nextOffset),
-        to: String(position.nextOffset)
-      }
-      log.warn(where, 'the position is another one than was committed here: what is in hand is dropped')
-      moveTo(partition, position)
-    }
+    return released?.trial.release()
   }
 
   function moveTo(partition: AssignedPartition, position: Position) {
@@ -204,68 +197,7 @@ export function attachFunction({
     partition.isPaused = false
     effects.onMoved(partition)
     hints.set(partition.partition, position.nextOffset)
-    consumer?.start(partition.partition, position.nextOffset)
-  }
-
-  /** One check at a time, and none while a cycle is being written: then the positions in memory are about to change. */
-  function check({ withLog }: { withLog: boolean }): Promise<void> {
-    checking ??= effects
-      .betweenWrites(async () => {
-        await reload()
-        if (!withLog) return
-        const bounds = await locator.readBounds()
-        for (const partition of owned.values()) {
-          if (partition.isWriting) continue
-          const { position } = partition
-          const settled = await locator.settle(position, bounds)
-          if (!isSame(settled, position) && partition.position === position) moveTo(partition, settled)
-        }
-      })
-      .catch(error => log.debug({ err: error }, 'the positions could not be checked'))
-      .finally(() => {
-        checking = null
-      })
-    return checking
-  }
-
-  async function commitHints(): Promise<void> {
-    if (hints.size === 0 || !consumer) return
-    const positions = new Map(hints)
-    if (!(await consumer.commit(positions))) return
-    for (const [partition, offset] of positions) if (hints.get(partition) === offset) hints.delete(partition)
-  }
-
-  /** Keeps a consumer running: whatever ends one, a new one takes its place. */
-  async function run(): Promise<void> {
-    const patience = createPatience()
-    while (!stopping.signal.aborted) {
-      const crash = new Promise<Error>(resolve => {
-        consumer = createConsumer(events(resolve))
-      })
-      const error = await Promise.race([
-        crash,
-        (consumer as Consumer | null)?.run().then(
-          () => {
-            patience.reset()
-            return crash
-          },
-          (reason: Error) => reason
-        ),
-        aborted(stopping.signal)
-      ])
-      if (stopping.signal.aborted) return
-      logOnce(patience.failingMs(), error, 'the consumer ended and is made anew')
-      state = { state: 'starting', reason: 'the consumer is being made anew' }
-      generation += 1
-      for (const partition of owned.keys()) release(partition)
-      await consumer?.stop()
-      await patience.wait(stopping.signal)
-    }
-  }
-
-  function logOnce(failingMs: number, error: unknown, message: string) {
-    if (failingMs === 0) log.error({ err: error }, message)
-    else log.debug({ err: error, failingMs }, message)
+    consumer()?.start(partition.partition, position.nextOffset)
   }
 
   return {
@@ -275,23 +207,28 @@ export function attachFunction({
       // Whatever stopped the one before: this one finds out anew.
       onState('running', null)
       effects.start()
-      running = run()
+      running = keeper.run()
       timers.push(
-        setInterval(() => void commitHints(), HINT_MS),
-        setInterval(() => void check({ withLog: false }), CHECK_POSITIONS_MS),
-        setInterval(() => void check({ withLog: true }), CHECK_LOG_MS)
+        setInterval(() => void hints.commit(consumer()), HINT_MS),
+        setInterval(() => void positions.check({ withLog: false }), CHECK_POSITIONS_MS),
+        setInterval(() => void positions.check({ withLog: true }), CHECK_LOG_MS)
       )
     },
     async stop(deadline) {
       for (const timer of timers) clearInterval(timer)
       await effects.stop(deadline)
-      await Promise.race([commitHints(), pause(Math.max(0, Math.min(1_000, deadline - Date.now())), stopping.signal)])
+      const hintMs = Math.max(0, Math.min(1_000, deadline - Date.now()))
+      await Promise.race([hints.commit(consumer()), pause(hintMs, stopping.signal)])
       stopping.abort()
-      await consumer?.stop()
-      for (const partition of [...owned.keys()]) release(partition)
+      await consumer()?.stop()
+      const released = Promise.all([...owned.keys()].map(release))
+      await Promise.race([
+        released,
+        pause(Math.max(MIN_RELEASE_MS, deadline - Date.now()), new AbortController().signal)
+      ])
       await running
     },
-    state: () => state,
+    state: () => (starting ? { state: 'starting', ...starting } : state),
     lag: () =>
       new Map(
         [...owned].map(([partition, { highWatermark, position }]) => [
@@ -300,12 +237,4 @@ export function attachFunction({
         ])
       )
   }
-}
-
-function isSame(a: Position, b: Position): boolean {
-  return a.nextOffset === b.nextOffset && a.topicId === b.topicId
-}
-
-function aborted(signal: AbortSignal): Promise<Error> {
-  return new Promise(resolve => signal.addEventListener('abort', () => resolve(signal.reason), { once: true }))
 }

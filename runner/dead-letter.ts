@@ -3,9 +3,11 @@ import type { NewDeadLetter } from '../db/queries/dead-letter-writes.ts'
 import { createEventId } from '../sdk/event-id.ts'
 import { type IdentifiedRecord, toTime } from '../sdk/record.ts'
 import { type Dead, describe } from '../sdk/settle-record.ts'
+import { runnerErrors } from './errors.ts'
 
-const MAX_MESSAGE = 8_192
-const MAX_STACK = 32_768
+/** Characters of a row's error at most. */
+export const MAX_MESSAGE = 8_192
+export const MAX_STACK = 32_768
 
 /** Makes the row of a dead letter: the record byte for byte, with the reason. */
 export function toDeadLetter(
@@ -31,13 +33,20 @@ export function toDeadLetter(
   }
 }
 
+/** The end of a record at which processes ended so often that it is not tried again. */
+export function toCrashed(ends: number): Dead {
+  const error = new runnerErrors.SMG_RUNNER_CRASHED(ends)
+  return { kind: 'dead', stage: 'handle', disposition: 'crashed', attempts: ends, error }
+}
+
 /** Bytes as base64; null stays null. */
 export function toBase64(bytes: Buffer | null): string | null {
   return bytes === null ? null : bytes.toString('base64')
 }
 
-// What was thrown may be anything: members that are no text, or that throw when they are looked at.
-function nameOf(error: unknown): string {
+/** The name of what was thrown: a SQLSTATE as `sql:22P02`, a code of ours, else the error's own. */
+// It may be anything: members that are no text, or that throw when they are looked at.
+export function nameOf(error: unknown): string {
   try {
     const state = sqlState(error)
     if (state !== null) return `sql:${state}`
@@ -58,7 +67,7 @@ function stackOf(error: unknown): string | null {
   }
 }
 
-// What PostgreSQL's text cannot hold would take the dead letter down with the record.
-function toStorable(text: string, length: number): string {
+/** Cuts a text, and replaces what PostgreSQL's text cannot hold: it would take the dead letter down with the record. */
+export function toStorable(text: string, length: number): string {
   return text.slice(0, length).toWellFormed().replaceAll('\u0000', '\ufffd')
 }

@@ -1,4 +1,5 @@
 import type { AssignedPartition } from './assigned-partition.ts'
+import type { AttachmentState } from './attach-function.ts'
 
 /** The side of an attachment that handles records and writes what they come to. */
 export interface Effects {
@@ -13,4 +14,15 @@ export interface Effects {
   betweenWrites(work: () => Promise<void>): Promise<void>
   /** Writes what is handled already, begins nothing new, and gives up at `deadline` (epoch in ms). */
   stop(deadline: number): Promise<void>
+}
+
+/** What the writing side tells the reading side. */
+export interface EffectHooks {
+  /** A partition's position was committed; records of its queue may have left. */
+  onCommitted(owned: AssignedPartition): void
+  /** Positions must be read again before anything is written: after an outage, or because one moved. */
+  reload(partitions?: readonly number[]): Promise<void>
+  /** Drops what is in hand: the records are fetched and handled once more. */
+  drop(partitions: readonly number[]): void
+  onState(state: AttachmentState, reason: string | null): void
 }

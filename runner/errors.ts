@@ -20,5 +20,23 @@ export const runnerErrors = {
     'The attempt did not end in time and lost its connection',
     504
   ),
+  SMG_RUNNER_FLOOD: createError(
+    'SMG_RUNNER_FLOOD',
+    '%s of the last %s records died of one reason: %s. Mend the function, or resume it by POST /api/functions/{topic}/resume',
+    503
+  ),
+  SMG_RUNNER_PARKED: createError('SMG_RUNNER_PARKED', 'A record before it with the same key is a dead letter', 409),
+  SMG_RUNNER_UNPARKED: createError('SMG_RUNNER_UNPARKED', 'A parked record waits for nothing any more', 409),
+  SMG_RUNNER_BAD_OPTION: createError('SMG_RUNNER_BAD_OPTION', '%s. See: npm run dead-letters -- --help', 400),
+  SMG_RUNNER_CRASHED: createError(
+    'SMG_RUNNER_CRASHED',
+    'The process ended while it handled this record, %s times in a row',
+    500
+  ),
+  SMG_RUNNER_STALLED: createError(
+    'SMG_RUNNER_STALLED',
+    'Kafka has records in partitions %s, and none of them came',
+    503
+  ),
   SMG_RUNNER_STOPPING: createError('SMG_RUNNER_STOPPING', 'The runner is stopping', 503)
 } as const

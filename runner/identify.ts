@@ -23,10 +23,15 @@ export function identify(record: FetchedRecord, place: Place): IdentifiedRecord 
   const { topic, partition } = place
   return {
     ...record,
-    id: idFromGateway(record) ?? idFromCloudEvent(record, topic) ?? idFromPlace(record, place),
+    id: findStatedId(record, topic) ?? idFromPlace(record, place),
     topic,
     partition
   }
+}
+
+/** The id that a record's headers give it, the gateway's or of CloudEvents; null when they give none. */
+export function findStatedId(record: Pick<FetchedRecord, 'headers'>, topic: string): string | null {
+  return idFromGateway(record) ?? idFromCloudEvent(record, topic)
 }
 
 /** The id of a record by where it lies and what it holds, whatever its headers say. */
@@ -35,14 +40,14 @@ export function idFromPlace(record: FetchedRecord, { topic, topicId, partition }
   return deriveEventId(timestampMs, [topicId ?? topic, String(partition), offset, String(timestampMs), key, value])
 }
 
-function idFromGateway({ headers }: FetchedRecord): string | null {
+function idFromGateway({ headers }: Pick<FetchedRecord, 'headers'>): string | null {
   if (findText(headers, 'producer-id') !== PRODUCER_ID) return null
   const id = findText(headers, 'id')
   return id !== null && isEventId(id) ? id : null
 }
 
 // CloudEvents over Kafka, binary mode: source and id name the event, wherever and however often it was produced.
-function idFromCloudEvent({ headers }: FetchedRecord, topic: string): string | null {
+function idFromCloudEvent({ headers }: Pick<FetchedRecord, 'headers'>, topic: string): string | null {
   const source = findText(headers, 'ce_source')
   const id = findText(headers, 'ce_id')
   if (source === null || id === null) return null

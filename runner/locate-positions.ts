@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { createPositionQueries, Position } from '../db/queries/positions.ts'
+import type { LogRange } from '../kafka/offsets.ts'
 import type { ClusterView } from '../kafka/types.ts'
 import { runnerErrors } from './errors.ts'
 
@@ -17,7 +18,7 @@ export interface LocateDependencies {
 /** Where a log begins and ends, and which one it is. */
 export interface LogBounds {
   readonly topicId: string | null
-  readonly byPartition: ReadonlyMap<number, { logStartOffset: bigint; logEndOffset: bigint }>
+  readonly byPartition: ReadonlyMap<number, LogRange>
 }
 
 /**

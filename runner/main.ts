@@ -1,12 +1,14 @@
 import closeWithGrace from 'close-with-grace'
 import pino, { type Logger } from 'pino'
 import { createDatabase } from '../db/client.ts'
+import { createOperatorQueries } from '../db/queries/operators.ts'
 import { createOutboxQueries } from '../db/queries/outbox.ts'
 import { createPositionQueries } from '../db/queries/positions.ts'
 import { createKafkaClient } from '../kafka/client.ts'
 import { createClusterView } from '../kafka/cluster.ts'
 import { createProducer } from '../kafka/producer.ts'
 import { ensureTopics } from '../kafka/topics.ts'
+import { armFailpoints } from '../sdk/failpoints.ts'
 import { loadFunctions, pickFunctions } from '../sdk/load-functions.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { type RunnerConfig, readRunnerConfig } from './config.ts'
@@ -14,24 +16,32 @@ import { createAttachment, toGroupId } from './create-attachment.ts'
 import { runnerErrors } from './errors.ts'
 import { createGate } from './gate.ts'
 import { createMetrics } from './metrics.ts'
+import { createMirrorTopics } from './mirror-topics.ts'
 import { createOutboxEntries } from './outbox-entries.ts'
 import { createPartitionCounts } from './partition-counts.ts'
 import { createPatience } from './patience.ts'
 import { createRelay } from './relay.ts'
 import { buildServer } from './server.ts'
+import { createOperatorWatch } from './watch-operators.ts'
+import { startWatchdog } from './watchdog.ts'
 import { createWriterPool } from './writer-pool.ts'
 
 // Twice the cores of a small machine: more connections only wait for one another (docs/benchmarks.md).
 const CONNECTIONS = 4
+// Few: what an operator sends back must not slow down what arrives.
+const REDRIVE_CONNECTIONS = 2
 /** Of the 10 s that a stop may take; the rest is for leaving the groups. */
 const FINISH_MS = 5_000
 const STOP_MS = 10_000
+/** So much longer than the longest attempt the event loop may stand still. */
+const STILL_MS = 5_000
 
 // Gives up what runs; `isStopping` is true before, while what is in hand is finished.
 const shutdown = new AbortController()
 let isStopping = false
 
 try {
+  armFailpoints(process.env.SMG_FAILPOINTS)
   await start(readRunnerConfig(process.env))
 } catch (error) {
   if (!isStopping) fail(error)
@@ -57,8 +67,23 @@ async function start(config: RunnerConfig): Promise<void> {
   const writers = { size: CONNECTIONS, applicationName: 'smg-runner-write' }
   const rowPool = createWriterPool(config.DATABASE_URL, writers)
   const transactionPool = createWriterPool(config.DATABASE_URL, writers)
+  const redrivePool = createWriterPool(config.DATABASE_URL, {
+    size: REDRIVE_CONNECTIONS,
+    applicationName: 'smg-runner-redrive'
+  })
+  const operators = createOperatorQueries(database.sql)
   const metrics = createMetrics()
-  const relay = createRelay({ outbox: createOutboxQueries(database.sql), producer, log })
+  const outbox = createOutboxQueries(database.sql)
+  const relay = createRelay({ outbox, producer, log, onBacklog: metrics.setBacklog })
+  const mirrorTopics = createMirrorTopics({
+    client,
+    producer,
+    functions: attached,
+    toGroupId: topic => toGroupId(topic, config),
+    create: config.TOPIC_CREATE,
+    replicationFactor: config.replicationFactor,
+    log
+  })
   const partitionCounts = createPartitionCounts(functions, producer, log)
 
   const gate = createGate(config.RUNNER_CONCURRENCY)
@@ -70,22 +95,33 @@ async function start(config: RunnerConfig): Promise<void> {
     database,
     rowPool,
     transactionPool,
+    redrivePool,
+    operators,
     gate,
     metrics,
     functions,
     toOutboxEntries,
+    onHopeless: fail,
     log
   }
-  const attachments = attached.map(definition => createAttachment(definition, { ...shared, shutdown: shutdown.signal }))
+  const parts = attached.map(definition => createAttachment(definition, { ...shared, shutdown: shutdown.signal }))
+  const attachments = parts.map(({ attachment }) => attachment)
+  const watch = createOperatorWatch(parts, { operators, log })
   const server = buildServer({ attachments, metrics, isStopping: () => isStopping })
 
   closeWithGrace({ delay: STOP_MS, logger: log }, async ({ signal, err }) => {
+    if (err) {
+      // As if it were killed: what is noted of the records in hand must stay, or the one that did this is never found.
+      log.fatal({ err }, 'the runner ends: something threw that nobody handles')
+      process.exit(1)
+    }
     isStopping = true
-    if (err) log.fatal({ err }, 'the runner ends')
-    else log.info({ signal }, 'the runner is stopping')
+    log.info({ signal }, 'the runner is stopping')
     const deadline = Date.now() + FINISH_MS
-    await Promise.all(attachments.map(attachment => attachment.stop(deadline)))
+    await Promise.all([watch.stop(), ...attachments.map(attachment => attachment.stop(deadline))])
     shutdown.abort(new runnerErrors.SMG_RUNNER_STOPPING())
+    await Promise.all(parts.map(({ redriver }) => redriver.stop()))
+    mirrorTopics.stop()
     await relay.stop()
     partitionCounts.stop()
     await Promise.all([
@@ -94,17 +130,24 @@ async function start(config: RunnerConfig): Promise<void> {
       cluster.close(),
       rowPool.close(),
       transactionPool.close(),
+      redrivePool.close(),
       database.close({ timeoutMs: 1_000 })
     ])
     log.info('the runner has stopped')
   })
 
+  startWatchdog({ limitMs: Math.max(0, ...attached.map(({ options }) => options.timeoutMs)) + STILL_MS })
   await server.listen({ host: config.HOST, port: config.RUNNER_PORT })
   await prepare(config, attached, { client, database, log })
   if (isStopping) return
   relay.start()
+  mirrorTopics.start()
   partitionCounts.start()
-  for (const attachment of attachments) attachment.start()
+  for (const { attachment, redriver } of parts) {
+    attachment.start()
+    redriver.start()
+  }
+  watch.start()
   log.info({ functions: attached.map(({ topic }) => topic) }, 'the runner has started')
 }
 

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { Tally } from './write-outcomes.ts'
+import type { Backlog } from '../db/queries/outbox.ts'
+import type { Tally } from './settled.ts'
 
 /** Counters of a runner. */
 export type RunnerMetrics = ReturnType<typeof createMetrics>
@@ -18,9 +19,29 @@ export function createMetrics() {
   const deadLetters = counter('smg_dead_letters_total', 'Records that became dead letters')
   const duplicates = counter('smg_duplicates_total', 'Copies of events that were settled already')
 
+  const gauge = (name: string, help: string) => new Gauge({ name, help, registers })
+  const waiting = gauge('smg_outbox_waiting', 'Events of the outbox that Kafka has not taken yet, of all runners')
+  const oldest = gauge('smg_outbox_oldest_seconds', 'Age of the event of the outbox that waits longest')
+  const refused = gauge(
+    'smg_outbox_refused',
+    'Events of the outbox that Kafka will never take, and that were set aside'
+  )
+
   return {
     registry,
+    /** Notes the state of the outbox. */
+    setBacklog(backlog: Backlog) {
+      waiting.set(backlog.waiting)
+      oldest.set(backlog.oldestSeconds)
+      refused.set(backlog.refused)
+    },
     attemptsFailed: counter('smg_attempts_failed_total', 'Attempts that failed and are made again'),
+    redriven: new Counter({
+      name: 'smg_dead_letters_redriven_total',
+      help: 'Dead letters that ran through their function again, by what became of them',
+      labelNames: ['topic', 'result'],
+      registers
+    }),
     lag: new Gauge({
       name: 'smg_lag_records',
       help: 'Records that are not settled yet',

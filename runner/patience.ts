@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
 
 /** After a fault of ours one batch is tried again so often: a migration in progress ends, a password is set. */
 export const RETRY_OURS_MS = 30_000
@@ -40,4 +41,11 @@ export function createPatience(): Patience {
 /** Waits for `ms`, or until the signal aborts: neither is an error. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => undefined)
+}
+
+/** Logs a failure that is tried again: the first of a row aloud, the others for whoever looks. */
+export function logOnce(log: Logger, patience: Patience, error: unknown, message: string): void {
+  const failingMs = patience.failingMs()
+  if (failingMs === 0) log.error({ err: error }, message)
+  else log.debug({ err: error, failingMs }, message)
 }

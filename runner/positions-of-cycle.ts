@@ -3,7 +3,7 @@ import type { WriteTransaction } from '../db/writer.ts'
 import { toTime } from '../sdk/record.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import { runnerErrors } from './errors.ts'
-import type { Tally } from './write-outcomes.ts'
+import type { Tally } from './settled.ts'
 
 /** A move of one partition's position. */
 export interface Move {

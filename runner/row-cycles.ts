@@ -1,8 +1,11 @@
 import type { TransactionLimits, WriteTransaction } from '../db/writer.ts'
+import { failpoint } from '../sdk/failpoints.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
+import { isHead } from './parking.ts'
 import { claimPositions, type Move, movePositions } from './positions-of-cycle.ts'
 import type { ReadyStep, SettleAhead } from './settle-ahead.ts'
-import { type SettledRecord, type Tally, type WriteDependencies, writeOutcomes } from './write-outcomes.ts'
+import type { SettledRecord, Tally, WriteDependencies } from './settled.ts'
+import { writeOutcomes } from './write-outcomes.ts'
 
 /** The knee of a bulk insert: larger batches gain little and hold locks for longer (docs/benchmarks.md). */
 export const CYCLE_LIMIT = { records: 1_000, bytes: 4 * 1024 * 1024 }
@@ -13,11 +16,21 @@ export interface Share extends Move {
   readonly steps: readonly ReadyStep[]
 }
 
+export interface CollectOptions {
+  /** Default: `CYCLE_LIMIT`. */
+  readonly records?: number
+  /** With `key`, a share ends at a dead letter. */
+  readonly ordering?: 'partition' | 'key'
+}
+
 /** Collects what can be written, fairly: each partition an equal share, and what one leaves the others may take. */
-export function collectShares(handled: Iterable<{ owned: AssignedPartition; ahead: SettleAhead }>): Share[] {
+export function collectShares(
+  handled: Iterable<{ owned: AssignedPartition; ahead: SettleAhead }>,
+  { records: maxRecords = CYCLE_LIMIT.records, ordering = 'partition' }: CollectOptions = {}
+): Share[] {
   const partitions = [...handled]
   const shares: Share[] = []
-  let records = CYCLE_LIMIT.records
+  let records = maxRecords
   let bytes = CYCLE_LIMIT.bytes
 
   // The emptiest first: what they do not use is left for the full ones.
@@ -28,7 +41,7 @@ export function collectShares(handled: Iterable<{ owned: AssignedPartition; ahea
 
   for (const [index, { owned, ahead, steps }] of ready.entries()) {
     const parts = ready.length - index
-    const taken = cut(steps, { records: Math.ceil(records / parts), bytes: Math.ceil(bytes / parts) })
+    const taken = cut(steps, { records: Math.ceil(records / parts), bytes: Math.ceil(bytes / parts), ordering })
     const last = taken.at(-1)
     if (!last) continue
     records -= taken.length
@@ -38,13 +51,22 @@ export function collectShares(handled: Iterable<{ owned: AssignedPartition; ahea
   return shares
 }
 
-function cut(steps: readonly ReadyStep[], limit: { records: number; bytes: number }): readonly ReadyStep[] {
+/** The first step of a share alone. */
+export function toSingle(share: Share): Share {
+  const [first] = share.steps
+  return first ? { ...share, steps: [first], next: first.next } : share
+}
+
+function cut(steps: readonly ReadyStep[], limit: Required<CollectOptions> & { bytes: number }): readonly ReadyStep[] {
   let bytes = 0
   let count = 0
   // One at least, however large: a record that fits nowhere else must still go.
   while (count < steps.length && (count === 0 || (count < limit.records && bytes < limit.bytes))) {
-    bytes += steps[count]?.bytes ?? 0
+    const step = steps[count]
+    bytes += step?.bytes ?? 0
     count += 1
+    // Whether what follows has to wait is known when this dead letter is written: in the next cycle.
+    if (limit.ordering === 'key' && step?.settled && isHead(step.settled.record, step.settled.outcome)) break
   }
   return steps.slice(0, count)
 }
@@ -63,8 +85,10 @@ export function createCycleWriter(dependencies: WriteDependencies) {
     await claimPositions(tx, shares, dependencies)
     const settled = shares.flatMap(share => share.steps.flatMap(step => step.settled ?? []))
     const tallies = await writeOutcomes(tx, settled satisfies SettledRecord[], options, dependencies)
+    await failpoint('after-effects')
 
     await movePositions(tx, shares, tallies, dependencies)
+    await failpoint('before-commit')
     return tallies
   }
 }

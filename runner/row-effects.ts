@@ -1,23 +1,26 @@
 import type { Logger } from 'pino'
 import { databaseFault } from '../db/database-fault.ts'
 import type { TransactionLimits } from '../db/writer.ts'
+import { failpoint } from '../sdk/failpoints.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
-import type { EffectHooks } from './attach-function.ts'
-import type { Effects } from './effects.ts'
+import type { EffectHooks, Effects } from './effects.ts'
+import { type FloodBreaker, isFlood } from './flood.ts'
 import type { RunnerMetrics } from './metrics.ts'
+import { isUnparked } from './parking.ts'
 import { createPatience, pause, RETRY_OURS_MS } from './patience.ts'
 import { movedPartitions } from './positions-of-cycle.ts'
-import { collectShares, createCycleWriter, type Share } from './row-cycles.ts'
+import { collectShares, createCycleWriter, type Share, toSingle } from './row-cycles.ts'
 import { createSettleAhead, type SettleAhead, type SettleAheadDependencies } from './settle-ahead.ts'
+import type { Tally, WriteDependencies } from './settled.ts'
 import { createWakeUp } from './wake-up.ts'
-import type { Tally, WriteDependencies } from './write-outcomes.ts'
 import type { WriterPool } from './writer-pool.ts'
 
 export interface RowEffectsDependencies {
   readonly pool: WriterPool
   readonly limits: TransactionLimits
-  readonly write: Omit<WriteDependencies, 'topicIdOf'>
+  readonly write: Omit<WriteDependencies, 'topicIdOf' | 'flood'>
   readonly settleAhead: Omit<SettleAheadDependencies, 'onReady' | 'onAttemptFailed'>
+  readonly flood: FloodBreaker
   readonly metrics: RunnerMetrics
   readonly log: Logger
 }
@@ -29,14 +32,16 @@ export interface RowEffectsDependencies {
 export function createRowEffects(
   owned: ReadonlyMap<number, AssignedPartition>,
   hooks: EffectHooks,
-  { pool, limits, write, settleAhead, metrics, log }: RowEffectsDependencies
+  { pool, limits, write, settleAhead, flood, metrics, log }: RowEffectsDependencies
 ): Effects {
   const handled = new Map<number, { owned: AssignedPartition; ahead: SettleAhead }>()
   const work = createWakeUp()
   const ending = new AbortController()
   const patience = createPatience()
+  const { brake, hints } = settleAhead
   const writeCycle = createCycleWriter({
     ...write,
+    flood,
     topicIdOf: partition => owned.get(partition)?.position.topicId ?? null
   })
   const between: (() => Promise<void>)[] = []
@@ -49,13 +54,19 @@ export function createRowEffects(
   async function run(): Promise<void> {
     for (;;) {
       for (const task of between.splice(0)) await task()
-      const shares = isStopping && Date.now() > deadline ? [] : collectShares(handled.values())
+      const shares = brake.isHeld() || (isStopping && Date.now() > deadline) ? [] : collect()
       if (shares.length > 0) await runCycle(shares)
       else if (!isStopping) await work.wait()
       else if (Date.now() > deadline || !isBusy()) break
       else await work.wait(20)
     }
     for (const task of between.splice(0)) await task()
+  }
+
+  function collect(): Share[] {
+    const shares = collectShares(handled.values(), { ordering: write.ordering })
+    if (brake.mode() !== 'probe') return shares
+    return shares.slice(0, 1).map(share => toSingle(share))
   }
 
   function isBusy(): boolean {
@@ -71,9 +82,12 @@ export function createRowEffects(
         // What is in hand may just have been dropped.
         if (shares.some(({ owned, expected }) => owned.position.nextOffset !== expected)) return resume()
       }
+      await failpoint('before-begin')
       const tallies = await pool.transaction(tx => writeCycle(tx, shares, { isCareful }), limits)
+      await failpoint('after-commit')
       stopTimer()
       commit(shares, tallies)
+      await flood.committed()
     } catch (error) {
       await recover(error, shares)
     }
@@ -104,6 +118,13 @@ export function createRowEffects(
       log.warn({ partitions: moved }, 'someone else moved the position: the batch is dropped')
       return retryReload(moved)
     }
+    const partitions = shares.map(({ owned }) => owned.partition)
+    if (isFlood(error)) return stopForFlood(error, partitions)
+    if (isUnparked(error)) {
+      // What was believed of blocked keys is out of date: these records are handled after all.
+      hints.refresh(null)
+      return hooks.drop(partitions)
+    }
     const fault = databaseFault(error)
     if (fault === 'record' && !isCareful) {
       isCareful = true
@@ -117,6 +138,16 @@ export function createRowEffects(
     log.error({ err: error, places }, 'the function is stopped: this needs someone to act')
     hooks.onState('stopped', reason)
     await pause(RETRY_OURS_MS, ending.signal)
+  }
+
+  async function stopForFlood(error: unknown, partitions: readonly number[]): Promise<void> {
+    try {
+      hooks.onState('stopped', await flood.trip(error))
+      // Handled once more when it goes on: by then someone has mended what they died of.
+      hooks.drop(partitions)
+    } catch (reason) {
+      await waitForWorld(reason)
+    }
   }
 
   async function waitForWorld(error: unknown): Promise<void> {
@@ -133,6 +164,13 @@ export function createRowEffects(
       await waitForWorld(error)
     }
   }
+
+  brake.onChange(() => {
+    const mode = brake.mode()
+    hooks.onState(mode === 'paused' || mode === 'stopped' ? mode : 'running', brake.isHeld() ? brake.reason() : null)
+    for (const partition of owned.values()) partition.changed.wake()
+    work.wake()
+  })
 
   return {
     start() {

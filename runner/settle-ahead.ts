@@ -6,9 +6,13 @@ import type { Outcome, RunHandle } from '../sdk/settle-record.ts'
 import { toRows } from '../sdk/to-rows.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
+import type { Brake } from './brake.ts'
+import { toCrashed } from './dead-letter.ts'
 import type { Gate } from './gate.ts'
 import { identify } from './identify.ts'
-import { type SettledRecord, toEntry } from './write-outcomes.ts'
+import { isHead, type KeyHints, toParked } from './parking.ts'
+import type { SettledRecord } from './settled.ts'
+import { toEntry } from './to-entry.ts'
 
 const MAX_AHEAD_RECORDS = 2_000
 const MAX_AHEAD_BYTES = 8 * 1024 * 1024
@@ -44,6 +48,8 @@ export interface SettleAheadDependencies {
   readonly definition: LoadedFunction
   readonly settle: (record: IdentifiedRecord, attempt: number, runHandle: RunHandle) => Outcome | Promise<Outcome>
   readonly rowWriter: RowWriter | null
+  readonly hints: KeyHints
+  readonly brake: Brake
   /** Of all functions of the process: attempts that are waiting for something. */
   readonly gate: Gate
   /** Attempts that it breaks off are not settled. */
@@ -64,7 +70,18 @@ interface Slot {
 /** Builds and starts the handling of one partition of a function whose effects are rows, or none. */
 export function createSettleAhead(
   partition: AssignedPartition,
-  { definition, settle, rowWriter, gate, shutdown, onReady, onAttemptFailed, log }: SettleAheadDependencies
+  {
+    definition,
+    settle,
+    rowWriter,
+    hints,
+    brake,
+    gate,
+    shutdown,
+    onReady,
+    onAttemptFailed,
+    log
+  }: SettleAheadDependencies
 ): SettleAhead {
   const { concurrency } = definition.options
   const runHandle: RunHandle = (input, context) =>
@@ -79,7 +96,9 @@ export function createSettleAhead(
   async function run(): Promise<void> {
     let handled = 0
     while (!partition.revoked.aborted && !isClosed) {
-      if (inFlight >= concurrency || slots.length >= MAX_AHEAD_RECORDS || bytesAhead >= MAX_AHEAD_BYTES) {
+      const isAlone = partition.trial.isAlone() || brake.mode() === 'probe'
+      const maxAhead = isAlone ? 1 : MAX_AHEAD_RECORDS
+      if (inFlight >= concurrency || slots.length >= maxAhead || bytesAhead >= MAX_AHEAD_BYTES || brake.isHeld()) {
         await partition.changed.wait()
         continue
       }
@@ -98,7 +117,13 @@ export function createSettleAhead(
       while (key !== null && busyKeys.has(key) && isWanted(epoch)) await partition.changed.wait()
       if (!isWanted(epoch)) continue
 
-      start({ next: item.next, bytes: item.bytes, key, settled: undefined }, record)
+      const slot = { next: item.next, bytes: item.bytes, key, settled: undefined }
+      if (record && partition.trial.isDue(record.offset)) {
+        const ends = await partition.trial.begin(partition, record.offset)
+        if (!isWanted(epoch)) continue
+        if (ends >= definition.options.maxAttempts) bury(slot, record, ends)
+        else start(slot, record)
+      } else start(slot, record)
       handled += 1
       if (handled % TURN === 0) await nextTurn()
     }
@@ -107,8 +132,17 @@ export function createSettleAhead(
   function start(slot: Slot, record: IdentifiedRecord | null) {
     slots.push(slot)
     bytesAhead += slot.bytes
-    if (record) attempt(slot, record, 1, partition.epoch)
-    else finish(slot, null)
+    if (!record) finish(slot, null)
+    // Not even looked at: it waits behind a dead letter of its key.
+    else if (hints.has(record.key)) finish(slot, { record, outcome: toParked(), entry: null })
+    else attempt(slot, record, 1, partition.epoch)
+  }
+
+  /** Ended the process too often: it is not tried once more. */
+  function bury(slot: Slot, record: IdentifiedRecord, ends: number) {
+    slots.push(slot)
+    bytesAhead += slot.bytes
+    finish(slot, toSettled(record, toCrashed(ends)))
   }
 
   function isWanted(epoch: number): boolean {
@@ -207,6 +241,7 @@ export function createSettleAhead(
   }
 
   function finish(slot: Slot, settled: SettledRecord | null) {
+    if (settled && isHead(settled.record, settled.outcome)) hints.add(settled.record.key)
     slot.settled = settled
     onReady()
   }

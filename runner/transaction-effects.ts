@@ -1,26 +1,25 @@
 import { databaseFault } from '../db/database-fault.ts'
 import type { TransactionLimits } from '../db/writer.ts'
+import { failpoint } from '../sdk/failpoints.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
-import type { EffectHooks } from './attach-function.ts'
-import type { Effects } from './effects.ts'
+import type { Memory } from './attempt-in-transaction.ts'
+import type { Brake } from './brake.ts'
+import { toCrashed } from './dead-letter.ts'
+import type { EffectHooks, Effects } from './effects.ts'
+import { type FloodBreaker, isFlood } from './flood.ts'
 import type { RunnerMetrics } from './metrics.ts'
 import type { QueuedItem } from './partition-queue.ts'
 import { createPatience, pause, RETRY_OURS_MS } from './patience.ts'
 import { movedPartitions } from './positions-of-cycle.ts'
-import {
-  createPrefixRunner,
-  MAX_RECORDS,
-  type Memories,
-  type Memory,
-  type Prefix,
-  type PrefixDependencies
-} from './run-prefix.ts'
+import { createPrefixRunner, MAX_RECORDS, type Memories, type Prefix, type PrefixDependencies } from './run-prefix.ts'
 import type { WriterPool } from './writer-pool.ts'
 
 export interface TransactionEffectsDependencies extends Omit<PrefixDependencies, 'write'> {
   readonly pool: WriterPool
   readonly limits: TransactionLimits
-  readonly write: Omit<PrefixDependencies['write'], 'topicIdOf'>
+  readonly write: Omit<PrefixDependencies['write'], 'topicIdOf' | 'flood'>
+  readonly flood: FloodBreaker
+  readonly brake: Brake
   readonly metrics: RunnerMetrics
 }
 
@@ -35,11 +34,12 @@ export function createTransactionEffects(
   hooks: EffectHooks,
   dependencies: TransactionEffectsDependencies
 ): Effects {
-  const { pool, limits, write, metrics, log } = dependencies
+  const { definition, pool, limits, write, flood, brake, metrics, log } = dependencies
   const loops = new Set<Promise<void>>()
   const ending = new AbortController()
   const writeDependencies = {
     ...write,
+    flood,
     topicIdOf: (partition: number) => owned.get(partition)?.position.topicId ?? null
   }
   let isStopping = false
@@ -57,27 +57,39 @@ export function createTransactionEffects(
         hand = []
         memories.clear()
       }
+      if (brake.isHeld()) {
+        await partition.changed.wait()
+        continue
+      }
       fill(hand, partition)
       if (hand.length === 0) {
         await partition.changed.wait()
         continue
       }
       await waitFor(memories, hand, partition)
+      const trusted = await begin(memories, hand, partition)
+      const part = brake.mode() === 'probe' ? trusted.slice(0, 1) : trusted
+      if (epoch !== partition.epoch) continue
       if (partition.revoked.aborted || isStopping) return
       try {
         partition.isWriting = true
         if (patience.failingMs() > 0) await reload(partition)
         if (epoch !== partition.epoch) continue
-        const prefix: Prefix = await pool.transaction(tx => runPrefix(tx, hand, memories), limits)
+        await failpoint('before-begin')
+        const prefix: Prefix = await pool.transaction(tx => runPrefix(tx, part, memories), limits)
+        await failpoint('after-commit')
         if (prefix.memory) memories.set(prefix.memory.offset, prefix.memory)
         for (const { record } of hand.slice(0, prefix.count)) if (record) memories.delete(record.offset)
         if (patience.reset()) log.info({ partition: partition.partition }, 'writing again')
         hooks.onState('running', null)
         commit(partition, prefix)
         hand.splice(0, prefix.count)
+        if (prefix.count > 0) await flood.committed()
       } catch (error) {
         const { memory } = error as { memory?: Memory }
         if (memory) memories.set(memory.offset, memory)
+        // Tried anew when it goes on: by then someone has mended what they died of.
+        if (isFlood(error)) memories.clear()
         partition.isWriting = false
         if (!isAbandoned(error)) await recover(error, partition, patience)
       } finally {
@@ -99,6 +111,19 @@ export function createTransactionEffects(
     if (!memory) return
     const ms = memory.notBeforeMs - Date.now()
     if (ms > 0) await pause(ms, AbortSignal.any([partition.revoked, ending.signal]))
+  }
+
+  /** Notes what is about to be handled, and gives as much of it as may be: one record alone after an unclean end. */
+  async function begin(memories: Map<string, Memory>, hand: readonly QueuedItem[], partition: AssignedPartition) {
+    const { trial } = partition
+    const offset = hand.find(({ record }) => record)?.record?.offset
+    if (offset === undefined) return hand
+    if (trial.isDue(offset)) {
+      const ends = await trial.begin(partition, offset)
+      if (ends >= definition.options.maxAttempts)
+        memories.set(offset, { offset, attempt: ends, notBeforeMs: 0, dead: toCrashed(ends) })
+    }
+    return trial.isAlone() ? hand.slice(0, 1) : hand
   }
 
   async function reload(partition: AssignedPartition): Promise<void> {
@@ -127,6 +152,13 @@ export function createTransactionEffects(
       // Unmoved in PostgreSQL and yet refused: let the other owner finish.
       return patience.wait(AbortSignal.any([partition.revoked, ending.signal]))
     }
+    if (isFlood(error)) {
+      try {
+        return hooks.onState('stopped', await flood.trip(error))
+      } catch (reason) {
+        return recover(reason, partition, patience)
+      }
+    }
     if (databaseFault(error) === 'world') {
       if (patience.failingMs() === 0)
         log.warn({ err: error, partition: partition.partition }, 'PostgreSQL cannot be written to: waiting')
@@ -142,6 +174,12 @@ export function createTransactionEffects(
     hooks.onState('stopped', reason)
     await pause(RETRY_OURS_MS, AbortSignal.any([partition.revoked, ending.signal]))
   }
+
+  brake.onChange(() => {
+    const mode = brake.mode()
+    hooks.onState(mode === 'paused' || mode === 'stopped' ? mode : 'running', brake.isHeld() ? brake.reason() : null)
+    for (const partition of owned.values()) partition.changed.wake()
+  })
 
   return {
     start() {

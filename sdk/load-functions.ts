@@ -1,4 +1,5 @@
-import { readdir } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
 import { join, parse, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { sdkErrors } from './errors.ts'
@@ -28,7 +29,11 @@ export async function loadFunctions(
     checkTopic(file, topic)
     const twin = files.find(other => other !== file && parse(other).name === topic)
     if (twin) throw new sdkErrors.SMG_SDK_TOPIC_TWICE(file, twin, topic)
-    functions.set(topic, parseDefinition(await importDefault(folder, file), { file, topic, ...options }))
+    const exported = await importDefault(folder, file)
+    const fileHash = createHash('sha256')
+      .update(await readFile(join(folder, file)))
+      .digest('hex')
+    functions.set(topic, parseDefinition(exported, { file, fileHash, topic, ...options }))
   }
   return functions
 }

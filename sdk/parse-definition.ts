@@ -29,6 +29,7 @@ const OptionsSchema = Type.Object(
 
 interface Source {
   readonly file: string
+  readonly fileHash?: string
   readonly topic: string
   readonly retentionHours: number
 }
@@ -38,7 +39,10 @@ interface Source {
  *
  * @throws SMG_SDK_BAD_FILE with file, field and reason
  */
-export function parseDefinition(exported: unknown, { file, topic, retentionHours }: Source): LoadedFunction {
+export function parseDefinition(
+  exported: unknown,
+  { file, fileHash = '', topic, retentionHours }: Source
+): LoadedFunction {
   const bad = (field: string, reason: string, cause?: unknown) =>
     Object.assign(new sdkErrors.SMG_SDK_BAD_FILE(file, field, reason), { cause })
 
@@ -56,7 +60,6 @@ export function parseDefinition(exported: unknown, { file, topic, retentionHours
 
   const options = parseOptions(given, retentionHours, bad)
   // Better no start than an option that is taken and not kept.
-  if (options.ordering === 'key') throw bad('ordering', 'can only be `partition`: `key` is not built yet')
   if (options.mask.length > 0) throw bad('mask', 'must be empty: hiding fields is not built yet')
   if (options.concurrency > 1 && !table)
     throw bad('concurrency', 'needs a `table`: effects of a transaction are made in order')
@@ -66,6 +69,7 @@ export function parseDefinition(exported: unknown, { file, topic, retentionHours
   return Object.freeze({
     topic,
     file,
+    fileHash,
     event: schema,
     key: toKey(key as ((event: unknown) => unknown) | undefined),
     table: (table as PgTable | undefined) ?? null,

@@ -60,6 +60,12 @@ export interface SettleDependencies {
   readonly random?: () => number
 }
 
+/** That a record is a dead letter which runs through its function again. */
+export interface Redrive {
+  /** Of all the times before: `attempt` goes on counting. */
+  readonly attemptsBefore: number
+}
+
 /** Calls `handle`, or what stands for it: with its input, and with a context that has no `tx` yet. */
 export type RunHandle = (input: Input, context: Context) => unknown
 
@@ -81,23 +87,40 @@ export function createRecordSettler(definition: LoadedFunction, dependencies: Se
   } = dependencies
   const { maxAttempts, backoffMs, timeoutMs, maxAgeMs } = definition.options
 
-  return function settle(record: IdentifiedRecord, attempt: number, runHandle: RunHandle): Outcome | Promise<Outcome> {
+  /**
+   * @param attempt of this run; 1 on the first
+   * @param redrive null for a record that comes from its topic
+   */
+  return function settle(
+    record: IdentifiedRecord,
+    attempt: number,
+    runHandle: RunHandle,
+    redrive: Redrive | null = null
+  ): Outcome | Promise<Outcome> {
+    const before = redrive?.attemptsBefore ?? 0
     let event: unknown
     try {
       if (record.value === null) throw new sdkErrors.SMG_SDK_BAD_JSON('it is null')
       event = definition.parseEvent(record.value)
     } catch (error) {
-      return toUnreadable(error)
+      return { ...toUnreadable(error), attempts: before }
     }
-    if (maxAgeMs !== null && nowMs() - record.timestampMs > maxAgeMs) {
+    // Whoever redrives a record knows its age.
+    if (!redrive && maxAgeMs !== null && nowMs() - record.timestampMs > maxAgeMs) {
       const error = new sdkErrors.SMG_SDK_EXPIRED(maxAgeMs)
       return { kind: 'dead', stage: 'handle', disposition: 'record_expired', attempts: attempt - 1, error }
     }
-    return attemptOnce(record, event, attempt, runHandle)
+    return attemptOnce(record, event, { attempt, before, isRedrive: redrive !== null }, runHandle)
   }
 
-  function attemptOnce(record: IdentifiedRecord, event: unknown, attempt: number, runHandle: RunHandle) {
-    const context = createContext(record, attempt, { log, shutdown, findPublishFault })
+  function attemptOnce(
+    record: IdentifiedRecord,
+    event: unknown,
+    { attempt, before, isRedrive }: { attempt: number; before: number; isRedrive: boolean },
+    runHandle: RunHandle
+  ) {
+    const number = before + attempt
+    const context = createContext(record, { attempt: number, isRedrive }, { log, shutdown, findPublishFault })
     const toHandled = (effect: unknown): Outcome => ({ kind: 'handled', event, effect, published: context.close() })
 
     try {
@@ -118,10 +141,10 @@ export function createRecordSettler(definition: LoadedFunction, dependencies: Se
           ? thrown
           : Object.assign(new sdkErrors.SMG_SDK_THROWN(describe(thrown)), { cause: thrown })
       if (isNonRetriable(thrown))
-        return { kind: 'dead', stage: 'handle', disposition: 'non_retriable', attempts: attempt, error }
+        return { kind: 'dead', stage: 'handle', disposition: 'non_retriable', attempts: number, error }
       if (attempt >= maxAttempts) {
         const disposition = isTimeout(thrown) ? 'timed_out' : 'attempts_exhausted'
-        return { kind: 'dead', stage: 'handle', disposition, attempts: attempt, error }
+        return { kind: 'dead', stage: 'handle', disposition, attempts: number, error }
       }
       const waitMs = retryAfterMs(thrown) ?? backoff(attempt)
       return { kind: 'retry', nextAttempt: attempt + 1, waitMs, error }
@@ -167,7 +190,7 @@ interface ContextParts {
 // Logger and signal are made when a function asks for them: most never do, and both cost more than the rest of a record.
 function createContext(
   { topic, partition, offset }: IdentifiedRecord,
-  attempt: number,
+  { attempt, isRedrive }: Pick<Context, 'attempt' | 'isRedrive'>,
   { log, shutdown, findPublishFault }: Pick<SettleDependencies, 'log' | 'shutdown' | 'findPublishFault'>
 ): ContextParts {
   const published: Published[] = []
@@ -177,6 +200,7 @@ function createContext(
 
   const context: Context = {
     attempt,
+    isRedrive,
     get log() {
       child ??= log.child({ topic, partition, offset, attempt })
       return child

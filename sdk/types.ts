@@ -30,8 +30,10 @@ export interface Context {
   readonly log: Logger
   /** Aborts at the deadline of the attempt and at shutdown. */
   readonly signal: AbortSignal
-  /** 1 on the first call. */
+  /** 1 on the first call; a redrive goes on counting. */
   readonly attempt: number
+  /** Whether the event was a dead letter that is sent through its function again. */
+  readonly isRedrive: boolean
   /**
    * Puts an event into the outbox: it leaves if, and only if, this attempt's effect is committed.
    * @throws SMG_SDK_BAD_PUBLISH for an unknown topic or an event that breaks its schema
@@ -101,6 +103,8 @@ export interface LoadedFunction {
   readonly topic: string
   /** The file it came from, for messages. */
   readonly file: string
+  /** SHA-256 of the file, in hex: another one is another function. Empty when it was not read from a file. */
+  readonly fileHash: string
   /** The event's schema; objects that do not say otherwise refuse unknown properties. */
   readonly event: TSchema
   readonly key: (event: unknown) => string | null

@@ -26,6 +26,6 @@ ALTER TABLE "function_states" ADD COLUMN "recent" json;--> statement-breakpoint
 ALTER TABLE "outbox" ADD COLUMN "refused_at" timestamp with time zone;--> statement-breakpoint
 ALTER TABLE "outbox" ADD COLUMN "refusal" text;--> statement-breakpoint
 CREATE INDEX "idempotency_keys_created" ON "idempotency_keys" USING btree ("created_at");--> statement-breakpoint
-CREATE INDEX "dead_letters_redriving" ON "dead_letters" USING btree ("group_id") WHERE state = 'redriving';--> statement-breakpoint
+CREATE INDEX "dead_letters_redriving" ON "dead_letters" USING btree ("group_id","partition","offset") WHERE state = 'redriving';--> statement-breakpoint
 CREATE INDEX "dead_letters_key" ON "dead_letters" USING btree ("group_id",sha256(key),"partition","offset") WHERE state IN ('dead', 'redriving') AND key IS NOT NULL;--> statement-breakpoint
 CREATE INDEX "dead_letters_resolved" ON "dead_letters" USING btree ("resolved_at") WHERE resolved_at IS NOT NULL;

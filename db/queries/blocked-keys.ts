@@ -48,19 +48,22 @@ export async function releaseKeys(query: Query, groupId: string, hashes: Hashes)
   if (rows.length === 0) return
 
   await query(
-    `UPDATE dead_letters AS parked SET state = 'redriving'
+    `WITH head AS MATERIALIZED (
+       SELECT DISTINCT ON (sha256(key)) sha256(key) AS hash, partition, "offset" AS at FROM dead_letters
+       WHERE group_id = $1 AND key IS NOT NULL AND sha256(key) IN ${GIVEN}
+         AND state = 'dead' AND disposition <> 'parked_behind_key'
+       ORDER BY sha256(key), dead_letters.partition, dead_letters."offset")
+     UPDATE dead_letters AS parked SET state = 'redriving'
      WHERE group_id = $1 AND key IS NOT NULL AND sha256(key) IN ${GIVEN}
        AND state = 'dead' AND disposition = 'parked_behind_key'
-       AND NOT EXISTS (SELECT FROM dead_letters AS head
-         WHERE head.group_id = $1 AND head.key IS NOT NULL AND sha256(head.key) = sha256(parked.key)
-           AND head.state = 'dead' AND head.disposition <> 'parked_behind_key'
-           AND (head.partition, head."offset") < (parked.partition, parked."offset"))`,
+       AND NOT EXISTS (SELECT FROM head
+         WHERE head.hash = sha256(parked.key) AND (head.partition, head.at) < (parked.partition, parked."offset"))`,
     [groupId, locked]
   )
   await query(
-    `DELETE FROM blocked_keys AS blocked WHERE group_id = $1 AND key_hash IN ${GIVEN}
-       AND NOT EXISTS (SELECT FROM dead_letters AS dead WHERE dead.group_id = $1 AND dead.key IS NOT NULL
-         AND sha256(dead.key) = blocked.key_hash AND dead.state IN ('dead', 'redriving'))`,
+    `DELETE FROM blocked_keys WHERE group_id = $1 AND key_hash IN ${GIVEN}
+       AND key_hash NOT IN (SELECT sha256(key) FROM dead_letters WHERE group_id = $1 AND key IS NOT NULL
+         AND sha256(key) IN ${GIVEN} AND state IN ('dead', 'redriving'))`,
     [groupId, locked]
   )
 }

@@ -21,7 +21,7 @@ export interface LastError {
   readonly at: string
 }
 
-/** Writes down what a function is doing. One that an operator paused stays paused. */
+/** Writes down what a function is doing. One that an operator paused stays paused, and one that a flood stopped, stopped. */
 export async function writeFunctionState(
   sql: Sql,
   { groupId, topic, state, reason }: Omit<FunctionState, 'since'>
@@ -30,7 +30,8 @@ export async function writeFunctionState(
     INSERT INTO function_states AS known (group_id, topic, state, reason)
     VALUES (${groupId}, ${topic}, ${state}, ${reason})
     ON CONFLICT (group_id, topic) DO UPDATE SET state = excluded.state, reason = excluded.reason, since = now()
-      WHERE known.state <> 'paused' AND (known.state, known.reason) IS DISTINCT FROM (excluded.state, excluded.reason)`
+      WHERE known.state <> 'paused' AND NOT (known.state = 'stopped' AND known.details->'flood' IS NOT NULL)
+        AND (known.state, known.reason) IS DISTINCT FROM (excluded.state, excluded.reason)`
 }
 
 /** What operators ask for of `function_states`; runners look there. */
@@ -47,10 +48,11 @@ export function createFunctionStateRequests(sql: Sql) {
       )
     },
 
-    /** Lets a function go on that is paused or stopped, first with a single record; what it counted before is over. */
+    /** Lets a function go on that is paused or stopped; after a flood first with a single record. What it counted is over. */
     async resume({ groupId, topic }: Pick<FunctionState, 'groupId' | 'topic'>): Promise<void> {
       await sql.unsafe(
-        `UPDATE function_states SET state = 'running', reason = NULL, recent = NULL, details = '{"probe": true}', since = now()
+        `UPDATE function_states SET state = 'running', reason = NULL, recent = NULL, since = now(),
+           details = CASE WHEN details->'flood' IS NULL THEN details ELSE details || '{"probe": true}' END
          WHERE group_id = $1 AND topic = $2 AND state <> 'running'`,
         [groupId, topic],
         { prepare: true }

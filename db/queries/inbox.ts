@@ -26,15 +26,23 @@ export interface InboxResult {
 
 const RECORD = 'record(id uuid, partition int, "offset" bigint, key text, value json, headers json, at bigint)'
 
-// What is new is decided here and nowhere else. An event with a dead letter is not: only its redrive settles it.
-const INBOX = `
+// An event with a dead letter is not new: only its redrive settles it.
+const WITHOUT_DEAD = `WHERE NOT EXISTS (SELECT FROM dead_letters AS dead
+      WHERE dead.group_id = $1 AND dead.topic = $2 AND dead.event_id = record.id)`
+
+// What is new is decided here and nowhere else.
+const toInbox = (condition: string) => `
   record AS (SELECT * FROM json_to_recordset($3::text::json) AS ${RECORD}),
   inbox AS (
     INSERT INTO messages (topic, id, partition, "offset", key, value, headers, timestamp)
     SELECT $2, id, partition, "offset", key, value, headers, to_timestamp(at / 1000.0) FROM record
-    WHERE NOT EXISTS (SELECT FROM dead_letters AS dead WHERE dead.group_id = $1 AND dead.topic = $2 AND dead.event_id = record.id)
+    ${condition}
     ON CONFLICT (topic, id) DO NOTHING
     RETURNING id)`
+
+const INBOX = toInbox(WITHOUT_DEAD)
+// The group is a parameter of both, and PostgreSQL wants to know the type of one that nothing uses.
+const REDRIVE_INBOX = toInbox('WHERE $1::text IS NOT NULL')
 
 const RESULT = `(SELECT count(*)::int FROM inbox) AS events,
   (SELECT CASE WHEN count(*) <> $4::int THEN json_agg(id)::text END FROM inbox) AS ids`
@@ -43,12 +51,13 @@ const RESULT = `(SELECT count(*)::int FROM inbox) AS events,
  * Writes events into the inbox, and for those that are new there their rows: one statement, all or nothing.
  * The ids of `entries` differ from one another.
  *
+ * @param target.isRedrive the events have dead letters, and are written all the same
  * @param writer of the function's table; null without one
  * @throws PostgreSQL's errors: a row that breaks a rule of its table takes the whole statement with it
  */
 export async function writeInbox(
   tx: WriteTransaction,
-  { groupId, topic }: { groupId: string; topic: string },
+  { groupId, topic, isRedrive = false }: { groupId: string; topic: string; isRedrive?: boolean },
   entries: readonly InboxEntry[],
   writer: RowWriter | null
 ): Promise<InboxResult> {
@@ -63,7 +72,7 @@ export async function writeInbox(
   }
   const written = inserts.map((_, index) => `(SELECT count(*)::int FROM written${index})`).join(' + ') || '0'
   const [result] = await tx.query(
-    `WITH ${[INBOX, ...inserts].join(', ')} SELECT ${RESULT}, ${written} AS rows`,
+    `WITH ${[isRedrive ? REDRIVE_INBOX : INBOX, ...inserts].join(', ')} SELECT ${RESULT}, ${written} AS rows`,
     parameters
   )
 

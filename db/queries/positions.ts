@@ -24,6 +24,19 @@ export interface Step {
   readonly lastMessageAt: string | null
 }
 
+/** The record that was about to be handled when nothing was committed since, and how often a process ended at it. */
+export interface TrialNote {
+  readonly offset: bigint
+  /** 0 when only the place is known where an owner began. */
+  readonly count: number
+}
+
+interface Place {
+  readonly groupId: string
+  readonly topic: string
+  readonly partition: number
+}
+
 type Row = Record<string, unknown>
 
 const toPosition = (row: Row): Position => ({
@@ -69,6 +82,28 @@ export function createPositionQueries(sql: Sql) {
           lost_count = lost_count + ${String(lost)}, trying_offset = NULL, trying_count = 0, updated_at = now()
         WHERE group_id = ${groupId} AND topic = ${topic} AND partition = ${from.partition}
           AND next_offset = ${String(from.nextOffset)} AND topic_id IS NOT DISTINCT FROM ${from.topicId}`
+      return count === 1
+    },
+
+    /** The note of a partition; null when there is none. */
+    async readNote({ groupId, topic, partition }: Place): Promise<TrialNote | null> {
+      const [row] = await sql`
+        SELECT trying_offset::text AS at, trying_count FROM topic_status
+        WHERE group_id = ${groupId} AND topic = ${topic} AND partition = ${partition} AND trying_offset IS NOT NULL`
+      return row ? { offset: BigInt(row.at), count: Number(row.trying_count) } : null
+    },
+
+    /** Puts a note in another one's place, if position and note are as expected; null for none. Gives whether they were. */
+    async swapNote(
+      { groupId, topic, partition }: Place,
+      { position, from, to }: { position: bigint; from: TrialNote | null; to: TrialNote | null }
+    ): Promise<boolean> {
+      const offsetOf = (note: TrialNote | null) => (note ? String(note.offset) : null)
+      const { count } = await sql`
+        UPDATE topic_status SET trying_offset = ${offsetOf(to)}, trying_count = ${to?.count ?? 0}
+        WHERE group_id = ${groupId} AND topic = ${topic} AND partition = ${partition}
+          AND next_offset = ${String(position)} AND trying_count = ${from?.count ?? 0}
+          AND trying_offset IS NOT DISTINCT FROM ${offsetOf(from)}`
       return count === 1
     },
 

@@ -44,7 +44,7 @@ export const deadLetters = pgTable(
     index('dead_letters_timestamp').on(table.timestamp.desc(), table.id.desc()),
     index('dead_letters_topic').on(table.topic, table.timestamp.desc(), table.id.desc()),
     // What waits for runners, and what else of its key is not settled. A key may be longer than an index takes.
-    index('dead_letters_redriving').on(table.groupId).where(sql`state = 'redriving'`),
+    index('dead_letters_redriving').on(table.groupId, table.partition, table.offset).where(sql`state = 'redriving'`),
     index('dead_letters_key')
       .on(table.groupId, sql`sha256(key)`, table.partition, table.offset)
       .where(sql`state IN ('dead', 'redriving') AND key IS NOT NULL`),

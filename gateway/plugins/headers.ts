@@ -16,6 +16,7 @@ export default fp(
   async app => {
     app.addHook('onRequest', async (request, reply) => {
       reply.headers({ ...SECURITY_HEADERS, 'x-request-id': request.id })
+      if (app.isClosing()) reply.header('connection', 'close')
       const { httpVersion, headers } = request.raw
       if (httpVersion === '1.1' && headers.host === undefined) {
         reply.header('connection', 'close')

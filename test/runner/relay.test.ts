@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
-import { createOutboxQueries, insertOutbox } from '../../db/queries/outbox.ts'
+import { type Backlog, createOutboxQueries, insertOutbox } from '../../db/queries/outbox.ts'
 import { createWriter } from '../../db/writer.ts'
+import { kafkaErrors } from '../../kafka/errors.ts'
+import { toKafkaError } from '../../kafka/failure.ts'
 import type { AppendResult, OutgoingRecord } from '../../kafka/types.ts'
 import { createOutboxEntries, createPublishCheck } from '../../runner/outbox-entries.ts'
 import { createRelay } from '../../runner/relay.ts'
@@ -38,20 +40,30 @@ async function put(...texts: string[]) {
   await writer.transaction(tx => insertOutbox(tx, entries), limits)
 }
 
+type Answer = boolean | Error
+
 /** A relay whose sends are noted; `answer` says what becomes of a batch. */
-function startRelay(t: Teardown, answer: (texts: string[], call: number) => Promise<boolean[]> | boolean[] = all) {
+function startRelay(
+  t: Teardown,
+  answer: (texts: string[], call: number) => Promise<Answer[]> | Answer[] = all,
+  { partitionCount = async () => 8 }: { partitionCount?: (topic: string) => Promise<number> } = {}
+) {
   const sent: string[] = []
   const taken: string[] = []
+  const backlogs: Backlog[] = []
   let calls = 0
   const relay = createRelay({
     outbox,
+    onBacklog: backlog => void backlogs.push(backlog),
     producer: {
+      partitionCount,
       async append(_topic, records: readonly OutgoingRecord[]): Promise<AppendResult[]> {
         const texts = records.map(({ value }) => String(value))
         sent.push(...texts)
         calls += 1
         const answers = await answer(texts, calls)
         return answers.map((isTaken, index) => {
+          if (isTaken instanceof Error) return { error: isTaken }
           if (!isTaken) return { error: new Error('no') }
           taken.push(texts[index] ?? '')
           return { partition: records[index]?.partition ?? 0, offset: '0' }
@@ -62,7 +74,7 @@ function startRelay(t: Teardown, answer: (texts: string[], call: number) => Prom
   })
   t.teardown(() => relay.stop())
   relay.start()
-  return { relay, sent, taken, calls: () => calls }
+  return { relay, sent, taken, backlogs, calls: () => calls }
 }
 
 const all = (texts: string[]) => texts.map(() => true)
@@ -91,7 +103,7 @@ t.test('goes on by itself, and at once when it is woken', async t => {
   t.strictSame(sent, ['0/a', '0/b'])
 })
 
-t.test('never goes past what Kafka did not take', async t => {
+t.test('rule 23: never goes past what Kafka did not take', async t => {
   await put('0/a', '0/b', '0/c')
   const { sent, taken } = startRelay(t, (texts, call) => texts.map((_, index) => call > 1 || index !== 1))
   await until(async () => (await waiting()).length === 0)
@@ -109,21 +121,24 @@ t.test('a partition that Kafka refuses holds back no other', async t => {
   t.strictSame(await waiting(), ['0/a'])
 })
 
-t.test('one relay at a time sends a partition, and the next takes over when the first stops', async t => {
+t.test('rule 23: one relay at a time sends a partition, and the next takes over when the first stops', async t => {
   let open: () => void = () => undefined
   const door = new Promise<void>(resolve => {
     open = resolve
   })
   await put('0/a')
   const first = startRelay(t, async texts => {
-    await door
+    if (texts[0]?.startsWith('0')) await door
     return all(texts)
   })
   await until(() => first.sent.length === 1)
   const second = startRelay(t)
   await put('0/b', '1/a')
-  await until(() => second.sent.includes('1/a'))
-  t.strictSame(second.sent, ['1/a'], 'partition 0 is leased')
+  await until(() => [...first.taken, ...second.taken].includes('1/a'))
+  t.notOk(
+    second.sent.some(text => text.startsWith('0')),
+    'partition 0 is leased'
+  )
 
   open()
   await first.relay.stop()
@@ -135,13 +150,124 @@ t.test('one relay at a time sends a partition, and the next takes over when the 
   )
 })
 
-t.test('takes over a lease that ran out', async t => {
+t.test('rule 23: takes over a lease that ran out', async t => {
   await put('0/a')
   await sql`INSERT INTO outbox_leases VALUES ('bills', 0, ${randomUUID()}, now() + interval '300 ms')`
   const { sent } = startRelay(t)
   await until(() => sent.length === 1)
   const [row] = await sql`SELECT until > now() AS held FROM outbox_leases`
   t.equal(row?.held, true)
+})
+
+t.test('rule 23: a relay that froze past its lease only repeats, and first copies stay in order', async t => {
+  let open: () => void = () => undefined
+  const door = new Promise<void>(resolve => {
+    open = resolve
+  })
+  await put('0/a', '0/b')
+  const frozen = startRelay(t, async texts => {
+    await door
+    return all(texts)
+  })
+  await until(() => frozen.sent.length === 2)
+  await sql`UPDATE outbox_leases SET until = now() - interval '1 s'`
+  const other = startRelay(t)
+  await until(() => other.taken.length === 2)
+  await put('0/c')
+  await until(() => other.taken.length === 3)
+  open()
+  await until(() => frozen.taken.length === 2)
+  await put('0/d')
+  await until(async () => (await waiting()).length === 0)
+
+  t.strictSame(other.taken, ['0/a', '0/b', '0/c', '0/d'])
+  t.strictSame(frozen.taken, ['0/a', '0/b'], 'what it had in hand, and no more')
+})
+
+const refusals = [
+  { when: 'it is too large', error: new kafkaErrors.SMG_KAFKA_TOO_LARGE('bills'), isFinal: true },
+  { when: 'it is no record', error: new kafkaErrors.SMG_KAFKA_BAD_RECORD('its key is no Buffer'), isFinal: true },
+  {
+    when: 'the broker finds it invalid',
+    error: toKafkaError(Object.assign(new Error('no'), { type: 'INVALID_TIMESTAMP' })),
+    isFinal: true
+  },
+  { when: 'the topic is missing', error: new kafkaErrors.SMG_KAFKA_NO_TOPIC('bills'), isFinal: false },
+  {
+    when: 'a permission is missing',
+    error: toKafkaError(Object.assign(new Error('no'), { type: 'TOPIC_AUTHORIZATION_FAILED' })),
+    isFinal: false
+  },
+  { when: 'Kafka is away', error: new kafkaErrors.SMG_KAFKA_TIMEOUT(1), isFinal: false }
+]
+for (const { when, error, isFinal } of refusals) {
+  t.test(`rule 23: an event ${isFinal ? 'is set aside' : 'waits'} when ${when}`, async t => {
+    await put('0/a', '0/b', '0/c', '1/d')
+    const { taken } = startRelay(t, texts => texts.map(text => (text === '0/b' ? error : true)))
+    await until(() => taken.includes('1/d') && taken.includes('0/a'))
+    if (isFinal) await until(async () => (await outbox.pending()).length === 0)
+    else await until(() => taken.filter(text => text === '0/c').length > 1)
+
+    const rows =
+      await sql`SELECT convert_from(value, 'UTF8') AS text, refused_at, refusal FROM outbox ORDER BY sequence`
+    t.strictSame(
+      rows.map(({ text }) => text),
+      isFinal ? ['0/b'] : ['0/b', '0/c'],
+      'what follows goes on only behind what is aside'
+    )
+    t.equal(rows[0]?.refused_at !== null, isFinal)
+    if (isFinal) t.match(rows[0]?.refusal, error.message)
+    t.match(await outbox.backlog(), isFinal ? { waiting: 0, refused: 1 } : { waiting: 2, refused: 0 })
+  })
+}
+
+t.test('rule 23: a topic that does not answer holds back no other', async t => {
+  await put('0/a', '1/b')
+  const never = new Promise<boolean[]>(() => undefined)
+  let isStuck = false
+  const relay = startRelay(t, async texts => {
+    if (!texts[0]?.startsWith('0')) return all(texts)
+    isStuck = true
+    return Promise.race([never, new Promise<boolean[]>(resolve => setTimeout(resolve, 3_000, [false]))])
+  })
+  await until(() => isStuck)
+  for (const text of ['1/c', '1/d']) {
+    await put(text)
+    await until(() => relay.taken.includes(text), 2_500)
+  }
+  t.strictSame(relay.taken, ['1/b', '1/c', '1/d'])
+})
+
+t.test('sends to a partition that is there when the topic has fewer, and tells what waits', async t => {
+  await put('5/a')
+  const partitions: number[] = []
+  const relay = createRelay({
+    outbox,
+    log: silent,
+    producer: {
+      partitionCount: async () => 3,
+      append: async (_, records) => {
+        partitions.push(...records.map(({ partition }) => partition))
+        return records.map(({ partition }) => ({ partition, offset: '0' }))
+      }
+    }
+  })
+  t.teardown(() => relay.stop())
+  t.match(await outbox.backlog(), { waiting: 1, refused: 0 })
+  relay.start()
+  await until(async () => (await waiting()).length === 0)
+
+  t.strictSame(partitions, [2])
+  const { backlogs } = startRelay(t)
+  await until(() => backlogs.length > 0)
+  t.strictSame(backlogs[0], { waiting: 0, oldestSeconds: 0, refused: 0 })
+})
+
+t.test('reads no more than its bytes at once, and one event at least', async t => {
+  await put(`0/${'a'.repeat(600)}`, `0/${'b'.repeat(600)}`, `0/${'c'.repeat(600)}`)
+  const lengths = async (maxBytes: number) => (await outbox.read('bills', 0, { limit: 10, maxBytes })).length
+
+  t.strictSame([await lengths(10), await lengths(3_500), await lengths(10_000)], [1, 2, 3])
 })
 
 t.test('goes on after PostgreSQL was away', async t => {
@@ -152,7 +278,7 @@ t.test('goes on after PostgreSQL was away', async t => {
     sent.push(...records.map(({ value }) => String(value)))
     return records.map(({ partition }) => ({ partition, offset: '0' }))
   }
-  const relay = createRelay({ outbox: away, producer: { append }, log: silent })
+  const relay = createRelay({ outbox: away, producer: { append, partitionCount: async () => 1 }, log: silent })
   t.teardown(() => relay.stop())
   await put('0/a')
   relay.start()

@@ -2,6 +2,11 @@ import t from 'tap'
 import type { Attachment, AttachmentState } from '../../runner/attach-function.ts'
 import { createMetrics } from '../../runner/metrics.ts'
 import { buildServer } from '../../runner/server.ts'
+import { Type } from '../../sdk/index.ts'
+import { createTestDatabase } from '../_support/database.ts'
+import { until } from '../_support/kafka.ts'
+import { createTestAttachment } from './_support/attachment.ts'
+import { batch, defineTestFunction, range } from './_support/records.ts'
 
 const metrics = createMetrics()
 
@@ -59,4 +64,36 @@ t.test('gives lag and counts to Prometheus', async t => {
   ])
     t.ok(response.payload.includes(`${line}\n`), line)
   t.notOk((await createServer([]).inject('/metrics')).payload.includes('partition="2"'), 'a lost partition is gone')
+})
+
+t.test('is not ready while a consumer is made anew, whatever is still being written', async t => {
+  const event = Type.Object({ n: Type.Number() })
+  const end = { open: () => undefined as unknown }
+  const held = new Promise(resolve => {
+    end.open = resolve as () => unknown
+  })
+  const definition = { ...defineTestFunction({ event }), handle: () => held } as ReturnType<typeof defineTestFunction>
+  const database = await createTestDatabase(t)
+  const { attachment, kafka, stored } = await createTestAttachment(t, definition, {
+    database,
+    bounds: { 0: { logStartOffset: 0n, logEndOffset: 10n } }
+  })
+  const app = buildServer({ attachments: [attachment], metrics, isStopping: () => false })
+  t.teardown(() => app.close())
+  const ready = async () => (await app.inject('/health/ready')).statusCode
+  t.equal(await ready(), 503, 'not before it has joined')
+  attachment.start()
+  kafka.assign(0)
+  await until(async () => (await ready()) === 200)
+  await kafka.deliver(batch(0, range(0, 1)))
+
+  kafka.crash()
+  await until(() => kafka.consumers[0]?.isStopped === true)
+  t.equal(await ready(), 503, 'its consumer crashed')
+  end.open()
+  await until(() => kafka.consumers.length === 2)
+  t.equal(await ready(), 503, 'the new one has not joined')
+  kafka.assign(0)
+  await until(async () => (await ready()) === 200)
+  t.strictSame(await stored(), [])
 })

@@ -2,7 +2,9 @@ import { integer, pgTable, uuid } from 'drizzle-orm/pg-core'
 import t from 'tap'
 import { createRowWriter } from '../../db/queries/row-writer.ts'
 import { createAssignedPartition } from '../../runner/assigned-partition.ts'
+import { createBrake } from '../../runner/brake.ts'
 import { createGate } from '../../runner/gate.ts'
+import { createKeyHints } from '../../runner/parking.ts'
 import { createSettleAhead } from '../../runner/settle-ahead.ts'
 import { NonRetriableError, Type } from '../../sdk/index.ts'
 import { createRecordSettler } from '../../sdk/settle-record.ts'
@@ -42,6 +44,8 @@ function createHandled(t: Teardown, handle: Handle, { gate = createGate(64), ...
     definition,
     settle,
     rowWriter,
+    hints: createKeyHints('partition'),
+    brake: createBrake('free'),
     gate,
     shutdown: shutdown.signal,
     onReady: () => undefined,
@@ -339,7 +343,7 @@ t.test('forgets a wait for the next attempt at a reset', async t => {
     async ({ offset }) => {
       if (offset === '5') throw new Error('no')
     },
-    { backoffMs: { min: 20, max: 20 } }
+    { backoffMs: { min: 300, max: 300 } }
   )
   push(...range(5, 6))
   await until(() => calls.length === 1)
@@ -349,7 +353,7 @@ t.test('forgets a wait for the next attempt at a reset', async t => {
   ahead.reset()
   push(...range(0, 2))
   await until(() => ready().length === 2)
-  await new Promise(resolve => setTimeout(resolve, 40))
+  await new Promise(resolve => setTimeout(resolve, 400))
 
   t.strictSame(calls, ['5#1', '0#1', '1#1'])
 })

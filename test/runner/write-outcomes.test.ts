@@ -4,7 +4,9 @@ import { createRowWriter } from '../../db/queries/row-writer.ts'
 import { createWriter, type WriteTransaction } from '../../db/writer.ts'
 import { identify } from '../../runner/identify.ts'
 import { createOutboxEntries } from '../../runner/outbox-entries.ts'
-import { type SettledRecord, toEntry, type WriteDependencies, writeOutcomes } from '../../runner/write-outcomes.ts'
+import type { SettledRecord, WriteDependencies } from '../../runner/settled.ts'
+import { toEntry } from '../../runner/to-entry.ts'
+import { writeOutcomes } from '../../runner/write-outcomes.ts'
 import { Type } from '../../sdk/index.ts'
 import type { IdentifiedRecord } from '../../sdk/record.ts'
 import { createTestDatabase } from '../_support/database.ts'
@@ -22,6 +24,8 @@ t.teardown(() => writer.close())
 
 const dependencies: WriteDependencies = {
   ...PLACE,
+  ordering: 'partition',
+  flood: { check: async () => undefined },
   topicIdOf: () => null,
   rowWriter,
   toOutboxEntries: createOutboxEntries(new Map([['bills', bills]]), () => 1),

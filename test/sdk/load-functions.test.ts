@@ -267,12 +267,6 @@ const files = [
     reason: 'Expected number'
   },
   {
-    when: 'ordering is key',
-    text: define('event, ordering: "key"'),
-    field: 'ordering',
-    reason: 'can only be `partition`: `key` is not built yet'
-  },
-  {
     when: 'mask holds a field',
     text: define('event, mask: ["a"]'),
     field: 'mask',

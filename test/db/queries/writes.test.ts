@@ -341,7 +341,7 @@ t.test('the outbox', async t => {
       await insertOutbox(tx, [leaving({ partition: 1 }), leaving({ topic: 'c' })])
     })
 
-    const read = await outbox.read('b', 0, 20)
+    const read = await outbox.read('b', 0, { limit: 20, maxBytes: 1_000_000 })
 
     t.strictSame(
       read.map(({ value }) => String(value)),
@@ -349,7 +349,7 @@ t.test('the outbox', async t => {
     )
     await outbox.remove(read.map(({ sequence }) => sequence))
     t.strictSame(
-      (await outbox.read('b', 0, 20)).map(({ value }) => String(value)),
+      (await outbox.read('b', 0, { limit: 20, maxBytes: 1_000_000 })).map(({ value }) => String(value)),
       values.slice(20)
     )
     t.strictSame(
@@ -365,7 +365,7 @@ t.test('the outbox', async t => {
     ] as const
     await write(tx => insertOutbox(tx, [leaving({ key: '', value: text('ü'), headers }), leaving()]))
 
-    t.match(await outbox.read('b', 0, 9), [
+    t.match(await outbox.read('b', 0, { limit: 9, maxBytes: 1_000_000 }), [
       { key: Buffer.alloc(0), value: Buffer.from('ü'), headers, timestampMs: Date.parse('2026-01-31T12:00:00.123Z') },
       { key: null, value: null, headers: [] }
     ])

@@ -147,3 +147,34 @@ t.test('answers within the deadline when no broker is there', async t => {
   await until(() => !producer.isHealthy())
   await t.rejects(producer.partitionCount('orders'), { code: 'SMG_KAFKA_UNAVAILABLE' })
 })
+
+t.test('writes a list of headers as it is: repeated names, null, empty, names of members of an object', async t => {
+  const [client, topic] = [createTestClient(), 'listed']
+  await ensureTopics(client, [{ topic, partitions: 1, retentionMs: -1 }], { create: true, replicationFactor: 1 })
+  const producer = createProducer(client, settings, { log: silent })
+  t.teardown(() => producer.close())
+  const headerList = [
+    ['b', Buffer.from([0, 255])],
+    ['a', null],
+    ['b', null],
+    ['b', Buffer.alloc(0)],
+    ['constructor', Buffer.from('x')],
+    ['ü', Buffer.alloc(300, 7)]
+  ] as const
+
+  await producer.append(topic, [record('1', { headerList }), record('2', { headers: { id: '2' } })], LONG)
+  const [first, second] = await readRecords(client, topic, 2)
+
+  t.strictSame(first?.headers?.b, [Buffer.from([0, 255]), null, Buffer.alloc(0)])
+  t.equal(first?.headers?.a, null)
+  t.strictSame(first?.headers?.ü, Buffer.alloc(300, 7))
+  t.match(second?.headers, { id: Buffer.from('2') })
+})
+
+t.test('a list of headers with a flaw fails its record, and none beside it', async t => {
+  const headerList = [['a', 'text' as unknown as Buffer]] as const
+
+  const results = await producer.append('orders', [record('1', { headerList }), record('2')], LONG)
+
+  t.strictSame(codes(results), ['SMG_KAFKA_BAD_RECORD', 'written'])
+})

@@ -1,10 +1,14 @@
+import { createOperatorQueries } from '../../../db/queries/operators.ts'
 import { createPositionQueries } from '../../../db/queries/positions.ts'
 import type { TransactionLimits } from '../../../db/writer.ts'
 import type { Consumer, ConsumerEvents, FetchedBatch } from '../../../kafka/types.ts'
 import { attachFunction } from '../../../runner/attach-function.ts'
+import { createBrake } from '../../../runner/brake.ts'
+import { createFloodBreaker } from '../../../runner/flood.ts'
 import { createGate } from '../../../runner/gate.ts'
 import { createPositionLocator } from '../../../runner/locate-positions.ts'
 import { createMetrics } from '../../../runner/metrics.ts'
+import { createKeyHints } from '../../../runner/parking.ts'
 import { createRowEffects } from '../../../runner/row-effects.ts'
 import { createTransactionEffects } from '../../../runner/transaction-effects.ts'
 import { createWriterPool } from '../../../runner/writer-pool.ts'
@@ -34,14 +38,27 @@ export async function createTestAttachment(
   { database, bounds, limits = LIMITS }: AttachmentOptions
 ) {
   const { databaseUrl, sql } = database
-  await sql`TRUNCATE messages, dead_letters, topic_status, outbox`
+  await sql`TRUNCATE messages, dead_letters, topic_status, outbox, blocked_keys, function_states`
   const pool = createWriterPool(databaseUrl, { size: 2, applicationName: 'test-writer' })
   const shutdown = new AbortController()
   const kafka = createFakeKafka(bounds)
   const settle = { log: silent, shutdown: shutdown.signal, findPublishFault: () => null }
-  const write = { ...PLACE, rowWriter: null, toOutboxEntries: () => [], nowMs: Date.now }
+  const { ordering } = definition.options
+  const write = { ...PLACE, ordering, rowWriter: null, toOutboxEntries: () => [], nowMs: Date.now }
   const gate = createGate(64)
-  const shared = { pool, limits, write, metrics, log: silent }
+  const brake = createBrake('free')
+  const hints = createKeyHints(ordering)
+  const operators = createOperatorQueries(sql)
+  const { groupId, topic } = PLACE
+  const flood = createFloodBreaker({
+    groupId,
+    topic,
+    brake,
+    writeStop: stop => operators.stop({ groupId, topic }, { ...stop, fileHash: definition.fileHash }),
+    writeGo: () => operators.go(groupId),
+    log: silent
+  })
+  const shared = { pool, limits, write, flood, brake, metrics, log: silent }
 
   const attachment = attachFunction({
     definition,
@@ -62,6 +79,8 @@ export async function createTestAttachment(
               definition,
               settle: createRecordSettler(definition, settle),
               rowWriter: null,
+              hints,
+              brake,
               gate,
               shutdown: shutdown.signal,
               log: silent
@@ -77,6 +96,7 @@ export async function createTestAttachment(
 
   return {
     attachment,
+    brake,
     kafka,
     sql,
     /** Offsets of the partition's messages, in order. */

@@ -1,0 +1,163 @@
+import type { Logger } from 'pino'
+import { databaseFault, sqlState } from '../db/database-fault.ts'
+import { writeInbox } from '../db/queries/inbox.ts'
+import type { AttemptSession, WriteTransaction } from '../db/writer.ts'
+import type { IdentifiedRecord } from '../sdk/record.ts'
+import {
+  createRecordSettler,
+  type Dead,
+  type Outcome,
+  type Redrive,
+  type RunHandle,
+  type SettleDependencies
+} from '../sdk/settle-record.ts'
+import type { LoadedFunction, TransactionContext } from '../sdk/types.ts'
+import { runnerErrors } from './errors.ts'
+import type { Gate } from './gate.ts'
+import type { RunnerMetrics } from './metrics.ts'
+import { toEntry } from './to-entry.ts'
+
+/** What is remembered of a record that failed, from one transaction to the next, until it is settled. */
+export interface Memory {
+  readonly offset: string
+  readonly attempt: number
+  readonly notBeforeMs: number
+  /** Its last attempt is over, and all that is left is to write it down. */
+  readonly dead: Dead | null
+}
+
+export interface AttemptDependencies {
+  readonly definition: LoadedFunction
+  readonly settle: Omit<SettleDependencies, 'isForeign'>
+  readonly write: { readonly groupId: string; readonly topic: string }
+  readonly gate: Gate
+  readonly metrics: Pick<RunnerMetrics, 'attemptsFailed'>
+  readonly log: Logger
+}
+
+/** What an attempt in a transaction came to. */
+export interface AttemptResult {
+  readonly outcome: Outcome
+  /** The inbox knows the event already: `handle` was not called. */
+  readonly isKnown: boolean
+}
+
+type Retry = Extract<Outcome, { kind: 'retry' }>
+
+/** What happened in one attempt, beside what it gave or threw. */
+interface Attempt {
+  session: AttemptSession | null
+  isKnown: boolean
+  isPending: boolean
+}
+
+/** Builds the attempt of a function that does any SQL: in a transaction, behind a savepoint, after the inbox. */
+export function createTransactionAttempt({ definition, settle, write, gate, metrics, log }: AttemptDependencies) {
+  const { groupId, topic } = write
+  let attempt: Attempt = { session: null, isKnown: false, isPending: false }
+
+  // What the session saw outranks what was thrown: a function that wraps a lost connection has not failed.
+  const isForeign = (thrown: unknown) => [attempt.session?.seen(), thrown].some(error => isInfrastructure(error))
+  const settleRecord = createRecordSettler(definition, { ...settle, isForeign })
+
+  /**
+   * Makes one attempt; one at a time.
+   *
+   * @param number of this run, 1 on the first
+   * @param redrive null for a record that comes from its topic
+   * @throws SMG_RUNNER_ABANDONED with `memory` when the attempt ran out of time and still runs: the connection is gone,
+   * and with it all of this transaction
+   */
+  return async function attemptOnce(
+    tx: WriteTransaction,
+    record: IdentifiedRecord,
+    number: number,
+    redrive: Redrive | null = null
+  ): Promise<AttemptResult> {
+    const current: Attempt = { session: null, isKnown: false, isPending: false }
+    attempt = current
+    await gate.pass()
+    try {
+      const outcome = await settleAttempt(tx, record, { number, redrive, current })
+      if (!current.isPending) return { outcome, isKnown: current.isKnown }
+      // Out of time, and still running: nothing can be undone on a connection that is busy with it.
+      current.session?.revoke()
+      await tx.destroy()
+      const memory =
+        outcome.kind === 'dead' ? { ...toMemory(record, null, outcome), attempt: number } : toMemory(record, outcome)
+      throw Object.assign(new runnerErrors.SMG_RUNNER_ABANDONED(), { memory })
+    } finally {
+      gate.leave()
+    }
+  }
+
+  async function settleAttempt(
+    tx: WriteTransaction,
+    record: IdentifiedRecord,
+    { number, redrive, current }: { number: number; redrive: Redrive | null; current: Attempt }
+  ): Promise<Outcome> {
+    try {
+      const outcome = await settleRecord(record, number, createRunHandle(tx, record, { redrive, current }), redrive)
+      if (outcome.kind === 'retry') noteFailure(record, number, outcome)
+      return outcome
+    } catch (error) {
+      const seen = current.session?.seen()
+      if (isInfrastructure(seen)) throw seen
+      if (settle.shutdown.aborted || isInfrastructure(error)) throw error
+      // What was thrown defies even a look at it.
+      const attempts = (redrive?.attemptsBefore ?? 0) + number
+      return { kind: 'dead', stage: 'handle', disposition: 'attempts_exhausted', attempts, error }
+    }
+  }
+
+  function noteFailure({ partition, offset }: IdentifiedRecord, number: number, { error, waitMs }: Retry) {
+    metrics.attemptsFailed.inc({ topic })
+    log.warn({ err: error, partition, offset, attempt: number, waitMs }, 'attempt failed')
+  }
+
+  function createRunHandle(
+    tx: WriteTransaction,
+    record: IdentifiedRecord,
+    { redrive, current }: { redrive: Redrive | null; current: Attempt }
+  ): RunHandle {
+    const target = { groupId, topic, isRedrive: redrive !== null }
+    return async (input, context) => {
+      current.isPending = true
+      try {
+        return await tx.savepoint(async () => {
+          const { newIds } = await writeInbox(tx, target, [toEntry(record, [], null)], null)
+          current.isKnown = newIds !== null
+          if (current.isKnown) return undefined
+
+          const session = tx.openDrizzle()
+          current.session = session
+          try {
+            return await definition.handle?.(input, Object.assign(context, { tx: session.tx }) as TransactionContext)
+          } finally {
+            session.revoke()
+          }
+        })
+      } finally {
+        current.isPending = false
+      }
+    }
+  }
+}
+
+/** What to remember of a record that is not settled, or whose last attempt is over. */
+export function toMemory(record: IdentifiedRecord, outcome: Outcome | null, dead: Dead | null = null): Memory {
+  const isRetry = outcome?.kind === 'retry'
+  const notBeforeMs = isRetry ? Date.now() + outcome.waitMs : 0
+  return { offset: record.offset, attempt: isRetry ? outcome.nextAttempt : 1, notBeforeMs, dead }
+}
+
+/** A fault of the world or of ours; what a record can be blamed for is a failed attempt. */
+function isInfrastructure(error: unknown): boolean {
+  try {
+    const fault = databaseFault(error)
+    // 25P02: a statement had failed before, and the function went on; that statement says whose fault it is.
+    return fault !== null && fault !== 'record' && sqlState(error) !== '25P02'
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,109 @@
+import type { Logger } from 'pino'
+import { databaseFault } from '../db/database-fault.ts'
+import type { TransactionLimits } from '../db/writer.ts'
+import type { Memory } from './attempt-in-transaction.ts'
+import type { RunnerMetrics } from './metrics.ts'
+import { createPatience, pause, RETRY_OURS_MS } from './patience.ts'
+import { createRedriveBatch, type RedriveBatchDependencies, type Redriven } from './redrive-batch.ts'
+import { createWakeUp } from './wake-up.ts'
+import type { WriterPool } from './writer-pool.ts'
+
+const STOP_MS = 1_000
+
+/** Sends dead letters of one function through it again, those that somebody asked for. */
+export interface Redriver {
+  readonly groupId: string
+  start(): void
+  /** There is something to redrive. */
+  wake(): void
+  /** Begins nothing new; resolves when the transaction that is open has ended. */
+  stop(): Promise<void>
+}
+
+export interface RedriverDependencies extends RedriveBatchDependencies {
+  readonly pool: WriterPool
+  readonly limits: TransactionLimits
+  readonly metrics: RunnerMetrics
+  /** An operator paused the function. */
+  readonly isPaused: () => boolean
+  readonly log: Logger
+}
+
+/**
+ * Builds the redriver of a function. Every runner has one: the locks of the rows decide who takes which key, and who is
+ * killed leaves what it had to the others. What waits for its next attempt is remembered here, and no transaction waits
+ * with it.
+ */
+export function createRedriver(dependencies: RedriverDependencies): Redriver {
+  const { pool, limits, metrics, isPaused, write, log } = dependencies
+  const memories = new Map<string, Memory>()
+  const runBatch = createRedriveBatch(dependencies)
+  const changed = createWakeUp()
+  const stopping = new AbortController()
+  const patience = createPatience()
+  let loop: Promise<void> | null = null
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      if (isPaused()) await changed.wait()
+      else if (!(await runOnce())) await changed.wait(nextAttemptMs())
+    }
+  }
+
+  /** Gives whether anything was done: then there may be more. */
+  async function runOnce(): Promise<boolean> {
+    try {
+      const redriven = await pool.transaction(tx => runBatch(tx, memories), limits)
+      patience.reset()
+      for (const id of [...redriven.resolved, ...redriven.failed]) memories.delete(id)
+      for (const [id, memory] of redriven.waiting) memories.set(id, memory)
+      return report(redriven)
+    } catch (error) {
+      await recover(error)
+      return !stopping.signal.aborted
+    }
+  }
+
+  function report({ resolved, failed, waiting, tally }: Redriven): boolean {
+    if (resolved.length + failed.length > 0) {
+      metrics.count(write.topic, tally, 0)
+      metrics.redriven.inc({ topic: write.topic, result: 'resolved' }, resolved.length)
+      metrics.redriven.inc({ topic: write.topic, result: 'dead' }, failed.length)
+      log.info({ resolved: resolved.length, dead: failed.length }, 'dead letters were redriven')
+    }
+    return resolved.length + failed.length + waiting.size > 0
+  }
+
+  async function recover(error: unknown): Promise<void> {
+    const { code, memory, deadLetterId } = error as { code?: unknown; memory?: Memory; deadLetterId?: string }
+    if (code === 'SMG_RUNNER_ABANDONED' && memory && deadLetterId) return void memories.set(deadLetterId, memory)
+
+    if (databaseFault(error) === 'world' || stopping.signal.aborted) {
+      if (patience.failingMs() === 0) log.warn({ err: error }, 'PostgreSQL cannot be written to: the redrive waits')
+      return patience.wait(stopping.signal)
+    }
+    log.error({ err: error }, `the redrive needs someone to act: it is tried again every ${RETRY_OURS_MS / 1000} s`)
+    await pause(RETRY_OURS_MS, stopping.signal)
+  }
+
+  function nextAttemptMs(): number | undefined {
+    const next = [...memories.values()].map(({ notBeforeMs }) => notBeforeMs)
+    return next.length === 0 ? undefined : Math.max(1, Math.min(...next) - Date.now())
+  }
+
+  return {
+    groupId: write.groupId,
+    start() {
+      loop = run()
+    },
+    wake: changed.wake,
+    async stop() {
+      stopping.abort()
+      changed.wake()
+      // One that gets no answer is given up: its connection goes with the process, and PostgreSQL rolls it back.
+      const limit = new AbortController()
+      await Promise.race([loop, pause(STOP_MS, limit.signal)])
+      limit.abort()
+    }
+  }
+}

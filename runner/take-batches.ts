@@ -1,0 +1,57 @@
+import type { Consumer, FetchedBatch } from '../kafka/types.ts'
+import type { AssignedPartition } from './assigned-partition.ts'
+import type { Effects } from './effects.ts'
+
+/** A queue is paused above the one and goes on below the other. */
+const FULL_BYTES = 4 * 1024 * 1024
+const ROOM_BYTES = 1 * 1024 * 1024
+/** So long a fetch may wait for room before its partition is paused: a pause costs up to a fetch's whole wait. */
+const WAIT_FOR_ROOM_MS = 200
+
+export interface TakeBatchesDependencies {
+  readonly owned: ReadonlyMap<number, AssignedPartition>
+  readonly consumer: () => Consumer | null
+  readonly room: Effects['room']
+  /** The position stands at a gap: it may be below the start of the log. */
+  readonly onGap: () => void
+}
+
+/** Builds the way of fetched batches into the queues of their partitions, which stay within their bounds. */
+export function createBatchTaker({ owned, consumer, room, onGap }: TakeBatchesDependencies) {
+  async function take(batch: FetchedBatch): Promise<void> {
+    const partition = owned.get(batch.partition)
+    if (!partition) return
+    partition.highWatermark = batch.highWatermark
+    if (batch.fetchedOffset > partition.fetchedTo) return closeGap(partition)
+    if (batch.endOffset <= partition.fetchedTo) return
+
+    const isNew = (offset: string) => BigInt(offset) >= partition.fetchedTo
+    const isOverlap = batch.fetchedOffset < partition.fetchedTo
+    partition.queue.push(isOverlap ? { ...batch, records: batch.records.filter(({ offset }) => isNew(offset)) } : batch)
+    partition.fetchedTo = batch.endOffset
+    partition.changed.wake()
+
+    if (partition.queue.bytes() < FULL_BYTES) return
+    await room(partition, ROOM_BYTES, WAIT_FOR_ROOM_MS)
+    if (partition.queue.bytes() < FULL_BYTES || partition.revoked.aborted) return
+    partition.isPaused = true
+    consumer()?.pause(partition.partition)
+  }
+
+  /** Kafka gave records from above what was asked for: it lost the ones between, or KafkaJS went back by itself. */
+  function closeGap(partition: AssignedPartition) {
+    consumer()?.start(partition.partition, partition.fetchedTo)
+    // What is in hand goes first; then the position stands at the gap, and is found below the start of the log.
+    if (partition.position.nextOffset === partition.fetchedTo) onGap()
+  }
+
+  return {
+    take,
+    /** Goes on with a paused partition once its queue has room. */
+    makeRoom(partition: AssignedPartition) {
+      if (!partition.isPaused || partition.queue.bytes() > ROOM_BYTES) return
+      partition.isPaused = false
+      consumer()?.resume(partition.partition)
+    }
+  }
+}

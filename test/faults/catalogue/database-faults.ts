@@ -1,0 +1,230 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Sql } from 'postgres'
+import { ROLE, retry } from '../postgres.ts'
+import type { System } from '../system.ts'
+import { type Fault, type FaultContext, seconds } from './fault.ts'
+
+const TABLES = ['messages', 'topic_status', 'fault_entries', 'fault_effects', 'dead_letters', 'outbox'] as const
+
+/** Rows 5 and 6, and the restored copy of row 12. */
+export const databaseFaults: readonly Fault[] = [
+  {
+    row: 5,
+    name: 'postgres-killed',
+    title: 'kill -9 of PostgreSQL under load',
+    async inject({ system, signal }) {
+      const { process } = system.postgres
+      await process.end('SIGKILL')
+      await seconds(0.5, signal)
+      await process.start()
+      await expectEffects(system, 'PostgreSQL was killed')
+    }
+  },
+  {
+    row: 6,
+    name: 'postgres-down',
+    title: 'PostgreSQL is stopped for a while',
+    async inject({ system, signal }) {
+      const { process } = system.postgres
+      await process.end('SIGINT')
+      await seconds(system.isFull ? 600 : 5, signal)
+      await expectDegraded(system)
+      await process.start()
+      await expectEffects(system, 'PostgreSQL was stopped')
+    }
+  },
+  {
+    row: 6,
+    name: 'postgres-frozen',
+    title: 'PostgreSQL is stopped by SIGSTOP of its first process: no new connection is answered',
+    async inject({ system, signal }) {
+      system.postgres.process.freeze()
+      await seconds(system.isFull ? 60 : 4, signal)
+      system.postgres.process.resume()
+    }
+  },
+  {
+    row: 6,
+    name: 'terminate-storm',
+    title: 'every backend is terminated, again and again',
+    async inject({ system, random, signal }) {
+      for (let round = 0; round < (system.isFull ? 100 : 10) && !signal.aborted; round += 1) {
+        await system.postgres.admin`
+          SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+          WHERE datname = ${system.database.name} AND usename = ${ROLE}`
+        await seconds(0.1 + random.next() * 0.5, signal)
+      }
+    }
+  },
+  {
+    row: 6,
+    name: 'cancel-storm',
+    title: 'every running statement is cancelled, again and again',
+    async inject({ system, random, signal }) {
+      for (let round = 0; round < 40 && !signal.aborted; round += 1) {
+        await system.postgres.admin`
+          SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+          WHERE datname = ${system.database.name} AND usename = ${ROLE} AND state <> 'idle'`
+        await seconds(0.02 + random.next() * 0.1, signal)
+      }
+    }
+  },
+  {
+    row: 6,
+    name: 'read-only',
+    title: 'the server refuses to write',
+    inject: context => withServerSetting(context, 'default_transaction_read_only', 'on', context.system.isFull ? 60 : 3)
+  },
+  {
+    row: 6,
+    name: 'connections-exhausted',
+    title: 'no connection is left, and those that are open break',
+    async inject({ system, signal }) {
+      const { admin } = system.postgres
+      await admin`ALTER ROLE ${admin(ROLE)} CONNECTION LIMIT 0`
+      await admin`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ${ROLE}`
+      await seconds(system.isFull ? 60 : 3, signal)
+      await admin`ALTER ROLE ${admin(ROLE)} CONNECTION LIMIT -1`
+    }
+  },
+  {
+    row: 6,
+    name: 'table-locked',
+    title: 'somebody holds a lock on a table',
+    async inject({ system, random, signal }) {
+      const table = random.pick(TABLES)
+      system.note(`locks ${table}`)
+      await system.database.sql.begin(async tx => {
+        await tx.unsafe(`LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`)
+        await seconds(system.isFull ? 30 : random.integer(2, 5), signal)
+      })
+    }
+  },
+  {
+    row: 6,
+    name: 'deadlocks',
+    title: 'somebody locks the positions in the wrong order',
+    async inject({ system, random, signal }) {
+      for (let round = 0; round < 10 && !signal.aborted; round += 1) {
+        const order = random.sample([0, 1, 2], 3)
+        await system.database.sql
+          .begin(async tx => {
+            for (const partition of order) {
+              await tx`SELECT FROM topic_status WHERE topic = 'entries' AND partition = ${partition} FOR UPDATE`
+              await seconds(0.05, signal)
+            }
+          })
+          // Of two that wait for each other PostgreSQL ends one; this time it was ours.
+          .catch(() => undefined)
+        await seconds(random.next() * 0.2, signal)
+      }
+    }
+  },
+  ...(['40001', '40P01', '55P03', '53100', '53200', '57P03'] as const).map(
+    (state): Fault => ({
+      row: 6,
+      name: `sqlstate-${state}`,
+      title: `a trigger raises ${state} for some statements`,
+      inject: context => withTrigger(context, state)
+    })
+  ),
+  {
+    row: 6,
+    name: 'privilege-revoked',
+    title: 'a privilege is taken away: our fault, which ends a function for a while and no record',
+    async inject({ system, signal }) {
+      const { sql } = system.database
+      await sql.unsafe(`REVOKE INSERT ON fault_entries FROM ${ROLE}`)
+      await seconds(2, signal)
+      await retry(() => sql.unsafe(`GRANT INSERT ON fault_entries TO ${ROLE}`))
+    }
+  },
+  {
+    row: 12,
+    name: 'database-restored',
+    title: 'PostgreSQL comes back as an older copy of itself, under running runners',
+    async inject({ system, signal }) {
+      await system.postgres.backUp()
+      system.note('copied')
+      await seconds(system.isFull ? 30 : 3, signal)
+      await system.postgres.restore()
+      system.note('restored')
+    }
+  },
+  {
+    row: 12,
+    name: 'database-restored-idle',
+    title: 'PostgreSQL comes back as an older copy of itself when nothing is produced any more',
+    async inject({ system, loadDone, signal }) {
+      await system.postgres.backUp()
+      await loadDone
+      await seconds(4, signal)
+      await system.postgres.restore()
+      system.note('restored')
+      // Nobody writes, nobody joins: the positions are looked at by themselves.
+      await seconds(1, signal)
+    }
+  }
+]
+
+async function withServerSetting(
+  { system, signal }: FaultContext,
+  setting: string,
+  value: string,
+  lastingSeconds: number
+): Promise<void> {
+  const { admin } = system.postgres
+  await admin.unsafe(`ALTER SYSTEM SET ${setting} = ${value}`)
+  await admin`SELECT pg_reload_conf()`
+  await seconds(lastingSeconds, signal)
+  await retry(() => admin.unsafe(`ALTER SYSTEM RESET ${setting}`))
+  await admin`SELECT pg_reload_conf()`
+}
+
+async function withTrigger({ system, random, signal }: FaultContext, state: string): Promise<void> {
+  const table = random.pick(['messages', 'fault_entries', 'fault_effects'])
+  const { sql } = system.database
+  system.note(`${state} for ${table}`)
+  // Nothing of a function: on all of a statement, or one row of a hundred.
+  await sql.unsafe(`
+    CREATE OR REPLACE FUNCTION fault_raise() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      IF random() < 0.02 THEN RAISE EXCEPTION 'a fault' USING ERRCODE = '${state}'; END IF;
+      RETURN NEW;
+    END $$`)
+  await retry(() =>
+    sql.unsafe(`CREATE TRIGGER fault BEFORE INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION fault_raise()`)
+  )
+  await seconds(system.isFull ? 30 : 3, signal)
+  await retry(() => sql.unsafe(`DROP TRIGGER IF EXISTS fault ON ${table}`))
+}
+
+/** After an outage the work goes on at once. */
+async function expectEffects(system: System, what: string): Promise<void> {
+  const { sql } = system.database
+  const count = () => retry(() => countMessages(sql))
+  const before = await count()
+  for (let left = 100; left > 0; left -= 1) {
+    if ((await count()) > before) return
+    await sleep(100)
+  }
+  // There may have been nothing to do: the drain decides whether something was left.
+  system.note(`no new effect within 10 s after ${what}`)
+}
+
+async function countMessages(sql: Sql): Promise<number> {
+  const [row] = await sql`SELECT count(*)::int AS count FROM messages`
+  return row?.count ?? 0
+}
+
+/** Who is asked tells what is away. */
+async function expectDegraded(system: System): Promise<void> {
+  for (const { name, url, process } of system.gateways) {
+    if (!process.isRunning()) continue
+    const answer = await fetch(`${url}/health`, { signal: AbortSignal.timeout(5_000) }).catch(() => null)
+    const body = (await answer?.json().catch(() => null)) as { checks?: { database?: string } } | null
+    if (body && body.checks?.database !== 'down') {
+      system.blame('I9', `${name} says that PostgreSQL is ${body.checks?.database}, and it is stopped`)
+    }
+  }
+}

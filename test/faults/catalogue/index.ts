@@ -1,0 +1,17 @@
+import { dataFaults } from './data-faults.ts'
+import { databaseFaults } from './database-faults.ts'
+import { diskFaults } from './disk-faults.ts'
+import type { Fault } from './fault.ts'
+import { kafkaFaults } from './kafka-faults.ts'
+import { networkFaults } from './network-faults.ts'
+import { processFaults } from './process-faults.ts'
+
+/** Every fault that there is, in the order of the catalogue. */
+export const catalogue: readonly Fault[] = [
+  ...processFaults,
+  ...databaseFaults,
+  ...networkFaults,
+  ...kafkaFaults,
+  ...dataFaults,
+  ...diskFaults
+].sort((a, b) => a.row - b.row)

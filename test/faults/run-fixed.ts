@@ -1,0 +1,45 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import t from 'tap'
+import { unmountAll } from './catalogue/disk-faults.ts'
+import { catalogue } from './catalogue/index.ts'
+import { openMachine } from './machine.ts'
+import { parseOptions } from './options.ts'
+import { toLine, toViolationTexts } from './report.ts'
+import { runPlan, startServers, whyNot } from './run.ts'
+
+const EVENTS = '2000'
+
+/** Runs schedules of chosen faults, each with a seed of its own, on servers of their own: one test each. */
+export function runFixedSchedules(schedules: readonly { seed: number; faults: readonly string[] }[]) {
+  t.setTimeout(600_000)
+  t.test('every promise is kept under faults', async t => {
+    const options = parseOptions(['--events', EVENTS])
+    const machine = await openMachine(resolve(import.meta.dirname, '..', '..'))
+    const folder = mkdtempSync(join(tmpdir(), 'faults-'))
+    t.teardown(async () => {
+      unmountAll()
+      await machine.stop()
+      rmSync(folder, { recursive: true, force: true })
+    })
+    const servers = await startServers(machine)
+
+    for (const { seed, faults: names } of schedules) {
+      const faults = names.map(name => {
+        const fault = catalogue.find(one => one.name === name)
+        if (!fault) throw new Error(`no fault is called ${name}`)
+        return fault
+      })
+      const missing = whyNot(faults)
+      await t.test(`${names.join(' + ')}, seed ${seed}`, { skip: missing ?? false }, async t => {
+        const plan = { name: `ci${seed}`, seed: String(seed), faults }
+        const result = await runPlan(plan, { servers, machine, options, folder })
+        t.comment(toLine(result))
+        t.strictSame(toViolationTexts(result.violations), [])
+        t.ok(result.acked > 500, `${result.acked} events were acknowledged`)
+      })
+    }
+    await servers.stop()
+  })
+}

@@ -1,0 +1,311 @@
+import { createWriteStream, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Fault, Setup } from './catalogue/fault.ts'
+import { check, type Violation } from './checker.ts'
+import type { Cluster } from './cluster.ts'
+import { type FinalState, readBounds, readLog, readTables } from './final-state.ts'
+import { startLoad } from './generator.ts'
+import { type HistoryLine, type HistoryWriter, openHistory } from './history.ts'
+import type { Machine } from './machine.ts'
+import { type Postgres, retry } from './postgres.ts'
+import { createRandom } from './random.ts'
+import { writeRawRecords } from './raw-records.ts'
+import { type System, startSystem } from './system.ts'
+
+/** What one schedule is. */
+export interface ScheduleOptions {
+  readonly name: string
+  readonly seed: string
+  readonly faults: readonly Fault[]
+  readonly events: number
+  readonly eventsPerSecond: number
+  readonly cluster: Cluster
+  readonly postgres: Postgres
+  readonly machine: Machine
+  /** Kept when a promise was broken, or with `keep`. */
+  readonly folder: string
+  readonly isFull?: boolean
+  readonly isNaive?: boolean
+  readonly useIdempotencyKeys?: boolean
+  readonly keep?: boolean
+}
+
+/** What came of it. */
+export interface ScheduleResult {
+  readonly name: string
+  readonly seed: string
+  readonly faults: readonly string[]
+  readonly acked: number
+  readonly refused: number
+  readonly unknown: number
+  readonly effects: number
+  readonly deadLetters: number
+  readonly violations: readonly Violation[]
+  readonly notes: readonly string[]
+  /** From the end of the faults until everything was settled; null when it never was. */
+  readonly drainSeconds: number | null
+  readonly seconds: number
+}
+
+const DRAIN_TIMEOUT_MS = 75_000
+const DRAIN_POLL_MS = 200
+/** Lag must be gone so often in a row. */
+const DRAIN_STABLE = 3
+const GATEWAYS = 2
+const MEMORY_LIMIT_MB = 700
+const CONNECTION_LIMIT = 60
+
+/** Runs one schedule: load, faults, healing, drain, verdicts. */
+export async function runSchedule(options: ScheduleOptions): Promise<ScheduleResult> {
+  const { name, seed, faults, events, eventsPerSecond, cluster, postgres, folder, isNaive = false } = options
+  const startedMs = Date.now()
+  const random = createRandom(seed)
+  const setups = faults.map(fault => fault.setup?.(random.fork(`setup-${fault.name}`)) ?? {})
+  mkdirSync(folder, { recursive: true })
+  const history = openHistory(join(folder, 'history.jsonl'))
+  const system = await startSystem({
+    cluster,
+    postgres,
+    machine: options.machine,
+    name,
+    folder,
+    gateways: GATEWAYS,
+    runners: setups.find(({ runners }) => runners)?.runners ?? random.integer(2, 3),
+    isFull: options.isFull ?? false,
+    isNaive,
+    firstStart: toFirstStart(setups)
+  })
+  const recreated = new Map<string, { untilMs: number }>()
+
+  try {
+    const ending = new AbortController()
+    const load = startLoad({
+      random,
+      history,
+      urls: system.gateways.map(({ url }) => url),
+      events,
+      eventsPerSecond,
+      useIdempotencyKeys: options.useIdempotencyKeys ?? false,
+      poisonShare: setups.find(({ poisonShare }) => poisonShare !== undefined)?.poisonShare
+    })
+    const writing = writeRawRecords(cluster, system.topicPrefix, {
+      random: random.fork('raw'),
+      history,
+      signal: ending.signal
+    })
+    const lastingMs = (events / eventsPerSecond) * 1000
+    const injecting = faults.map(async fault => {
+      const own = random.fork(fault.name)
+      await sleep(lastingMs * (0.05 + 0.5 * own.next()))
+      system.note(`begins ${fault.name}`)
+      const onRecreated = (topic: string) => void recreated.set(topic, { untilMs: Date.now() })
+      await fault
+        .inject({
+          system,
+          random: own,
+          history,
+          signal: ending.signal,
+          loadDone: load.done,
+          isOnly: faults.length === 1,
+          onRecreated
+        })
+        .catch(error => system.note(`${fault.name} failed: ${(error as Error).message}`))
+      system.note(`ends ${fault.name}`)
+    })
+    await Promise.all([load.done, writing, ...injecting])
+    await system.heal()
+
+    const healedMs = Date.now()
+    const isDrained = isNaive ? await drainNaive(system) : await drain(system)
+    const drainSeconds = isDrained ? (Date.now() - healedMs) / 1000 : null
+    system.note(isDrained ? 'drained' : 'not drained')
+    if (!isNaive) await inspect(system)
+    for (const late of await system.stop()) system.blame('I7', `${late} did not stop in time after SIGTERM`)
+
+    const bounds = await retry(() => readBounds(cluster, system.topicPrefix))
+    const log = await retry(() => readLog(cluster, system.topicPrefix, bounds))
+    const state: FinalState = { log, bounds, ...(await readTables(system.database.sql)) }
+    const mayDie = setups.some(setup => setup.mayDie)
+    const violations = isNaive
+      ? await checkNaive(system, history.lines)
+      : [...check(history.lines, state, { recreated, mayDie }), ...toViolations(system)]
+    const result = summarize({ ...options, history, state, violations, system, drainSeconds, startedMs })
+    await keepEvidence(options, { result, state, history })
+    return result
+  } finally {
+    await history.close()
+    await system.kill()
+    await postgres.heal().catch(() => undefined)
+  }
+}
+
+function toFirstStart(setups: readonly Setup[]) {
+  return {
+    runner: Object.assign({}, ...setups.map(({ runner }) => runner)) as NodeJS.ProcessEnv,
+    gateway: Object.assign({}, ...setups.map(({ gateway }) => gateway)) as NodeJS.ProcessEnv
+  }
+}
+
+/** Waits until every position is at the end of its log and nothing waits in the outbox. */
+async function drain(system: System): Promise<boolean> {
+  const { cluster, topicPrefix, database } = system
+  let stable = 0
+  let last = ''
+  let slowest = ''
+  for (const deadlineMs = Date.now() + DRAIN_TIMEOUT_MS; Date.now() < deadlineMs; await sleep(DRAIN_POLL_MS)) {
+    try {
+      const bounds = await readBounds(cluster, topicPrefix)
+      const rows = await database.sql`SELECT topic, partition, next_offset::text AS next FROM topic_status`
+      const [outbox] = await database.sql`SELECT count(*)::int AS count FROM outbox`
+      const positions = new Map(rows.map(({ topic, partition, next }) => [`${topic}/${partition}`, BigInt(next)]))
+      const behind = bounds.filter(
+        ({ topic, partition, low, high }) => (positions.get(`${topic}/${partition}`) ?? low) !== high
+      )
+      const now = bounds.map(({ high }) => high).join()
+      stable = behind.length === 0 && outbox?.count === 0 && now === last ? stable + 1 : 0
+      last = now
+      if (behind.length > 0) slowest = behind.map(({ topic, partition }) => `${topic}/${partition}`).join(', ')
+      if (stable === DRAIN_STABLE) {
+        system.note(`the last to be behind: ${slowest || 'none'}`)
+        return true
+      }
+    } catch {
+      stable = 0
+    }
+  }
+  return false
+}
+
+/** The naive consumer has no positions of its own: it is done when nothing new comes. */
+async function drainNaive({ database }: System): Promise<boolean> {
+  let last = -1
+  let stable = 0
+  for (const deadlineMs = Date.now() + DRAIN_TIMEOUT_MS; Date.now() < deadlineMs; await sleep(500)) {
+    const [row] = await database.sql`SELECT count(*)::int AS count FROM naive_effects`
+    stable = row?.count === last ? stable + 1 : 0
+    last = row?.count ?? -1
+    if (stable === 24) return true
+  }
+  return false
+}
+
+/** Asks everyone how they are, now that all is well. */
+async function inspect(system: System): Promise<void> {
+  for (const { name, process } of [...system.gateways, ...system.runners]) {
+    const megabytes = residentMegabytes(process.pid())
+    if (megabytes > MEMORY_LIMIT_MB) system.blame('I8', `${name} needs ${megabytes} MB`)
+  }
+  const [row] = await system.database.sql`
+    SELECT count(*)::int AS count FROM pg_stat_activity
+    WHERE datname = ${system.database.name} AND application_name LIKE 'smg-%'`
+  if ((row?.count ?? 0) > CONNECTION_LIMIT) system.blame('I8', `${row?.count} connections to PostgreSQL are open`)
+
+  for (const { name, url } of system.gateways) {
+    const health = (await ask(`${url}/health`)) as { status?: string; checks?: object } | null
+    if (health?.status !== 'ok') system.blame('I9', `${name} says ${JSON.stringify(health)} when all is well`)
+    const topics = (await ask(`${url}/api/topics`)) as { items?: { topic: string; lag: number }[] } | null
+    for (const { topic, lag } of topics?.items ?? []) {
+      if (Number(lag) !== 0) system.blame('I9', `${name} says that ${topic} has a lag of ${lag}, and it has none`)
+    }
+  }
+  for (const { name, url } of system.runners) {
+    const health = (await ask(`${url}/health`)) as { status?: string } | null
+    if (health?.status !== 'ok') system.blame('I9', `${name} says ${JSON.stringify(health)} when all is well`)
+  }
+}
+
+function residentMegabytes(pid: number | null): number {
+  try {
+    const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+    return Math.round(Number(kilobytes ?? 0) / 1024)
+  } catch {
+    return 0
+  }
+}
+
+/** Asks again for some seconds: what is well may need a moment to be seen. */
+async function ask(url: string): Promise<unknown> {
+  let body: unknown = null
+  for (let left = 12; left > 0; left -= 1) {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(3_000) }).catch(() => null)
+    body = (await answer?.json().catch(() => null)) ?? null
+    if (isWell(body)) return body
+    await sleep(500)
+  }
+  return body
+}
+
+function isWell(body: unknown): boolean {
+  const { status, items } = (body ?? {}) as { status?: string; items?: readonly { lag?: number }[] }
+  return status === 'ok' || (items?.every(({ lag }) => Number(lag) === 0) ?? false)
+}
+
+function toViolations({ blames }: System): Violation[] {
+  return blames.map(({ invariant, text }) => ({
+    invariant,
+    anomaly: invariant === 'I8' ? 'leak' : invariant === 'I9' ? 'untruth' : 'unseen',
+    text,
+    lines: []
+  }))
+}
+
+/** Judges a naive consumer by the same history: what is lost, what is there twice. */
+async function checkNaive({ database }: System, lines: readonly HistoryLine[]): Promise<Violation[]> {
+  const rows = await database.sql`SELECT topic, ref, count(*)::int AS count FROM naive_effects GROUP BY topic, ref`
+  const counts = new Map(rows.map(({ topic, ref, count }) => [`${topic}/${ref}`, count as number]))
+  const violations: Violation[] = []
+  for (const line of lines) {
+    if (line.from !== 'http') continue
+    const name = `${line.topic}/${line.ref}`
+    const count = counts.get(name) ?? 0
+    if (line.outcome.kind === 'acked' && count === 0)
+      violations.push({ invariant: 'I1', anomaly: 'lost-write', text: `${name} has no effect`, lines: [line] })
+    if (count > 1)
+      violations.push({ invariant: 'I2', anomaly: 'duplicate', text: `${name} has ${count} effects`, lines: [line] })
+  }
+  return violations
+}
+
+interface Summary extends ScheduleOptions {
+  readonly history: HistoryWriter
+  readonly state: FinalState
+  readonly violations: readonly Violation[]
+  readonly system: System
+  readonly drainSeconds: number | null
+  readonly startedMs: number
+}
+
+function summarize({ name, seed, faults, history, state, violations, system, drainSeconds, startedMs }: Summary) {
+  const count = (kind: string) => history.lines.filter(({ outcome }) => outcome.kind === kind).length
+  return {
+    name,
+    seed,
+    faults: faults.map(fault => fault.name),
+    acked: count('acked'),
+    refused: count('refused'),
+    unknown: count('unknown'),
+    effects: state.effects.length,
+    deadLetters: state.deadLetters.length,
+    violations,
+    notes: system.notes,
+    drainSeconds,
+    seconds: (Date.now() - startedMs) / 1000
+  } satisfies ScheduleResult
+}
+
+async function keepEvidence(
+  { folder, keep }: ScheduleOptions,
+  { result, state, history }: { result: ScheduleResult; state: FinalState; history: HistoryWriter }
+): Promise<void> {
+  await history.close()
+  if (result.violations.length === 0 && !keep) return rmSync(folder, { recursive: true, force: true })
+  const toText = (value: unknown) =>
+    JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? String(part) : part), 1)
+  writeFileSync(join(folder, 'result.json'), toText(result))
+  for (const [table, rows] of Object.entries(state)) {
+    const stream = createWriteStream(join(folder, `${table}.jsonl`))
+    for (const row of Array.isArray(rows) ? rows : [rows]) stream.write(`${toText(row).replaceAll('\n', '')}\n`)
+    await new Promise(resolve => stream.end(resolve))
+  }
+}

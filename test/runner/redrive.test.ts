@@ -1,0 +1,243 @@
+import { sql as statement } from 'drizzle-orm'
+import { integer, pgTable, uuid } from 'drizzle-orm/pg-core'
+import t from 'tap'
+import { createRowWriter } from '../../db/queries/row-writer.ts'
+import { createGate } from '../../runner/gate.ts'
+import { createMetrics } from '../../runner/metrics.ts'
+import { createRedriver } from '../../runner/redrive.ts'
+import { createWriterPool } from '../../runner/writer-pool.ts'
+import { NonRetriableError, Type } from '../../sdk/index.ts'
+import type { Input, LoadedFunction, TransactionContext } from '../../sdk/types.ts'
+import { createTestDatabase, type Teardown } from '../_support/database.ts'
+import { silent, until } from '../_support/kafka.ts'
+import { defineTestFunction, idOf, PLACE } from './_support/records.ts'
+
+const event = Type.Object({ n: Type.Number() })
+const limits = { lockTimeoutMs: 5_000, statementTimeoutMs: 5_000, idleTimeoutMs: 5_000 }
+const points = pgTable('points', { id: uuid().primaryKey(), n: integer().notNull() })
+const { databaseUrl, sql } = await createTestDatabase(t)
+await sql`CREATE TABLE points (id uuid PRIMARY KEY, n int NOT NULL CHECK (n >= 0))`
+await sql`CREATE TABLE effects (n int, key text, at serial)`
+
+/** Empties the tables and writes dead letters; `[key, n, state?]`, at the offsets 0, 1, 2, … */
+async function bury(
+  letters: readonly (readonly [key: string | null, n: unknown, state?: string, disposition?: string])[]
+) {
+  await sql`TRUNCATE messages, dead_letters, topic_status, outbox, blocked_keys, points, effects RESTART IDENTITY`
+  await sql`INSERT INTO topic_status (group_id, topic, partition, next_offset) VALUES (${PLACE.groupId}, ${PLACE.topic}, 0, 1000)`
+  for (const [offset, [key, n, state = 'redriving', disposition = 'attempts_exhausted']] of letters.entries()) {
+    const value = Buffer.from(JSON.stringify({ n }))
+    await sql`
+      INSERT INTO dead_letters (id, group_id, topic, event_id, partition, "offset", key, value, headers, timestamp, stage,
+        disposition, error_name, error_message, attempts, state)
+      VALUES (${idOf(1000 + offset)}, ${PLACE.groupId}, ${PLACE.topic}, ${idOf(offset)}, 0, ${offset},
+        ${key === null ? null : Buffer.from(key)}, ${value}, '[]', now(), 'handle', ${disposition}, 'Error', 'no', 3, ${state})`
+  }
+}
+
+function createTestRedriver(t: Teardown, definition: LoadedFunction) {
+  const pool = createWriterPool(databaseUrl, { size: 1, applicationName: 'test' })
+  const shutdown = new AbortController()
+  const { ordering } = definition.options
+  const rowWriter = definition.table ? createRowWriter(definition.table) : null
+  const redriver = createRedriver({
+    definition,
+    pool,
+    limits,
+    write: { ...PLACE, ordering, rowWriter, toOutboxEntries: () => [], nowMs: Date.now },
+    settle: { log: silent, shutdown: shutdown.signal, findPublishFault: () => null },
+    gate: createGate(64),
+    metrics: createMetrics(),
+    isPaused: () => false,
+    log: silent
+  })
+  redriver.start()
+  t.teardown(async () => {
+    await redriver.stop()
+    shutdown.abort()
+    await pool.close()
+  })
+  return redriver
+}
+
+async function states(): Promise<string[]> {
+  const rows = await sql`SELECT state FROM dead_letters ORDER BY "offset"`
+  return rows.map(({ state }) => state)
+}
+
+async function effects(): Promise<string[]> {
+  const rows = await sql`SELECT key, n FROM effects ORDER BY at`
+  return rows.map(({ key, n }) => `${key}${n}`)
+}
+
+const rowFunction = defineTestFunction({
+  event,
+  table: points,
+  handle: ({ event: { n } }: Input<typeof event>) => ({ n })
+})
+
+function toTransactionFunction(
+  options: object = {},
+  before: (input: Input, context: TransactionContext) => unknown = () => undefined
+) {
+  return defineTestFunction({
+    event,
+    backoffMs: { min: 1, max: 1 },
+    ...options,
+    handle: async (input: Input<typeof event>, context: TransactionContext) => {
+      await before(input, context)
+      await context.tx.execute(statement`INSERT INTO effects (n, key) VALUES (${input.event.n}, ${input.key})`)
+    }
+  })
+}
+
+t.test('settles a dead letter with its effect, its message and its count', async t => {
+  await bury([['a', 1]])
+  const redriver = createTestRedriver(t, rowFunction)
+
+  redriver.wake()
+  await until(async () => (await states())[0] === 'resolved')
+
+  const rows = await sql`SELECT p.id::text, p.n, m."offset"::int AS at, m.key FROM points p JOIN messages m USING (id)`
+  t.strictSame([...rows], [{ id: idOf(0), n: 1, at: 0, key: 'a' }])
+  const [counts] = await sql`SELECT message_count::int AS messages, row_count::int AS rows FROM topic_status`
+  t.strictSame({ ...counts }, { messages: 1, rows: 1 })
+})
+
+t.test('rule 21: two redrivers give each of many dead letters its effect once, in the order of its key', async t => {
+  const keys = ['a', 'b', 'c', 'd', 'e']
+  await bury(Array.from({ length: 300 }, (_, index) => [keys[index % 5] as string, index] as const))
+  const definition = toTransactionFunction()
+  const redrivers = [createTestRedriver(t, definition), createTestRedriver(t, definition)]
+
+  for (const redriver of redrivers) redriver.wake()
+  await until(async () => (await states()).every(state => state === 'resolved'), 20_000)
+
+  const done = await effects()
+  t.equal(done.length, 300)
+  for (const [index, key] of keys.entries()) {
+    const expected = Array.from({ length: 60 }, (_, turn) => `${key}${turn * 5 + index}`)
+    t.strictSame(
+      done.filter(effect => effect.startsWith(key)),
+      expected,
+      `key ${key}`
+    )
+  }
+})
+
+t.test('a letter that fails again is dead with the new error, and what is behind it in its key goes back', async t => {
+  await bury([
+    ['a', 0],
+    ['a', 1],
+    ['a', 2],
+    ['b', 3],
+    [null, 4]
+  ])
+  const attempts: number[] = []
+  const definition = toTransactionFunction({ maxAttempts: 2 }, ({ offset }, { attempt, isRedrive }) => {
+    t.equal(isRedrive, true)
+    if (offset !== '1') return
+    attempts.push(attempt)
+    throw new RangeError('still broken')
+  })
+  const redriver = createTestRedriver(t, definition)
+
+  redriver.wake()
+  await until(async () => !(await states()).includes('redriving'))
+
+  t.strictSame(await states(), ['resolved', 'dead', 'dead', 'resolved', 'resolved'])
+  t.strictSame(attempts, [4, 5], 'goes on counting')
+  const [again] =
+    await sql`SELECT attempts, error_name AS name, error_message AS message, disposition FROM dead_letters WHERE "offset" = 1`
+  t.strictSame(
+    { ...again },
+    { attempts: 5, name: 'RangeError', message: 'still broken', disposition: 'attempts_exhausted' }
+  )
+  t.strictSame((await effects()).toSorted(), ['a0', 'b3', 'null4'])
+})
+
+t.test('a row that PostgreSQL refuses fails alone, and holds back its key', async t => {
+  await bury([
+    ['a', 0],
+    ['b', -1],
+    ['b', 2],
+    ['c', 3]
+  ])
+  const redriver = createTestRedriver(t, rowFunction)
+
+  redriver.wake()
+  await until(async () => !(await states()).includes('redriving'))
+
+  t.strictSame(await states(), ['resolved', 'dead', 'dead', 'resolved'])
+  const [refused] = await sql`SELECT stage, disposition, error_name AS name FROM dead_letters WHERE "offset" = 1`
+  t.strictSame({ ...refused }, { stage: 'persist', disposition: 'non_retriable', name: 'sql:23514' })
+  t.strictSame(
+    [...(await sql`SELECT n FROM points ORDER BY n`)].map(({ n }) => n),
+    [0, 3]
+  )
+})
+
+t.test('runs the value that an operator put in place of the broken one, and keeps the broken one', async t => {
+  await bury([['a', 'seven']])
+  await sql`UPDATE dead_letters SET edited_value = ${Buffer.from('{"n":7}')}`
+  const redriver = createTestRedriver(t, rowFunction)
+
+  redriver.wake()
+  await until(async () => (await states())[0] === 'resolved')
+
+  const [row] = await sql`SELECT p.n, convert_from(d.value, 'utf8') AS value FROM points p, dead_letters d`
+  t.strictSame({ ...row }, { n: 7, value: '{"n":"seven"}' })
+})
+
+t.test('rule 10: an event that had its effect already is resolved without another', async t => {
+  await bury([['a', 1]])
+  await sql`INSERT INTO messages (topic, id, partition, "offset", value, headers, timestamp)
+    VALUES (${PLACE.topic}, ${idOf(0)}, 0, 0, '{"n":1}', '{}', now())`
+  const redriver = createTestRedriver(t, toTransactionFunction())
+
+  redriver.wake()
+  await until(async () => (await states())[0] === 'resolved')
+
+  t.strictSame(await effects(), [])
+})
+
+t.test('gives a letter up at once when its function does, whatever attempts are left', async t => {
+  await bury([[null, 1]])
+  const redriver = createTestRedriver(
+    t,
+    toTransactionFunction({ maxAttempts: 5 }, () => {
+      throw new NonRetriableError('never')
+    })
+  )
+
+  redriver.wake()
+  await until(async () => (await states())[0] === 'dead')
+
+  const [letter] = await sql`SELECT attempts, disposition FROM dead_letters`
+  t.strictSame({ ...letter }, { attempts: 4, disposition: 'non_retriable' })
+})
+
+t.test(
+  'rule 22: what was parked behind a head runs in order when the head is resolved, and unblocks its key',
+  async t => {
+    const parked = ['dead', 'parked_behind_key'] as const
+    await bury([
+      ['a', 0],
+      ['a', 1, ...parked],
+      ['a', 2, ...parked],
+      ['b', 3, ...parked]
+    ])
+    await sql`INSERT INTO blocked_keys (group_id, key_hash) SELECT ${PLACE.groupId}, sha256(key) FROM unnest(ARRAY['a', 'b']::bytea[]) AS given(key)`
+    const redriver = createTestRedriver(t, toTransactionFunction({ ordering: 'key' }))
+
+    redriver.wake()
+    await until(async () => (await sql`SELECT FROM blocked_keys`).length === 1)
+
+    t.strictSame(await effects(), ['a0', 'a1', 'a2'])
+    t.strictSame(
+      await states(),
+      ['resolved', 'resolved', 'resolved', 'dead'],
+      'the other key still waits for its own head'
+    )
+  }
+)
