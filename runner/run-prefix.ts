@@ -14,7 +14,6 @@ import {
 import type { LoadedFunction, TransactionContext } from '../sdk/types.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import { runnerErrors } from './errors.ts'
-import type { Gate } from './gate.ts'
 import { identify } from './identify.ts'
 import type { RunnerMetrics } from './metrics.ts'
 import type { QueuedItem } from './partition-queue.ts'
@@ -60,7 +59,6 @@ export interface PrefixDependencies {
   readonly definition: LoadedFunction
   readonly settle: Omit<SettleDependencies, 'isForeign'>
   readonly write: WriteDependencies
-  readonly gate: Gate
   readonly metrics: Pick<RunnerMetrics, 'attemptsFailed'>
   readonly log: Logger
 }
@@ -81,7 +79,7 @@ interface Attempt {
  */
 export function createPrefixRunner(
   partition: AssignedPartition,
-  { definition, settle, write, gate, metrics, log }: PrefixDependencies
+  { definition, settle, write, metrics, log }: PrefixDependencies
 ) {
   const { groupId, topic } = write
   let attempt: Attempt = { session: null, isKnown: false, isPending: false }
@@ -147,19 +145,14 @@ export function createPrefixRunner(
   async function attemptOnce(tx: WriteTransaction, record: IdentifiedRecord, number: number): Promise<Outcome> {
     const current: Attempt = { session: null, isKnown: false, isPending: false }
     attempt = current
-    await gate.pass()
-    try {
-      const outcome = await settleAttempt(tx, record, { number, current })
-      if (!current.isPending) return outcome
-      // Out of time, and still running: nothing can be undone on a connection that is busy with it.
-      current.session?.revoke()
-      await tx.destroy()
-      const memory =
-        outcome.kind === 'dead' ? { ...toMemory(record, null, outcome), attempt: number } : toMemory(record, outcome)
-      throw Object.assign(new runnerErrors.SMG_RUNNER_ABANDONED(), { memory })
-    } finally {
-      gate.leave()
-    }
+    const outcome = await settleAttempt(tx, record, { number, current })
+    if (!current.isPending) return outcome
+    // Out of time, and still running: nothing can be undone on a connection that is busy with it.
+    current.session?.revoke()
+    await tx.destroy()
+    const memory =
+      outcome.kind === 'dead' ? { ...toMemory(record, null, outcome), attempt: number } : toMemory(record, outcome)
+    throw Object.assign(new runnerErrors.SMG_RUNNER_ABANDONED(), { memory })
   }
 
   async function settleAttempt(

@@ -3,6 +3,7 @@ import type { TransactionLimits } from '../db/writer.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import { toCrashed } from './dead-letter.ts'
 import type { EffectHooks, Effects } from './effects.ts'
+import type { Gate } from './gate.ts'
 import type { RunnerMetrics } from './metrics.ts'
 import type { QueuedItem } from './partition-queue.ts'
 import { createPatience, pause, RETRY_OURS_MS } from './patience.ts'
@@ -20,6 +21,8 @@ import type { WriterPool } from './writer-pool.ts'
 export interface TransactionEffectsDependencies extends Omit<PrefixDependencies, 'write'> {
   readonly pool: WriterPool
   readonly limits: TransactionLimits
+  /** Of all functions of the process: attempts that are waiting for something. */
+  readonly gate: Gate
   readonly write: Omit<PrefixDependencies['write'], 'topicIdOf'>
   readonly metrics: RunnerMetrics
 }
@@ -35,7 +38,7 @@ export function createTransactionEffects(
   hooks: EffectHooks,
   dependencies: TransactionEffectsDependencies
 ): Effects {
-  const { definition, pool, limits, write, metrics, log } = dependencies
+  const { definition, pool, gate, limits, write, metrics, log } = dependencies
   const loops = new Set<Promise<void>>()
   const ending = new AbortController()
   const writeDependencies = {
@@ -70,7 +73,7 @@ export function createTransactionEffects(
         partition.isWriting = true
         if (patience.failingMs() > 0) await reload(partition)
         if (epoch !== partition.epoch) continue
-        const prefix: Prefix = await pool.transaction(tx => runPrefix(tx, part, memories), limits)
+        const prefix: Prefix = await pool.transaction(tx => runPrefix(tx, part, memories), limits, gate)
         if (prefix.memory) memories.set(prefix.memory.offset, prefix.memory)
         for (const { record } of hand.slice(0, prefix.count)) if (record) memories.delete(record.offset)
         if (patience.reset()) log.info({ partition: partition.partition }, 'writing again')
