@@ -143,6 +143,7 @@ export const databaseFaults: readonly Fault[] = [
     row: 12,
     name: 'database-restored',
     title: 'PostgreSQL comes back as an older copy of itself, under running runners',
+    setup: () => ({ rewinds: true }),
     async inject({ system, signal }) {
       await system.postgres.backUp()
       system.note('copied')
@@ -155,6 +156,7 @@ export const databaseFaults: readonly Fault[] = [
     row: 12,
     name: 'database-restored-idle',
     title: 'PostgreSQL comes back as an older copy of itself when nothing is produced any more',
+    setup: () => ({ rewinds: true }),
     async inject({ system, loadDone, signal }) {
       await system.postgres.backUp()
       await loadDone
@@ -163,6 +165,19 @@ export const databaseFaults: readonly Fault[] = [
       system.note('restored')
       // Nobody writes, nobody joins: the positions are looked at by themselves.
       await seconds(1, signal)
+    }
+  },
+  {
+    row: 12,
+    name: 'database-emptied',
+    title: 'PostgreSQL comes back as it was before the first event: everything is handled again, unasked',
+    setup: () => ({ rewinds: true }),
+    async inject({ system }) {
+      const tables = [
+        ...['messages', 'dead_letters', 'topic_status', 'outbox', 'outbox_leases', 'function_states'],
+        ...['fault_entries', 'fault_shipments', 'fault_poison', 'fault_effects', 'fault_counters', 'fault_late']
+      ]
+      await retry(() => system.database.sql.unsafe(`TRUNCATE ${tables.join(', ')} RESTART IDENTITY`))
     }
   }
 ]

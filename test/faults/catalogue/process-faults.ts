@@ -63,7 +63,7 @@ export const processFaults: readonly Fault[] = [
     row: 2,
     name: 'runner-frozen-in-transaction',
     title: 'a runner freezes before a COMMIT, past its session',
-    setup: random => ({ runner: failpoint('before-commit', `hang:${SESSION_TIMEOUT_MS + 3_000}`, 20, random) }),
+    setup: random => ({ runner: failpoint('before-commit', `freeze:${SESSION_TIMEOUT_MS + 3_000}`, 20, random) }),
     inject: async ({ signal }) => seconds(SESSION_TIMEOUT_MS / 1000, signal)
   },
   {
