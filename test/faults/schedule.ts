@@ -42,6 +42,8 @@ export interface ScheduleResult {
   readonly acked: number
   readonly refused: number
   readonly unknown: number
+  /** Why events were refused, or their fate is unknown. */
+  readonly reasons: Readonly<Record<string, number>>
   readonly effects: number
   readonly deadLetters: number
   readonly violations: readonly Violation[]
@@ -303,6 +305,7 @@ function summarize({ name, seed, faults, history, state, violations, system, dra
     acked: count('acked'),
     refused: count('refused'),
     unknown: count('unknown'),
+    reasons: countReasons(history.lines),
     effects: state.effects.length,
     deadLetters: state.deadLetters.length,
     violations,
@@ -310,6 +313,16 @@ function summarize({ name, seed, faults, history, state, violations, system, dra
     drainSeconds,
     seconds: (Date.now() - startedMs) / 1000
   } satisfies ScheduleResult
+}
+
+function countReasons(lines: readonly HistoryLine[]): Record<string, number> {
+  const reasons: Record<string, number> = {}
+  for (const { outcome } of lines) {
+    if (outcome.kind === 'acked') continue
+    const reason = `${outcome.kind}: ${outcome.reason.replace(/ 127\.0\.0\.1:\d+/, '')}`
+    reasons[reason] = (reasons[reason] ?? 0) + 1
+  }
+  return reasons
 }
 
 async function keepEvidence(

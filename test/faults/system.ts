@@ -66,7 +66,8 @@ export interface SystemOptions {
 }
 
 export const SESSION_TIMEOUT_MS = 6_000
-export const PRODUCE_TIMEOUT_MS = 5_000
+// Long enough for a new leader.
+export const PRODUCE_TIMEOUT_MS = 8_000
 const RESTART_MS = 300
 const WATCH_MS = 100
 

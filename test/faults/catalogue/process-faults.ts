@@ -67,6 +67,13 @@ export const processFaults: readonly Fault[] = [
     inject: async ({ signal }) => seconds(SESSION_TIMEOUT_MS / 1000, signal)
   },
   {
+    row: 2,
+    name: 'runner-frozen-in-handler',
+    title: 'a runner freezes in a handler, past its session, with records in hand',
+    setup: random => ({ runner: failpoint('in-handler', `freeze:${SESSION_TIMEOUT_MS + 3_000}`, 900, random) }),
+    inject: async ({ signal }) => seconds(SESSION_TIMEOUT_MS / 1000, signal)
+  },
+  {
     row: 3,
     name: 'gateway-killed',
     title: 'kill -9 of a gateway under load',
