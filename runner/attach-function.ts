@@ -213,6 +213,7 @@ export function attachFunction({
     checking ??= effects
       .betweenWrites(async () => {
         await reload()
+        endWaiting()
         if (!withLog) return
         const bounds = await locator.readBounds()
         for (const partition of owned.values()) {
@@ -227,6 +228,12 @@ export function attachFunction({
         checking = null
       })
     return checking
+  }
+
+  /** After an outage there may be nothing left to write that would show its end: then it is shown by the reading. */
+  function endWaiting() {
+    const isIdle = [...owned.values()].every(({ position, fetchedTo }) => position.nextOffset === fetchedTo)
+    if (state.state === 'waiting' && isIdle) state = { state: 'running', reason: null }
   }
 
   async function commitHints(): Promise<void> {
