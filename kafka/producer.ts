@@ -17,6 +17,8 @@ import type { AppendResult, OutgoingRecord, Producer } from './types.ts'
 const MAX_QUEUED_BYTES = 64 * 1024 * 1024
 const CLOSE_TIMEOUT_MS = 10_000
 const UNHEALTHY_FAILURES = 3
+/** Without a send for so long nobody knows whether Kafka takes records: a failure before that says nothing any more. */
+const FORGET_MS = 10_000
 
 interface Addressed {
   readonly lane: Lane
@@ -30,6 +32,7 @@ export interface ProducerOptions {
   readonly maxQueuedBytes?: number
   /** How long `close` waits for what is not acknowledged, default 10 s. */
   readonly closeTimeoutMs?: number
+  readonly nowMs?: () => number
 }
 
 /**
@@ -45,7 +48,7 @@ export function createProducer(
     ProducerSettings,
     'PRODUCER_LANES' | 'PRODUCER_LINGER_MS' | 'PRODUCER_BATCH_BYTES' | 'PRODUCER_COMPRESSION'
   >,
-  { log, maxQueuedBytes = MAX_QUEUED_BYTES, closeTimeoutMs = CLOSE_TIMEOUT_MS }: ProducerOptions
+  { log, maxQueuedBytes = MAX_QUEUED_BYTES, closeTimeoutMs = CLOSE_TIMEOUT_MS, nowMs = Date.now }: ProducerOptions
 ): Producer {
   const compression = toCompressionType(settings.PRODUCER_COMPRESSION, client.unwritableCodecs)
   const sender = createSender({ open: () => client.producer() as unknown as InnerProducer, compression, log })
@@ -67,6 +70,7 @@ export function createProducer(
     })
   )
   let failures = 0
+  let failedAtMs = 0
   let isClosed = false
 
   function onOutcome(failure: unknown): void {
@@ -75,6 +79,7 @@ export function createProducer(
       failures = 0
     } else if (toFailureKind(failure) === 'world') {
       failures += 1
+      failedAtMs = nowMs()
       if (failures === UNHEALTHY_FAILURES) log.error({ err: failure }, 'kafka takes no records')
     }
   }
@@ -154,7 +159,7 @@ export function createProducer(
 
     partitionCount: topic => counts.get(topic),
     queuedBytes: () => budget.usedBytes,
-    isHealthy: () => failures < UNHEALTHY_FAILURES,
+    isHealthy: () => failures < UNHEALTHY_FAILURES || nowMs() - failedAtMs > FORGET_MS,
 
     async close() {
       isClosed = true
