@@ -114,6 +114,10 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   await app.register(documents, { scope: settings.pagesPublic ? 'public' : 'read' })
   await routes(app)
 
+  // A client that keeps its connection would find it closed under its next request.
+  app.addHook('onRequest', async (_request, reply) => {
+    if (isClosing) reply.header('connection', 'close')
+  })
   app.addHook('onListen', async () => sampler.start())
   app.addHook('preClose', async () => {
     isClosing = true
