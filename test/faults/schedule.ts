@@ -82,6 +82,7 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleRes
     firstStart: toFirstStart(setups)
   })
   const recreated = new Map<string, { untilMs: number }>()
+  let isClean = false
 
   try {
     const observer = isNaive ? null : startObserver(system, { database: system.database, cluster })
@@ -143,10 +144,12 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleRes
       : [...check(history.lines, state, { recreated, mayDie, movesKeys }), ...toViolations(system)]
     const result = summarize({ ...options, history, state, violations, system, drainSeconds, startedMs })
     await keepEvidence(options, { result, state, history })
+    isClean = violations.length === 0 && !options.keep
     return result
   } finally {
     await history.close()
     await system.kill()
+    if (isClean) rmSync(folder, { recursive: true, force: true })
     await postgres.heal().catch(() => undefined)
   }
 }
@@ -238,7 +241,7 @@ function residentMegabytes(pid: number | null): number {
 /** Asks again for some seconds: what is well may need a moment to be seen. */
 async function ask(url: string): Promise<unknown> {
   let body: unknown = null
-  for (let left = 12; left > 0; left -= 1) {
+  for (let left = 30; left > 0; left -= 1) {
     const answer = await fetch(url, { signal: AbortSignal.timeout(3_000) }).catch(() => null)
     body = (await answer?.json().catch(() => null)) ?? null
     if (isWell(body)) return body
@@ -330,7 +333,7 @@ async function keepEvidence(
   { result, state, history }: { result: ScheduleResult; state: FinalState; history: HistoryWriter }
 ): Promise<void> {
   await history.close()
-  if (result.violations.length === 0 && !keep) return rmSync(folder, { recursive: true, force: true })
+  if (result.violations.length === 0 && !keep) return
   const toText = (value: unknown) =>
     JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? String(part) : part), 1)
   writeFileSync(join(folder, 'result.json'), toText(result))
