@@ -50,6 +50,8 @@ export interface ScheduleResult {
   readonly notes: readonly string[]
   /** From the end of the faults until everything was settled; null when it never was. */
   readonly drainSeconds: number | null
+  /** The longest time for which a partition had work and did not move. */
+  readonly stallSeconds: number
   readonly seconds: number
 }
 
@@ -142,7 +144,16 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleRes
     const violations = isNaive
       ? await checkNaive(system, history.lines)
       : [...check(history.lines, state, { recreated, mayDie, movesKeys }), ...toViolations(system)]
-    const result = summarize({ ...options, history, state, violations, system, drainSeconds, startedMs })
+    const result = summarize({
+      ...options,
+      history,
+      state,
+      violations,
+      system,
+      drainSeconds,
+      stallSeconds: observer?.stallSeconds() ?? 0,
+      startedMs
+    })
     await keepEvidence(options, { result, state, history })
     isClean = violations.length === 0 && !options.keep
     return result
@@ -296,10 +307,22 @@ interface Summary extends ScheduleOptions {
   readonly violations: readonly Violation[]
   readonly system: System
   readonly drainSeconds: number | null
+  readonly stallSeconds: number
   readonly startedMs: number
 }
 
-function summarize({ name, seed, faults, history, state, violations, system, drainSeconds, startedMs }: Summary) {
+function summarize({
+  name,
+  seed,
+  faults,
+  history,
+  state,
+  violations,
+  system,
+  drainSeconds,
+  stallSeconds,
+  startedMs
+}: Summary) {
   const count = (kind: string) => history.lines.filter(({ outcome }) => outcome.kind === kind).length
   return {
     name,
@@ -314,6 +337,7 @@ function summarize({ name, seed, faults, history, state, violations, system, dra
     violations,
     notes: system.notes,
     drainSeconds,
+    stallSeconds,
     seconds: (Date.now() - startedMs) / 1000
   } satisfies ScheduleResult
 }
