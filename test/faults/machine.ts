@@ -87,7 +87,7 @@ export interface ProcessOptions {
 }
 
 const READY_POLL_MS = 50
-const READY_TIMEOUT_MS = 60_000
+const READY_TIMEOUT_MS = 120_000
 
 /** Builds a process that is not started yet. */
 export function createProcess({ name, command, isReady, records, readyTimeoutMs }: ProcessOptions): Process {
@@ -142,7 +142,7 @@ export function createProcess({ name, command, isReady, records, readyTimeoutMs 
       isFrozen = false
     },
 
-    async end(how, deadlineMs = 12_000) {
+    async end(how, deadlineMs = 20_000) {
       const child = running
       if (!child) return false
       self.resume()

@@ -135,7 +135,7 @@ export const mutants: readonly Mutant[] = [
         replace: "const baseOffset: string | undefined = coverage.get(toPlace(kafkaTopic, partition)) ?? '0'"
       }
     ],
-    scenario: { faults: ['partitions-added'] }
+    scenario: { test: 'test/kafka/producer.test.ts' }
   },
   {
     number: 9,
@@ -358,7 +358,7 @@ export const mutants: readonly Mutant[] = [
         replace: 'if (!current.isPending || number > 0) return outcome'
       }
     ],
-    scenario: { faults: ['poison-many'] }
+    scenario: { faults: ['poison-many'], events: 6_000 }
   },
   {
     number: 23,

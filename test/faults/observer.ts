@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Cluster } from './cluster.ts'
+import { readBounds } from './final-state.ts'
 import type { FaultDatabase } from './postgres.ts'
 import type { System } from './system.ts'
 
@@ -7,6 +8,8 @@ import type { System } from './system.ts'
 export interface Observer {
   /** What follows is a fault's own doing: positions and databases that it sets back. */
   forgive(): void
+  /** The longest time for which a partition had work and did not move, in seconds. */
+  stallSeconds(): number
   stop(): Promise<void>
 }
 
@@ -21,6 +24,9 @@ export function startObserver(
   { database, cluster }: { database: FaultDatabase; cluster: Cluster }
 ): Observer {
   const highest = new Map<string, bigint>()
+  const ends = new Map<string, bigint>()
+  const movedMs = new Map<string, number>()
+  let longestStallMs = 0
   let isForgiven = false
   let isStopped = false
   let blames = 0
@@ -30,6 +36,7 @@ export function startObserver(
     forgive() {
       isForgiven = true
     },
+    stallSeconds: () => longestStallMs / 1000,
     async stop() {
       isStopped = true
       await looking
@@ -39,7 +46,7 @@ export function startObserver(
   async function run() {
     for (let round = 0; !isStopped; round += 1) {
       // While a server is away there is nothing to be seen.
-      const commits = round % COMMITS_EVERY === 0 ? await readCommits().catch(() => new Map()) : new Map()
+      const commits = round % COMMITS_EVERY === 0 ? await askKafka().catch(() => new Map()) : new Map()
       await look(commits).catch(() => undefined)
       await sleep(LOOK_MS)
     }
@@ -47,6 +54,7 @@ export function startObserver(
 
   async function look(commits: ReadonlyMap<string, bigint>): Promise<void> {
     const rows = await readMoment(database)
+    for (const { place, position } of rows) noteStall(place, position)
     if (isForgiven) return
     for (const { place, position, settled } of rows) {
       if (settled !== null && settled >= position) {
@@ -67,6 +75,21 @@ export function startObserver(
   function blame(text: string) {
     blames += 1
     if (blames <= MOST_BLAMES) system.blame('I6', text)
+  }
+
+  function noteStall(place: string, position: bigint) {
+    const now = Date.now()
+    const hasWork = position < (ends.get(place) ?? 0n)
+    if (!hasWork || position !== highest.get(place)) movedMs.set(place, now)
+    longestStallMs = Math.max(longestStallMs, now - (movedMs.get(place) ?? now))
+    if (isForgiven) highest.set(place, position)
+  }
+
+  async function askKafka(): Promise<Map<string, bigint>> {
+    for (const { topic, partition, high } of await readBounds(cluster, system.topicPrefix)) {
+      ends.set(`${topic}/${partition}`, high)
+    }
+    return readCommits()
   }
 
   async function readCommits(): Promise<Map<string, bigint>> {

@@ -118,7 +118,9 @@ function copyTree(root: string) {
   rmSync(root, { recursive: true, force: true })
   mkdirSync(root, { recursive: true })
   const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' })
-  for (const file of listed.split('\n').filter(Boolean)) cpSync(join(ROOT, file), join(root, file))
+  // A linked node_modules is no folder to git.
+  const files = listed.split('\n').filter(file => file && file !== 'node_modules')
+  for (const file of files) cpSync(join(ROOT, file), join(root, file))
   symlinkSync(realpathSync(join(ROOT, 'node_modules')), join(root, 'node_modules'))
 }
 

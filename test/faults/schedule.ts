@@ -50,6 +50,8 @@ export interface ScheduleResult {
   readonly notes: readonly string[]
   /** From the end of the faults until everything was settled; null when it never was. */
   readonly drainSeconds: number | null
+  /** The longest time for which a partition had work and did not move. */
+  readonly stallSeconds: number
   readonly seconds: number
 }
 
@@ -82,6 +84,7 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleRes
     firstStart: toFirstStart(setups)
   })
   const recreated = new Map<string, { untilMs: number }>()
+  let isClean = false
 
   try {
     const observer = isNaive ? null : startObserver(system, { database: system.database, cluster })
@@ -141,12 +144,23 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleRes
     const violations = isNaive
       ? await checkNaive(system, history.lines)
       : [...check(history.lines, state, { recreated, mayDie, movesKeys }), ...toViolations(system)]
-    const result = summarize({ ...options, history, state, violations, system, drainSeconds, startedMs })
+    const result = summarize({
+      ...options,
+      history,
+      state,
+      violations,
+      system,
+      drainSeconds,
+      stallSeconds: observer?.stallSeconds() ?? 0,
+      startedMs
+    })
     await keepEvidence(options, { result, state, history })
+    isClean = violations.length === 0 && !options.keep
     return result
   } finally {
     await history.close()
     await system.kill()
+    if (isClean) rmSync(folder, { recursive: true, force: true })
     await postgres.heal().catch(() => undefined)
   }
 }
@@ -238,7 +252,7 @@ function residentMegabytes(pid: number | null): number {
 /** Asks again for some seconds: what is well may need a moment to be seen. */
 async function ask(url: string): Promise<unknown> {
   let body: unknown = null
-  for (let left = 12; left > 0; left -= 1) {
+  for (let left = 30; left > 0; left -= 1) {
     const answer = await fetch(url, { signal: AbortSignal.timeout(3_000) }).catch(() => null)
     body = (await answer?.json().catch(() => null)) ?? null
     if (isWell(body)) return body
@@ -293,10 +307,22 @@ interface Summary extends ScheduleOptions {
   readonly violations: readonly Violation[]
   readonly system: System
   readonly drainSeconds: number | null
+  readonly stallSeconds: number
   readonly startedMs: number
 }
 
-function summarize({ name, seed, faults, history, state, violations, system, drainSeconds, startedMs }: Summary) {
+function summarize({
+  name,
+  seed,
+  faults,
+  history,
+  state,
+  violations,
+  system,
+  drainSeconds,
+  stallSeconds,
+  startedMs
+}: Summary) {
   const count = (kind: string) => history.lines.filter(({ outcome }) => outcome.kind === kind).length
   return {
     name,
@@ -311,6 +337,7 @@ function summarize({ name, seed, faults, history, state, violations, system, dra
     violations,
     notes: system.notes,
     drainSeconds,
+    stallSeconds,
     seconds: (Date.now() - startedMs) / 1000
   } satisfies ScheduleResult
 }
@@ -330,7 +357,7 @@ async function keepEvidence(
   { result, state, history }: { result: ScheduleResult; state: FinalState; history: HistoryWriter }
 ): Promise<void> {
   await history.close()
-  if (result.violations.length === 0 && !keep) return rmSync(folder, { recursive: true, force: true })
+  if (result.violations.length === 0 && !keep) return
   const toText = (value: unknown) =>
     JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? String(part) : part), 1)
   writeFileSync(join(folder, 'result.json'), toText(result))

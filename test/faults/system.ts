@@ -124,19 +124,19 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     },
     async stop() {
       isOver = true
-      await Promise.all(watches)
       const late: string[] = []
       await Promise.all(
         [...gateways, ...runners].map(async member => {
           if (await member.process.end('SIGTERM')) late.push(member.name)
         })
       )
+      await Promise.all(watches)
       return late
     },
     async kill() {
       isOver = true
-      await Promise.all(watches)
       await Promise.all([...gateways, ...runners].map(({ process }) => process.end('SIGKILL')))
+      await Promise.all(watches)
       await Promise.all([...gateways, ...runners].map(({ database: link }) => link.close()))
       await retry(() => database.drop()).catch(() => undefined)
       await deleteTopics(cluster, topicPrefix).catch(() => undefined)
@@ -217,7 +217,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
           system.note(`${member.name} ended (${(await member.process.ended()).reason}) and is started again`)
           await sleep(RESTART_MS)
           // Until it is ready it may end as often as it likes.
-          void member.process.start().catch(() => undefined)
+          if (!isOver) await member.process.start().catch(() => undefined)
         }
       })()
     )

@@ -18,6 +18,7 @@ export default defineFunction({
     if (kind === 'throw-odd') throw Object.freeze({ odd: true })
     if (kind === 'give-up') throw new NonRetriableError('no such customer')
     if (kind === 'hang') await new Promise(() => undefined)
+    if (kind === 'exit') process.exit(1)
     return { ref, key, seq, kind }
   }
 })
