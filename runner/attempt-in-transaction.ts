@@ -13,7 +13,6 @@ import {
 } from '../sdk/settle-record.ts'
 import type { LoadedFunction, TransactionContext } from '../sdk/types.ts'
 import { runnerErrors } from './errors.ts'
-import type { Gate } from './gate.ts'
 import type { RunnerMetrics } from './metrics.ts'
 import { toEntry } from './to-entry.ts'
 
@@ -30,7 +29,6 @@ export interface AttemptDependencies {
   readonly definition: LoadedFunction
   readonly settle: Omit<SettleDependencies, 'isForeign'>
   readonly write: { readonly groupId: string; readonly topic: string }
-  readonly gate: Gate
   readonly metrics: Pick<RunnerMetrics, 'attemptsFailed'>
   readonly log: Logger
 }
@@ -52,7 +50,7 @@ interface Attempt {
 }
 
 /** Builds the attempt of a function that does any SQL: in a transaction, behind a savepoint, after the inbox. */
-export function createTransactionAttempt({ definition, settle, write, gate, metrics, log }: AttemptDependencies) {
+export function createTransactionAttempt({ definition, settle, write, metrics, log }: AttemptDependencies) {
   const { groupId, topic } = write
   let attempt: Attempt = { session: null, isKnown: false, isPending: false }
 
@@ -76,19 +74,14 @@ export function createTransactionAttempt({ definition, settle, write, gate, metr
   ): Promise<AttemptResult> {
     const current: Attempt = { session: null, isKnown: false, isPending: false }
     attempt = current
-    await gate.pass()
-    try {
-      const outcome = await settleAttempt(tx, record, { number, redrive, current })
-      if (!current.isPending) return { outcome, isKnown: current.isKnown }
-      // Out of time, and still running: nothing can be undone on a connection that is busy with it.
-      current.session?.revoke()
-      await tx.destroy()
-      const memory =
-        outcome.kind === 'dead' ? { ...toMemory(record, null, outcome), attempt: number } : toMemory(record, outcome)
-      throw Object.assign(new runnerErrors.SMG_RUNNER_ABANDONED(), { memory })
-    } finally {
-      gate.leave()
-    }
+    const outcome = await settleAttempt(tx, record, { number, redrive, current })
+    if (!current.isPending) return { outcome, isKnown: current.isKnown }
+    // Out of time, and still running: nothing can be undone on a connection that is busy with it.
+    current.session?.revoke()
+    await tx.destroy()
+    const memory =
+      outcome.kind === 'dead' ? { ...toMemory(record, null, outcome), attempt: number } : toMemory(record, outcome)
+    throw Object.assign(new runnerErrors.SMG_RUNNER_ABANDONED(), { memory })
   }
 
   async function settleAttempt(

@@ -92,7 +92,17 @@ export async function startServers(machine: Machine): Promise<Servers> {
 /** Runs one plan on the shared servers; null when the machine cannot, with the reason said. */
 export async function runPlan(
   plan: Plan,
-  { servers, machine, options, folder }: { servers: Servers; machine: Machine; options: FaultOptions; folder: string }
+  {
+    servers,
+    machine,
+    options,
+    folder
+  }: {
+    servers: Servers
+    machine: Machine
+    options: FaultOptions & { readonly drainTimeoutMs?: number }
+    folder: string
+  }
 ): Promise<ScheduleResult> {
   const count = plan.faults.some(({ needs }) => needs?.includes('three-brokers')) ? 3 : 1
   return runSchedule({

@@ -8,6 +8,7 @@ import { type FinalState, readBounds, readLog, readTables } from './final-state.
 import { startLoad } from './generator.ts'
 import { type HistoryLine, type HistoryWriter, openHistory } from './history.ts'
 import type { Machine } from './machine.ts'
+import { startObserver } from './observer.ts'
 import { type Postgres, retry } from './postgres.ts'
 import { createRandom } from './random.ts'
 import { writeRawRecords } from './raw-records.ts'
@@ -29,6 +30,8 @@ export interface ScheduleOptions {
   readonly isNaive?: boolean
   readonly useIdempotencyKeys?: boolean
   readonly keep?: boolean
+  /** How long all may take to be settled after the faults; 75 s. */
+  readonly drainTimeoutMs?: number
 }
 
 /** What came of it. */
@@ -39,6 +42,8 @@ export interface ScheduleResult {
   readonly acked: number
   readonly refused: number
   readonly unknown: number
+  /** Why events were refused, or their fate is unknown. */
+  readonly reasons: Readonly<Record<string, number>>
   readonly effects: number
   readonly deadLetters: number
   readonly violations: readonly Violation[]
@@ -79,6 +84,8 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleRes
   const recreated = new Map<string, { untilMs: number }>()
 
   try {
+    const observer = isNaive ? null : startObserver(system, { database: system.database, cluster })
+    if (setups.some(({ rewinds }) => rewinds)) observer?.forgive()
     const ending = new AbortController()
     const load = startLoad({
       random,
@@ -117,19 +124,23 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleRes
     await system.heal()
 
     const healedMs = Date.now()
-    const isDrained = isNaive ? await drainNaive(system) : await drain(system)
+    const isDrained = isNaive
+      ? await drainNaive(system)
+      : await drain(system, options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS)
     const drainSeconds = isDrained ? (Date.now() - healedMs) / 1000 : null
     system.note(isDrained ? 'drained' : 'not drained')
     if (!isNaive) await inspect(system)
+    await observer?.stop()
     for (const late of await system.stop()) system.blame('I7', `${late} did not stop in time after SIGTERM`)
 
     const bounds = await retry(() => readBounds(cluster, system.topicPrefix))
     const log = await retry(() => readLog(cluster, system.topicPrefix, bounds))
     const state: FinalState = { log, bounds, ...(await readTables(system.database.sql)) }
     const mayDie = setups.some(setup => setup.mayDie)
+    const movesKeys = setups.some(setup => setup.movesKeys)
     const violations = isNaive
       ? await checkNaive(system, history.lines)
-      : [...check(history.lines, state, { recreated, mayDie }), ...toViolations(system)]
+      : [...check(history.lines, state, { recreated, mayDie, movesKeys }), ...toViolations(system)]
     const result = summarize({ ...options, history, state, violations, system, drainSeconds, startedMs })
     await keepEvidence(options, { result, state, history })
     return result
@@ -148,12 +159,12 @@ function toFirstStart(setups: readonly Setup[]) {
 }
 
 /** Waits until every position is at the end of its log and nothing waits in the outbox. */
-async function drain(system: System): Promise<boolean> {
+async function drain(system: System, timeoutMs: number): Promise<boolean> {
   const { cluster, topicPrefix, database } = system
   let stable = 0
   let last = ''
   let slowest = ''
-  for (const deadlineMs = Date.now() + DRAIN_TIMEOUT_MS; Date.now() < deadlineMs; await sleep(DRAIN_POLL_MS)) {
+  for (const deadlineMs = Date.now() + timeoutMs; Date.now() < deadlineMs; await sleep(DRAIN_POLL_MS)) {
     try {
       const bounds = await readBounds(cluster, topicPrefix)
       const rows = await database.sql`SELECT topic, partition, next_offset::text AS next FROM topic_status`
@@ -241,10 +252,19 @@ function isWell(body: unknown): boolean {
   return status === 'ok' || (items?.every(({ lag }) => Number(lag) === 0) ?? false)
 }
 
+const ANOMALIES: Partial<Record<Violation['invariant'], Violation['anomaly']>> = {
+  I1: 'lost-write',
+  I4: 'phantom',
+  I5: 'lost-answer',
+  I6: 'ahead',
+  I8: 'leak',
+  I9: 'untruth'
+}
+
 function toViolations({ blames }: System): Violation[] {
   return blames.map(({ invariant, text }) => ({
     invariant,
-    anomaly: invariant === 'I8' ? 'leak' : invariant === 'I9' ? 'untruth' : 'unseen',
+    anomaly: ANOMALIES[invariant] ?? 'unseen',
     text,
     lines: []
   }))
@@ -285,6 +305,7 @@ function summarize({ name, seed, faults, history, state, violations, system, dra
     acked: count('acked'),
     refused: count('refused'),
     unknown: count('unknown'),
+    reasons: countReasons(history.lines),
     effects: state.effects.length,
     deadLetters: state.deadLetters.length,
     violations,
@@ -292,6 +313,16 @@ function summarize({ name, seed, faults, history, state, violations, system, dra
     drainSeconds,
     seconds: (Date.now() - startedMs) / 1000
   } satisfies ScheduleResult
+}
+
+function countReasons(lines: readonly HistoryLine[]): Record<string, number> {
+  const reasons: Record<string, number> = {}
+  for (const { outcome } of lines) {
+    if (outcome.kind === 'acked') continue
+    const reason = `${outcome.kind}: ${outcome.reason.replace(/ 127\.0\.0\.1:\d+/, '')}`
+    reasons[reason] = (reasons[reason] ?? 0) + 1
+  }
+  return reasons
 }
 
 async function keepEvidence(

@@ -66,8 +66,8 @@ export interface SystemOptions {
 }
 
 export const SESSION_TIMEOUT_MS = 6_000
-export const PRODUCE_TIMEOUT_MS = 5_000
-const FUNCTIONS = join(import.meta.dirname, 'functions')
+// Long enough for a new leader.
+export const PRODUCE_TIMEOUT_MS = 8_000
 const RESTART_MS = 300
 const WATCH_MS = 100
 
@@ -173,7 +173,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       TOPIC_PREFIX: topicPrefix,
       GROUP_PREFIX: topicPrefix,
       TOPIC_REPLICATION_FACTOR: String(cluster.brokers.length),
-      FUNCTIONS_DIR: FUNCTIONS,
+      FUNCTIONS_DIR: join(machine.root, 'test/faults/functions'),
       CONSUMER_SESSION_TIMEOUT_MS: String(SESSION_TIMEOUT_MS),
       PRODUCE_TIMEOUT_MS: String(PRODUCE_TIMEOUT_MS),
       [party === 'gateway' ? 'PORT' : 'RUNNER_PORT']: String(port)

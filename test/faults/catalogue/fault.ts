@@ -11,6 +11,10 @@ export interface Setup {
   /** For the first start of the first runner, or gateway: failpoints die with it. */
   readonly runner?: NodeJS.ProcessEnv
   readonly gateway?: NodeJS.ProcessEnv
+  /** Sets positions or the database back itself, or makes a topic anew: they may go back. */
+  readonly rewinds?: boolean
+  /** Changes the number of partitions: a key may move. */
+  readonly movesKeys?: boolean
   /** Makes attempts of good events fail: they may be dead letters. */
   readonly mayDie?: boolean
   readonly poisonShare?: number

@@ -61,6 +61,15 @@ t.test('POST /api/functions/{topic}/resume', async t => {
   })
 })
 
+t.test('a page of another site cannot pause it behind the back of a browser', async t => {
+  const url = `/api/functions/${topic}/pause`
+  const from = (site: string) => app.inject({ method: 'POST', url, headers: { 'sec-fetch-site': site } })
+
+  for (const site of ['cross-site', 'same-site']) t.match(await from(site), { statusCode: 415 })
+  t.equal((await states()).length, 0)
+  for (const site of ['same-origin', 'none']) t.match(await from(site), { statusCode: 202 })
+})
+
 t.test('of a function that nobody knows, or with a form', async t => {
   for (const verb of ['pause', 'resume']) {
     const unknown = await post(verb, 'none')
