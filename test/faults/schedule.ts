@@ -56,6 +56,7 @@ export interface ScheduleResult {
 }
 
 const DRAIN_TIMEOUT_MS = 75_000
+const RECREATED_NOTICE_MS = 35_000
 const DRAIN_POLL_MS = 200
 /** Lag must be gone so often in a row. */
 const DRAIN_STABLE = 3
@@ -127,6 +128,9 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleRes
     await system.heal()
 
     const healedMs = Date.now()
+    // The new log may have grown to where the old position was: only its id tells, and that is looked at every 30 s.
+    const noticedMs = Math.max(0, ...[...recreated.values()].map(({ untilMs }) => untilMs + RECREATED_NOTICE_MS))
+    await sleep(Math.max(0, noticedMs - Date.now()))
     const isDrained = isNaive
       ? await drainNaive(system)
       : await drain(system, options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS)
