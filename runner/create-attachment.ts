@@ -18,6 +18,7 @@ import { toLimits } from './row-cycles.ts'
 import { createRowEffects } from './row-effects.ts'
 import { createTransactionEffects } from './transaction-effects.ts'
 import { createTrials } from './trial.ts'
+import { createWorldClock } from './world-clock.ts'
 import type { WriterPool } from './writer-pool.ts'
 
 /** What all functions of a runner share. */
@@ -48,7 +49,8 @@ export function createAttachment(definition: LoadedFunction, parts: RunnerParts)
   const rowWriter = definition.table ? createRowWriter(definition.table) : null
   const limits = toLimits(config.CONSUMER_SESSION_TIMEOUT_MS)
   const write = { groupId, topic, rowWriter, toOutboxEntries: parts.toOutboxEntries, nowMs: Date.now }
-  const settle = { log, shutdown, findPublishFault: createPublishCheck(functions) }
+  const clock = createWorldClock()
+  const settle = { log, shutdown, ageMs: clock.ageMs, findPublishFault: createPublishCheck(functions) }
 
   const createEffects: AttachDependencies['createEffects'] = (owned, hooks) =>
     definition.kind === 'transaction'
@@ -72,7 +74,7 @@ export function createAttachment(definition: LoadedFunction, parts: RunnerParts)
           log
         })
 
-  const positions = createPositionQueries(database.sql)
+  const positions = createPositionQueries(database.sql, clock.learn)
   const { maxAttempts } = definition.options
 
   return attachFunction({
@@ -81,6 +83,7 @@ export function createAttachment(definition: LoadedFunction, parts: RunnerParts)
     createConsumer: events => createConsumer(client, config, { topic, groupId, events }),
     locator: createPositionLocator({ groupId, topic, positions, cluster, log }),
     createEffects,
+    onWaiting: clock.setWaiting,
     ...(definition.handle && { createTrial: createTrials({ groupId, topic, positions, maxAttempts, log }) }),
     onState(state, reason) {
       // For whoever asks the gateway; what is in this process counts, and goes on without it.
