@@ -20,6 +20,7 @@ export function createMetrics() {
 
   return {
     registry,
+    unclassified: counter('smg_unclassified_errors_total', 'Errors of PostgreSQL with a code that nobody listed'),
     attemptsFailed: counter('smg_attempts_failed_total', 'Attempts that failed and are made again'),
     lag: new Gauge({
       name: 'smg_lag_records',

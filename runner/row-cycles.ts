@@ -14,10 +14,13 @@ export interface Share extends Move {
 }
 
 /** Collects what can be written, fairly: each partition an equal share, and what one leaves the others may take. */
-export function collectShares(handled: Iterable<{ owned: AssignedPartition; ahead: SettleAhead }>): Share[] {
+export function collectShares(
+  handled: Iterable<{ owned: AssignedPartition; ahead: SettleAhead }>,
+  limit = CYCLE_LIMIT.records
+): Share[] {
   const partitions = [...handled]
   const shares: Share[] = []
-  let records = CYCLE_LIMIT.records
+  let records = limit
   let bytes = CYCLE_LIMIT.bytes
 
   // The emptiest first: what they do not use is left for the full ones.

@@ -1,7 +1,8 @@
 import type { Logger } from 'pino'
-import { databaseFault } from '../db/database-fault.ts'
+import { databaseFault, isCancelled, isUnclassified } from '../db/database-fault.ts'
 import type { TransactionLimits } from '../db/writer.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
+import { createCancelLimit } from './cancel-limit.ts'
 import type { EffectHooks, Effects } from './effects.ts'
 import type { RunnerMetrics } from './metrics.ts'
 import { createPatience, pause, RETRY_OURS_MS } from './patience.ts'
@@ -39,6 +40,7 @@ export function createRowEffects(
     topicIdOf: partition => owned.get(partition)?.position.topicId ?? null
   })
   const between: (() => Promise<void>)[] = []
+  const cancels = createCancelLimit(settleAhead.definition.options.maxAttempts)
   let isCareful = false
   let mustReload = false
   let isStopping = false
@@ -48,7 +50,8 @@ export function createRowEffects(
   async function run(): Promise<void> {
     for (;;) {
       for (const task of between.splice(0)) await task()
-      const shares = isStopping && Date.now() > deadline ? [] : collectShares(handled.values())
+      const shares =
+        isStopping && Date.now() > deadline ? [] : cancels.cut(collectShares(handled.values(), cancels.records()))
       if (shares.length > 0) await runCycle(shares)
       else if (!isStopping) await work.wait()
       else if (Date.now() > deadline || !isBusy()) break
@@ -80,6 +83,7 @@ export function createRowEffects(
 
   function commit(shares: readonly Share[], tallies: ReadonlyMap<number, Tally>) {
     isCareful = false
+    cancels.onWritten()
     resume()
 
     for (const { owned, ahead, steps, next } of shares) {
@@ -103,12 +107,14 @@ export function createRowEffects(
       log.warn({ partitions: moved }, 'someone else moved the position: the batch is dropped')
       return retryReload(moved)
     }
+    if (isUnclassified(error)) metrics.unclassified.inc({ topic: write.topic })
     const fault = databaseFault(error)
     if (fault === 'record' && !isCareful) {
       isCareful = true
       return
     }
     mustReload = true
+    if (isCancelled(error)) cancels.onCancelled(shares, error)
     if (fault === 'world') return waitForWorld(error)
 
     const reason = `${(error as Error).message}: mend it, the batch is tried again every ${RETRY_OURS_MS / 1000} s`

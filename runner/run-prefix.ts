@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { databaseFault, sqlState } from '../db/database-fault.ts'
+import { databaseFault, isCancelled, isUnclassified, sqlState } from '../db/database-fault.ts'
 import { type InboxEntry, writeInbox } from '../db/queries/inbox.ts'
 import { insertOutbox, type OutboxEntry } from '../db/queries/outbox.ts'
 import type { AttemptSession, WriteTransaction } from '../db/writer.ts'
@@ -59,7 +59,7 @@ export interface PrefixDependencies {
   readonly definition: LoadedFunction
   readonly settle: Omit<SettleDependencies, 'isForeign'>
   readonly write: WriteDependencies
-  readonly metrics: Pick<RunnerMetrics, 'attemptsFailed'>
+  readonly metrics: Pick<RunnerMetrics, 'attemptsFailed' | 'unclassified'>
   readonly log: Logger
 }
 
@@ -161,7 +161,8 @@ export function createPrefixRunner(
     { number, current }: { number: number; current: Attempt }
   ): Promise<Outcome> {
     try {
-      const outcome = await settleRecord(record, number, createRunHandle(tx, record, current))
+      const outcome = heedCancel(await settleRecord(record, number, createRunHandle(tx, record, current)), current)
+      if (outcome.kind !== 'handled' && isUnclassified(outcome.error)) metrics.unclassified.inc({ topic })
       if (outcome.kind === 'retry') noteFailure(record, number, outcome)
       return outcome
     } catch (error) {
@@ -171,6 +172,14 @@ export function createPrefixRunner(
       // What was thrown defies even a look at it.
       return { kind: 'dead', stage: 'handle', disposition: 'attempts_exhausted', attempts: number, error }
     }
+  }
+
+  /** A cancelled statement is no reason to give a record up before its last attempt, whatever the function made of it. */
+  function heedCancel(outcome: Outcome, { session }: Attempt): Outcome {
+    const error = session?.seen()
+    const { maxAttempts, backoffMs } = definition.options
+    if (outcome.kind !== 'dead' || outcome.attempts >= maxAttempts || !isCancelled(error)) return outcome
+    return { kind: 'retry', nextAttempt: outcome.attempts + 1, waitMs: backoffMs.max, error }
   }
 
   function noteFailure({ offset }: IdentifiedRecord, number: number, { error, waitMs }: Retry) {
@@ -211,6 +220,8 @@ function toMemory(record: IdentifiedRecord, outcome: Outcome | null, dead: Dead 
 /** A fault of the world or of ours; what a record can be blamed for is a failed attempt. */
 function isInfrastructure(error: unknown): boolean {
   try {
+    // Cancelled: the record's attempt failed, and it goes on in a transaction of its own, to its last attempt.
+    if (isCancelled(error)) return false
     const fault = databaseFault(error)
     // 25P02: a statement had failed before, and the function went on; that statement says whose fault it is.
     return fault !== null && fault !== 'record' && sqlState(error) !== '25P02'
