@@ -87,7 +87,8 @@ async function judgeByFaults(
     const plan = { name: `m${seed}`, seed: String(seed), faults }
     try {
       const { violations } = await runPlan(plan, { servers, machine: mutated, options, folder })
-      const [first] = violations
+      // What it did to events tells more than what it did to a health check.
+      const [first] = violations.toSorted((a, b) => (a.invariant < b.invariant ? -1 : 1))
       if (first) return { state: 'caught', by: `${first.invariant} ${first.anomaly}: ${first.text}` }
     } catch (error) {
       // A mutant that does not even start has broken I7.
