@@ -7,9 +7,9 @@ t.jobs = 3
 
 const MAX_ATTEMPTS = 2
 const cases = [
-  { topic: 'crashing-rows', table: 'crashing_rows', poisons: ['exit', 'memory'] },
+  { topic: 'crashing-rows', table: 'crashing_rows', poisons: ['exit'] },
   { topic: 'crashing-rows', table: 'crashing_rows', poisons: ['loop'] },
-  { topic: 'crashing-sql', table: 'crashing_sql', poisons: ['abort', 'rejection'] }
+  { topic: 'crashing-sql', table: 'crashing_sql', poisons: ['rejection'] }
 ]
 
 for (const { topic, table, poisons } of cases) {
