@@ -51,8 +51,17 @@ export function isUnclassified(thrown: unknown): boolean {
 
 /** The SQLSTATE of a failed query; null when there is none. */
 export function sqlState(thrown: unknown): string | null {
+  return findPostgresError(thrown)?.code ?? null
+}
+
+/** What PostgreSQL adds to its refusal, such as the row that it is about; empty when it adds nothing. */
+export function detailOf(thrown: unknown): string {
+  return findPostgresError(thrown)?.detail ?? ''
+}
+
+function findPostgresError(thrown: unknown): postgres.PostgresError | null {
   for (let link = thrown, depth = 0; link instanceof Error && depth < 10; link = link.cause, depth += 1) {
-    if (link instanceof postgres.PostgresError) return link.code
+    if (link instanceof postgres.PostgresError) return link
   }
   return null
 }

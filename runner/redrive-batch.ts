@@ -123,7 +123,7 @@ export function createRedriveBatch(dependencies: RedriveBatchDependencies) {
     const tally = tallyOf(new Map(), 0)
     // A function with a transaction has written already.
     const entries = isTransaction ? [] : handled.map(({ entry }) => entry)
-    const options = { isCareful: true, holdsKeys: true, isRedrive: true } as const
+    const options = { care: 'again', holdsKeys: true, isRedrive: true } as const
     const { written, refused, held } = await writeEntries(tx, entries, options, write)
     const errors = new Map(refused.map(({ entry, error }) => [entry.id, error]))
     const heldIds = new Set(held.map(({ id }) => id))

@@ -5,6 +5,7 @@ import { isHead } from './parking.ts'
 import { claimPositions, type Move, movePositions } from './positions-of-cycle.ts'
 import type { ReadyStep, SettleAhead } from './settle-ahead.ts'
 import type { SettledRecord, Tally, WriteDependencies } from './settled.ts'
+import type { Care } from './write-entries.ts'
 import { writeOutcomes } from './write-outcomes.ts'
 
 /** The knee of a bulk insert: larger batches gain little and hold locks for longer (docs/benchmarks.md). */
@@ -80,7 +81,7 @@ export function createCycleWriter(dependencies: WriteDependencies) {
   return async function writeCycle(
     tx: WriteTransaction,
     shares: readonly Share[],
-    options: { isCareful: boolean }
+    options: { care: Care }
   ): Promise<Map<number, Tally>> {
     await claimPositions(tx, shares, dependencies)
     const settled = shares.flatMap(share => share.steps.flatMap(step => step.settled ?? []))

@@ -14,7 +14,11 @@ import { collectShares, createCycleWriter, type Share, toSingle } from './row-cy
 import { createSettleAhead, type SettleAhead, type SettleAheadDependencies } from './settle-ahead.ts'
 import type { Tally, WriteDependencies } from './settled.ts'
 import { createWakeUp } from './wake-up.ts'
+import type { Care } from './write-entries.ts'
 import type { WriterPool } from './writer-pool.ts'
+
+/** Bad rows come in company: so many cycles after one are written in parts. */
+const WARY_CYCLES = 20
 
 export interface RowEffectsDependencies {
   readonly pool: WriterPool
@@ -47,7 +51,9 @@ export function createRowEffects(
   })
   const between: (() => Promise<void>)[] = []
   const cancels = createCancelLimit(settleAhead.definition.options.maxAttempts)
-  let isCareful = false
+  let care: Care = 'none'
+  /** Cycles in which refusals are expected, because there was one. */
+  let wary = 0
   let mustReload = false
   let isStopping = false
   let deadline = Number.POSITIVE_INFINITY
@@ -85,7 +91,7 @@ export function createRowEffects(
         if (shares.some(({ owned, expected }) => owned.position.nextOffset !== expected)) return resume()
       }
       await failpoint('before-begin')
-      const tallies = await pool.transaction(tx => writeCycle(tx, shares, { isCareful }), limits)
+      const tallies = await pool.transaction(tx => writeCycle(tx, shares, { care }), limits)
       await failpoint('after-commit')
       stopTimer()
       commit(shares, tallies)
@@ -96,7 +102,9 @@ export function createRowEffects(
   }
 
   function commit(shares: readonly Share[], tallies: ReadonlyMap<number, Tally>) {
-    isCareful = false
+    const hasDied = [...tallies.values()].some(({ deadLetters }) => deadLetters > 0)
+    wary = care !== 'none' && hasDied ? WARY_CYCLES : Math.max(0, wary - 1)
+    care = wary > 0 ? 'ready' : 'none'
     cancels.onWritten()
     resume()
 
@@ -130,8 +138,9 @@ export function createRowEffects(
       return hooks.drop(partitions)
     }
     const fault = databaseFault(error)
-    if (fault === 'record' && !isCareful) {
-      isCareful = true
+    if (fault === 'record' && care === 'none') {
+      care = 'again'
+      wary = WARY_CYCLES
       return
     }
     mustReload = true

@@ -7,19 +7,19 @@ import { openParking, toParked } from './parking.ts'
 import { type DeadRecord, type SettledRecord, type Tally, tallyOf, type WriteDependencies } from './settled.ts'
 import { sortKnown } from './sort-known.ts'
 import { writeDead } from './write-dead.ts'
-import { writeEntries } from './write-entries.ts'
+import { type Care, writeEntries } from './write-entries.ts'
 
 /**
  * Writes what became of the records of a cycle: the inbox with its rows, the dead letters.
  *
- * @param options.isCareful writes the events behind savepoints and halves what PostgreSQL refuses, until the one that
- * it refuses stands alone and is a dead letter. Without it the first refusal is thrown, and nothing is settled.
+ * @param options.care with any, an event whose rows PostgreSQL refuses is a dead letter; with `none` the refusal is
+ * thrown, and nothing is settled
  * @returns counts by partition, one for every partition of `settled`
  */
 export async function writeOutcomes(
   tx: WriteTransaction,
   settled: readonly SettledRecord[],
-  { isCareful }: { isCareful: boolean },
+  { care }: { care: Care },
   dependencies: WriteDependencies
 ): Promise<Map<number, Tally>> {
   const { rowWriter, ordering, flood } = dependencies
@@ -39,7 +39,7 @@ export async function writeOutcomes(
   }
   for (const { record } of settled) tallyOf(tallies, record.partition)
 
-  const options = { isCareful, holdsKeys: ordering === 'key' }
+  const options = { care, holdsKeys: ordering === 'key' }
   const { written, refused, held } = await writeEntries(tx, entries, options, dependencies)
   for (const { entry, error } of refused)
     kill(entry, { kind: 'dead', stage: 'persist', disposition: 'non_retriable', attempts: 1, error })

@@ -7,6 +7,7 @@ import { createMirror } from '../../runner/mirror.ts'
 import { createOutboxEntries } from '../../runner/outbox-entries.ts'
 import type { SettledRecord, WriteDependencies } from '../../runner/settled.ts'
 import { toEntry } from '../../runner/to-entry.ts'
+import type { Care } from '../../runner/write-entries.ts'
 import { writeOutcomes } from '../../runner/write-outcomes.ts'
 import { Type } from '../../sdk/index.ts'
 import type { IdentifiedRecord } from '../../sdk/record.ts'
@@ -60,7 +61,7 @@ function dead(record: IdentifiedRecord, message = 'no'): SettledRecord {
 }
 
 /** Runs a cycle in a transaction; counts its statements. */
-async function run(settled: readonly SettledRecord[], { isCareful = false } = {}) {
+async function run(settled: readonly SettledRecord[], { care = 'none' }: { care?: Care } = {}) {
   const statements: string[] = []
   const tallies = await writer.transaction(tx => {
     const counted: WriteTransaction = {
@@ -74,7 +75,7 @@ async function run(settled: readonly SettledRecord[], { isCareful = false } = {}
         return tx.savepoint(work)
       }
     }
-    return writeOutcomes(counted, settled, { isCareful }, dependencies)
+    return writeOutcomes(counted, settled, { care }, dependencies)
   }, limits)
   return { tallies, savepoints: statements.filter(text => text === 'SAVEPOINT').length, statements: statements.length }
 }
@@ -200,10 +201,7 @@ t.test('does not attempt again what has a dead letter, and adds where the copy w
 t.test('puts a copy of each new dead letter into the outbox, and of no other', async t => {
   const toMirrorEntry = createMirror({ ...PLACE, kafkaTopic: TOPIC, mirrorTopic: 'dlq.a' })
   const cycle = (...settled: SettledRecord[]) =>
-    writer.transaction(
-      tx => writeOutcomes(tx, settled, { isCareful: true }, { ...dependencies, toMirrorEntry }),
-      limits
-    )
+    writer.transaction(tx => writeOutcomes(tx, settled, { care: 'again' }, { ...dependencies, toMirrorEntry }), limits)
   const copies = async () =>
     (await sql`SELECT event_id::text AS id FROM outbox WHERE topic = 'dlq.a' ORDER BY sequence`).map(({ id }) => id)
 
@@ -229,15 +227,21 @@ t.test('throws the refusal of a row, and nothing is stored', async t => {
   t.match(await stored(), { messages: [], rows: [], letters: [] })
 })
 
-for (const n of [1, 2, 3, 7, 16]) {
-  t.test(`finds the one row of ${n} that PostgreSQL refuses, wherever it is`, async t => {
-    for (let poison = 0; poison < n; poison += 1) {
+const refusals = [
+  { when: 'by a rule, whose refusal names the row', amount: -1, step: 1, sizes: [1, 2, 3, 7, 16] },
+  { when: 'by its type, whose refusal names nothing', amount: 3_000_000_000, step: 1, sizes: [1, 2, 3, 7, 16] },
+  { when: 'in a whole cycle', amount: 3_000_000_000, step: 333, sizes: [1_000] }
+]
+const searches = refusals.flatMap(({ sizes, ...refusal }) => sizes.map(n => ({ ...refusal, n })))
+for (const { n, when, amount, step } of searches) {
+  t.test(`finds the one row of ${n} that PostgreSQL refuses ${when}, wherever it is`, async t => {
+    for (let poison = 0; poison < n; poison += step) {
       await sql`TRUNCATE messages, orders, dead_letters, outbox`
       const cycle = Array.from({ length: n }, (_, index) =>
-        handled(identified(index), { amount: index === poison ? -1 : 1, publishes: true })
+        handled(identified(index), { amount: index === poison ? amount : 1, publishes: true })
       )
 
-      const { tallies, savepoints } = await run(cycle, { isCareful: true })
+      const { tallies, savepoints } = await run(cycle, { care: 'again' })
 
       const after = await stored()
       const others = cycle.map(({ record }) => record.id).filter(id => id !== idOf(poison))
@@ -259,7 +263,7 @@ t.test('finds several refused rows, and one that only its neighbour breaks', asy
     handled(identified(3), { amount: -1 }),
     handled(identified(4), { code: 'b' })
   ]
-  await run(cycle, { isCareful: true })
+  await run(cycle, { care: 'again' })
 
   const after = await stored()
   t.strictSame(after.messages, [idOf(0), idOf(4)])
@@ -276,7 +280,7 @@ t.test('a copy of a refused row is a copy of its dead letter', async t => {
     handled(identified(2, { n: 1 }, { id }), { amount: -1 }),
     handled(identified(3))
   ]
-  const { tallies } = await run(cycle, { isCareful: true })
+  const { tallies } = await run(cycle, { care: 'again' })
 
   const after = await stored()
   t.strictSame(after.messages, [idOf(3)])
@@ -288,7 +292,7 @@ t.test('writes what holds characters that PostgreSQL cannot, whole or as a dead 
   const record = identified(1, { n: 1 }, { key: Buffer.from('a\u0000b'), headers: [['h', Buffer.from('\u0000')]] })
   await run([handled(record)])
   const bad = identified(2, { n: 2 }, { headers: [['n\u0000', Buffer.from('x')]] })
-  await run([handled(bad), handled(identified(3))], { isCareful: true })
+  await run([handled(bad), handled(identified(3))], { care: 'again' })
 
   const after = await stored()
   t.strictSame(after.messages.slice(0, 1), [idOf(1)])
@@ -316,7 +320,7 @@ t.test('says so when a trigger of the table swallows rows', async t => {
   t.teardown(() => sql.unsafe(`DROP TRIGGER swallow ON ${name}`).then())
 
   await t.rejects(run([handled(identified(1))]), { code: 'SMG_RUNNER_ROWS_LOST' })
-  await t.rejects(run([handled(identified(1)), handled(identified(2))], { isCareful: true }), {
+  await t.rejects(run([handled(identified(1)), handled(identified(2))], { care: 'again' }), {
     code: 'SMG_RUNNER_ROWS_LOST'
   })
   t.match(await stored(), { messages: [], letters: [] })

@@ -42,8 +42,8 @@ t.test('views topics with ids, leaders and offsets; one that is not there is mis
   const seen = found.get('a')
   t.match(seen?.topicId, UUID)
   t.match(seen?.partitions, [
-    { partition: 0, logStartOffset: 0n, logEndOffset: 0n, stableEndOffset: 0n },
-    { partition: 1, logStartOffset: 0n, logEndOffset: 10n, stableEndOffset: 10n }
+    { partition: 0, logStartOffset: 0n, logEndOffset: 0n },
+    { partition: 1, logStartOffset: 0n, logEndOffset: 10n }
   ])
   const [first] = seen?.partitions ?? []
   t.strictSame(first?.inSyncReplicas, first?.replicas)
