@@ -25,7 +25,7 @@ function createDoor() {
   return { closed, open: () => open() }
 }
 
-t.test('starts where PostgreSQL stands, and settles from there on', async t => {
+t.test('rule 3: starts where PostgreSQL stands, and settles from there on', async t => {
   const { attachment, kafka, stored, position, setPosition } = await createTestAttachment(t, inbox, {
     bounds,
     database
@@ -45,7 +45,7 @@ t.test('starts where PostgreSQL stands, and settles from there on', async t => {
   t.equal(attachment.lag().get(0), 0)
 })
 
-t.test('goes back when Kafka gives records from above, while the log still holds those between', async t => {
+t.test('rule 1: goes back when Kafka gives records from above, while the log still holds those between', async t => {
   const { attachment, kafka, stored, position } = await createTestAttachment(t, inbox, { bounds, database })
   attachment.start()
   kafka.assign(0)
@@ -60,7 +60,7 @@ t.test('goes back when Kafka gives records from above, while the log still holds
   t.equal((await position())?.lost, 0)
 })
 
-t.test('moves the position when retention removed the records between, and counts them', async t => {
+t.test('rule 1: moves the position when retention removed the records between, and counts them', async t => {
   const { attachment, kafka, stored, position } = await createTestAttachment(t, inbox, { bounds, database })
   attachment.start()
   kafka.assign(0)
@@ -78,7 +78,7 @@ t.test('moves the position when retention removed the records between, and count
   t.equal((await position())?.lost, 7)
 })
 
-t.test('finishes what is in hand before it looks for a gap', async t => {
+t.test('rule 1: finishes what is in hand before it looks for a gap', async t => {
   const door = createDoor()
   const held = defineHeld(() => door.closed)
   const { attachment, kafka, stored, position } = await createTestAttachment(t, held, { bounds, database })
@@ -116,7 +116,7 @@ t.test('drops the part of a batch that it has', async t => {
   t.equal((await position())?.duplicates, 0, 'the inbox did not have to know them')
 })
 
-t.test('moves over holes, and over batches without records', async t => {
+t.test('rule 1: moves over holes, and over batches without records', async t => {
   const { attachment, kafka, stored, position } = await createTestAttachment(t, inbox, { bounds, database })
   attachment.start()
   kafka.assign(0)
@@ -316,7 +316,7 @@ t.test('drops what is in hand when someone else moved the position, and goes on 
   t.strictSame(await stored(1), [0, 1], 'the others go on')
 })
 
-t.test('drops what is in hand when another owner found the topic to be another one', async t => {
+t.test('rule 4: drops what is in hand when another owner found the topic to be another one', async t => {
   const door = createDoor()
   const { attachment, kafka, stored, sql } = await createTestAttachment(
     t,
@@ -336,7 +336,7 @@ t.test('drops what is in hand when another owner found the topic to be another o
   t.strictSame(await stored(), [])
 })
 
-t.test('a topic that was made anew is handled from its start', async t => {
+t.test('rule 4: a topic that was made anew is handled from its start', async t => {
   const { attachment, kafka, stored, position, sql } = await createTestAttachment(t, inbox, { bounds, database })
   attachment.start()
   kafka.assign(0)

@@ -125,7 +125,7 @@ t.test('writes inbox, rows and outbox, once for the same events', async t => {
   t.match(second.tallies.get(1), { messages: 0, duplicates: 1 })
 })
 
-t.test('gives a copy in the same cycle the outcome of the first', async t => {
+t.test('rule 11: gives a copy in the same cycle the outcome of the first', async t => {
   const id = idOf(1)
   const { tallies } = await run([
     handled(identified(1, { n: 1 }, { id }), { publishes: true }),
@@ -151,7 +151,7 @@ const reuses: { when: string; second: (id: string) => SettledRecord }[] = [
   { when: 'a shape of its own', second: id => dead(identified(2, { m: 1 }, { id })) }
 ]
 for (const { when, second } of reuses) {
-  t.test(`never drops an event that has the id of another one, and ${when}`, async t => {
+  t.test(`rule 9: never drops an event that has the id of another one, and ${when}`, async t => {
     const id = idOf(1)
     const first = handled(identified(1, { n: 1 }, { id }))
 
@@ -168,7 +168,7 @@ for (const { when, second } of reuses) {
   })
 }
 
-t.test('does not attempt again what has a dead letter, and adds where the copy was met', async t => {
+t.test('rule 10: does not attempt again what has a dead letter, and adds where the copy was met', async t => {
   const id = idOf(1)
   const first = dead(identified(1, { n: 1 }, { id }))
 
@@ -196,7 +196,7 @@ t.test('does not attempt again what has a dead letter, and adds where the copy w
   }
 })
 
-t.test('an event in the inbox gets no dead letter', async t => {
+t.test('rule 10: an event in the inbox gets no dead letter', async t => {
   await run([handled(identified(1))])
   const { tallies } = await run([dead(identified(1))])
 
@@ -212,7 +212,7 @@ t.test('throws the refusal of a row, and nothing is stored', async t => {
 })
 
 for (const n of [1, 2, 3, 7, 16]) {
-  t.test(`finds the one row of ${n} that PostgreSQL refuses, wherever it is`, async t => {
+  t.test(`rule 12: finds the one row of ${n} that PostgreSQL refuses, wherever it is`, async t => {
     for (let poison = 0; poison < n; poison += 1) {
       await sql`TRUNCATE messages, orders, dead_letters, outbox`
       const cycle = Array.from({ length: n }, (_, index) =>
@@ -233,7 +233,7 @@ for (const n of [1, 2, 3, 7, 16]) {
   })
 }
 
-t.test('finds several refused rows, and one that only its neighbour breaks', async t => {
+t.test('rule 12: finds several refused rows, and one that only its neighbour breaks', async t => {
   const cycle = [
     handled(identified(0), { code: 'a' }),
     handled(identified(1), { amount: -1 }),
@@ -251,7 +251,7 @@ t.test('finds several refused rows, and one that only its neighbour breaks', asy
   )
 })
 
-t.test('a copy of a refused row is a copy of its dead letter', async t => {
+t.test('rule 11: a copy of a refused row is a copy of its dead letter', async t => {
   const id = idOf(1)
   const cycle = [
     handled(identified(1, { n: 1 }, { id }), { amount: -1 }),
@@ -281,7 +281,7 @@ t.test('writes what holds characters that PostgreSQL cannot, whole or as a dead 
 })
 
 for (const timestampMs of [-1, 0, TIME_MS * 1e3, TIME_MS * 1e6, -8.64e15, 8.64e15, Number.NaN]) {
-  t.test(`settles a record whose time is ${timestampMs}`, async t => {
+  t.test(`rule 13: settles a record whose time is ${timestampMs}`, async t => {
     const record = identify({ ...fetched(1), timestampMs }, { topic: TOPIC, topicId: null, partition: 0 })
     const { tallies } = await run([handled(record)])
 
@@ -291,7 +291,7 @@ for (const timestampMs of [-1, 0, TIME_MS * 1e3, TIME_MS * 1e6, -8.64e15, 8.64e1
   })
 }
 
-t.test('says so when a trigger of the table swallows rows', async t => {
+t.test('rule 12: says so when a trigger of the table swallows rows', async t => {
   const { name } = getTableConfig(orders)
   await sql.unsafe(`CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
     CREATE TRIGGER swallow BEFORE INSERT ON ${name} FOR EACH ROW EXECUTE FUNCTION swallow()`)
