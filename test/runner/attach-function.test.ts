@@ -273,8 +273,10 @@ t.test('pauses a partition whose queue is full, keeps it paused in a rebalance, 
   )
 })
 
-t.test('tells Kafka nothing above the position', { timeout: 20_000 }, async t => {
-  const { attachment, kafka, position } = await createTestAttachment(t, inbox, { bounds, database })
+t.test('rule 6: tells Kafka nothing above the position, while it fetches ahead and at the stop', async t => {
+  const door = createDoor()
+  const held = defineHeld(({ offset }) => (Number(offset) < 10 ? undefined : door.closed))
+  const { attachment, kafka, position } = await createTestAttachment(t, held, { bounds, database })
   const hints: [hint: number, position: number][] = []
   kafka.onCommit = async positions => {
     const hint = Number(positions.get(0) ?? 0n)
@@ -284,13 +286,15 @@ t.test('tells Kafka nothing above the position', { timeout: 20_000 }, async t =>
   kafka.assign(0)
   await until(() => kafka.calls.length === 1)
 
-  for (let offset = 0; hints.length < 2; offset += 10) {
-    await kafka.deliver(batch(offset, range(offset, offset + 10)))
-    await until(async () => (await position())?.next === offset + 10)
-  }
-  const { next } = (await position()) ?? { next: 0 }
-  await attachment.stop(Date.now() + 2_000)
+  await kafka.deliver(batch(0, range(0, 10)))
+  await kafka.deliver(batch(10, range(10, 20)))
+  await until(() => hints.some(([hint]) => hint === 10))
+  const stopped = attachment.stop(Date.now() + 2_000)
+  door.open()
+  await stopped
 
+  const { next } = (await position()) ?? { next: 0 }
+  t.ok(next < 20, `${next} is settled of 20 that were fetched`)
   t.ok(hints.every(([hint, at]) => hint <= at))
   t.equal(hints.at(-1)?.[0], next, 'the last one at the stop')
 })
