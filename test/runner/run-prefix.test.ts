@@ -308,7 +308,7 @@ t.test('rule 16: an outage between attempts 2 and 3 uses none', async t => {
   t.strictSame(await letters(), [])
 })
 
-t.test('stops for a fault of ours, and dead-letters nothing', async t => {
+t.test('rule 19: stops for a fault of ours, and dead-letters nothing', async t => {
   const { kafka, letters, position, attachment } = await attach(
     t,
     async (_, { tx }) => tx.execute(statement`SELECT * FROM no_such_table`),
