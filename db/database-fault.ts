@@ -35,6 +35,22 @@ export function databaseFault(thrown: unknown): Fault | null {
   return null
 }
 
+/** Whether PostgreSQL cancelled a query: the world's doing, until the same record alone meets it again and again. */
+export function isCancelled(thrown: unknown): boolean {
+  return sqlState(thrown) === '57014'
+}
+
+/** Whether it is an error of PostgreSQL that nobody listed: it is taken for the record's, and worth a look. */
+export function isUnclassified(thrown: unknown): boolean {
+  try {
+    const code = sqlState(thrown)
+    return code !== null && !FAULTS.some(([codes]) => codes.test(code))
+  } catch {
+    // What a function throws may defy a look at it.
+    return false
+  }
+}
+
 /** The SQLSTATE of a failed query; null when there is none. */
 export function sqlState(thrown: unknown): string | null {
   for (let link = thrown, depth = 0; link instanceof Error && depth < 10; link = link.cause, depth += 1) {

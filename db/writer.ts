@@ -55,6 +55,9 @@ interface Session {
   isProven: boolean
 }
 
+/** So long it may take until a new connection answered a statement. */
+const OPEN_MS = 10_000
+
 /**
  * Builds a writer. It connects with its first transaction, and again after a loss.
  *
@@ -77,6 +80,7 @@ export function createWriter(url: string, { applicationName }: { applicationName
     })
     // Drizzle turns the driver's parsing of times off; done before the first statement, all of them see the same.
     drizzle(client)
+    const timer = setTimeout(() => void client.end({ timeout: 0 }), OPEN_MS)
     try {
       // A statement first: without the fetching of types, a reservation alone never comes back (postgres.js 3.4.9).
       await client.unsafe('SELECT 1')
@@ -86,6 +90,8 @@ export function createWriter(url: string, { applicationName }: { applicationName
       await client.end({ timeout: 0 })
       if (error instanceof postgres.PostgresError) throw error
       throw Object.assign(new dbErrors.SMG_DB_UNAVAILABLE((error as Error).message), { cause: error })
+    } finally {
+      clearTimeout(timer)
     }
   }
 
@@ -119,7 +125,7 @@ async function runTransaction<T>(
   limits: TransactionLimits,
   discard: (session: Session) => Promise<void>
 ): Promise<T> {
-  const transaction = createTransaction(session, () => discard(session))
+  const transaction = createTransaction(session, () => discard(session), limits.statementTimeoutMs + GRACE_MS)
   let isCommitting = false
 
   try {
@@ -174,6 +180,8 @@ async function rollBack(run: (text: string) => Promise<unknown>): Promise<boolea
   }
 }
 
+/** So much longer than PostgreSQL gives a statement its answer may take; then the connection leads nowhere, and TCP tells it late. */
+const GRACE_MS = 2_000
 // A statement whose connection was given up ends by then, and with it its locks.
 const CHECK_CLIENT_MS = 500
 
@@ -188,7 +196,7 @@ function toBegin({ lockTimeoutMs, statementTimeoutMs, idleTimeoutMs }: Transacti
     SET CONSTRAINTS ALL IMMEDIATE`
 }
 
-function createTransaction(session: Session, discard: () => Promise<void>) {
+function createTransaction(session: Session, discard: () => Promise<void>, answerMs: number) {
   const { client, connection } = session
   let isOver = false
   let isDestroyed = false
@@ -199,9 +207,14 @@ function createTransaction(session: Session, discard: () => Promise<void>) {
     const query = connection.unsafe(...call)
     // First of all who hear of it: a reset is told to the query before `onclose`, and what is sent in between would
     // never be answered (postgres.js 3.4.9).
-    query.catch((error: unknown) => {
-      if (endsConnection(error)) session.isLost = true
-    })
+    const timer = setTimeout(() => void discard(), answerMs)
+    query.then(
+      () => clearTimeout(timer),
+      (error: unknown) => {
+        clearTimeout(timer)
+        if (endsConnection(error)) session.isLost = true
+      }
+    )
     return query
   }
 

@@ -121,7 +121,7 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   // In the order of their hooks: an answer has its headers before anything can refuse it, who asks is known before it
   // is counted, and all of that before a body is read.
   await app.register(headers)
-  await app.register(metrics, { producer, sampler, requests: minutes.requests, now })
+  await app.register(metrics, { producer, sampler, waiters: outcomes, requests: minutes.requests, now })
   await app.register(security, { security: settings.security, now })
   await app.register(limits, { security: settings.security, now })
   await app.register(requestLog)

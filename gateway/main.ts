@@ -11,9 +11,9 @@ import { openLinks } from './open-links.ts'
 
 const RETENTION_HOURS = { development: 1, test: 1, production: 168 }
 const CLOSE_TIMEOUT_MS = 30_000
-/** Before the connections that look idle are cut: a busy process reads late what came long ago. */
-const LINGER_MS = 1_000
 const FIRST_TOPICS_MS = 2_000
+/** Between the signal and the closing of what is idle: load balancers look away meanwhile. */
+const LINGER_MS = 1_000
 const WRONG_SETUP = 2
 
 const { environment, settings, isProduction, functions } = await readSetup().catch(stopForSetup)
@@ -39,7 +39,7 @@ closeWithGrace({ delay: CLOSE_TIMEOUT_MS, logger: log, skip: ['uncaughtException
   if (err) log.error({ err }, 'closing after an error')
   else log.info({ signal }, 'closing')
   app.startClosing()
-  // What is on its way was sent before anybody could know: it is answered, and its connection ends with the answer.
+  // What was sent before is still on its way here, on connections that look idle: closed at once, it would be lost.
   await sleep(LINGER_MS)
   // Answers that are under way come first: they wait for what the producer still sends.
   await app.close()

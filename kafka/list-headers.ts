@@ -56,7 +56,7 @@ export function listHeaders(require: NodeJS.Require): boolean {
 
   const Encoder: new () => Encoder = require('kafkajs/src/protocol/encoder')
   const path = require.resolve('kafkajs/src/protocol/recordBatch/record/v0')
-  const encode: EncodeRecord = require(path)
+  const encode: EncodeRecord = require('kafkajs/src/protocol/recordBatch/record/v0')
   const loaded = require.cache[path]
   if (!loaded) return false
   loaded.exports = createRecordEncoder(encode, () => new Encoder())

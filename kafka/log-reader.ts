@@ -38,7 +38,7 @@ export function createLogReader(client: Pick<KafkaClient, 'brokers' | 'cluster' 
     if (known !== undefined) return known
     const found = (await link.metadata([name])).topics.get(name)
     const leader = found?.partitions.find(view => view.partition === partition)?.leader
-    if (leader === undefined || leader === null) throw new kafkaErrors.SMG_KAFKA_NO_TOPIC(place)
+    if (leader === undefined || leader === null) throw new kafkaErrors.SMG_KAFKA_UNAVAILABLE(`no leader for ${place}`)
     leaders.set(place, leader)
     return leader
   }
@@ -65,13 +65,14 @@ export function createLogReader(client: Pick<KafkaClient, 'brokers' | 'cluster' 
   }
 
   return {
-    ranges: topic =>
-      link.call(async () => {
-        const name = client.toKafkaTopic(topic)
-        const found = await link.metadata([name])
-        if (!found.topics.has(name)) throw new kafkaErrors.SMG_KAFKA_NO_TOPIC(topic)
-        return (await fetchRanges(link, found)).get(name) ?? new Map<number, LogRange>()
-      }),
+    async ranges(topic) {
+      const name = client.toKafkaTopic(topic)
+      const found = await link.call(() => link.metadata([name]))
+      // Outside `call`, which would ask again for as long as it may.
+      if (!found.topics.has(name)) throw new kafkaErrors.SMG_KAFKA_NO_TOPIC(topic)
+      const ranges = await link.call(() => fetchRanges(link, found))
+      return ranges.get(name) ?? new Map<number, LogRange>()
+    },
     read: (topic, partition, offset) => link.call(() => fetch(client.toKafkaTopic(topic), partition, offset)),
     close: () => link.close()
   }

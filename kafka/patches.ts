@@ -44,6 +44,21 @@ export function scheduleCheckPendingRequests(this: RequestQueue): void {
   )
 }
 
+interface KafkaJsBatch {
+  readonly fetchedOffset: string
+  readonly messagesWithinOffset: readonly { readonly offset: string }[]
+  isEmpty(): boolean
+}
+
+/**
+ * Gives the first offset of a batch, or what it was fetched from when it holds no records: behind the hole that a
+ * compaction left, KafkaJS gives the offset of the first control record, as if the hole had been lost.
+ */
+export function firstOffset(this: KafkaJsBatch): string | null {
+  if (this.isEmpty()) return this.fetchedOffset
+  return this.messagesWithinOffset[0]?.offset ?? null
+}
+
 /**
  * Patches KafkaJS. Must run before `kafkajs` itself is first required: its producer keeps what it finds then.
  *
@@ -55,6 +70,9 @@ export function applyPatches(require: NodeJS.Require): boolean {
 
   const queue: { prototype: Record<string, unknown> } = require('kafkajs/src/network/requestQueue')
   queue.prototype.scheduleCheckPendingRequests = scheduleCheckPendingRequests
+
+  const batch: { prototype: Record<string, unknown> } = require('kafkajs/src/consumer/batch')
+  batch.prototype.firstOffset = firstOffset
 
   const path = require.resolve('kafkajs/src/producer/groupMessagesPerPartition')
   require(path)

@@ -17,8 +17,8 @@ import type { AppendResult, OutgoingRecord, Producer } from './types.ts'
 const MAX_QUEUED_BYTES = 64 * 1024 * 1024
 const CLOSE_TIMEOUT_MS = 10_000
 const UNHEALTHY_FAILURES = 3
-/** Without traffic nothing succeeds: what failed so long ago says nothing about now. */
-const FORGET_FAILURES_MS = 5_000
+/** Without a send for so long nobody knows whether Kafka takes records: a failure before that says nothing any more. */
+const FORGET_MS = 10_000
 
 interface Addressed {
   readonly lane: Lane
@@ -32,6 +32,7 @@ export interface ProducerOptions {
   readonly maxQueuedBytes?: number
   /** How long `close` waits for what is not acknowledged, default 10 s. */
   readonly closeTimeoutMs?: number
+  readonly nowMs?: () => number
 }
 
 /**
@@ -47,7 +48,7 @@ export function createProducer(
     ProducerSettings,
     'PRODUCER_LANES' | 'PRODUCER_LINGER_MS' | 'PRODUCER_BATCH_BYTES' | 'PRODUCER_COMPRESSION'
   >,
-  { log, maxQueuedBytes = MAX_QUEUED_BYTES, closeTimeoutMs = CLOSE_TIMEOUT_MS }: ProducerOptions
+  { log, maxQueuedBytes = MAX_QUEUED_BYTES, closeTimeoutMs = CLOSE_TIMEOUT_MS, nowMs = Date.now }: ProducerOptions
 ): Producer {
   const compression = toCompressionType(settings.PRODUCER_COMPRESSION, client.unwritableCodecs)
   const sender = createSender({ open: () => client.producer() as unknown as InnerProducer, compression, log })
@@ -78,7 +79,7 @@ export function createProducer(
       failures = 0
     } else if (toFailureKind(failure) === 'world') {
       failures += 1
-      failedAtMs = Date.now()
+      failedAtMs = nowMs()
       if (failures === UNHEALTHY_FAILURES) log.error({ err: failure }, 'kafka takes no records')
     }
   }
@@ -158,7 +159,7 @@ export function createProducer(
 
     partitionCount: topic => counts.get(topic),
     queuedBytes: () => budget.usedBytes,
-    isHealthy: () => failures < UNHEALTHY_FAILURES || Date.now() - failedAtMs > FORGET_FAILURES_MS,
+    isHealthy: () => failures < UNHEALTHY_FAILURES || nowMs() - failedAtMs > FORGET_MS,
 
     async close() {
       isClosed = true

@@ -48,6 +48,8 @@ export interface AttachDependencies {
   readonly createTrial?: (partition: number) => Trial
   /** Told when a function is stopped, with what to do, and when it runs again. */
   readonly onState?: (state: 'running' | 'stopped', reason: string | null) => void
+  /** Told whenever it waits for Kafka or PostgreSQL, and whenever it does not. */
+  readonly onWaiting?: (isWaiting: boolean) => void
   /** Told when consumers fetch nothing, however often they are made anew: the process had better end. */
   readonly onHopeless?: (reason: Error) => void
   readonly log: Logger
@@ -62,6 +64,7 @@ export function attachFunction({
   createEffects,
   createTrial = () => NO_TRIAL,
   onState = () => undefined,
+  onWaiting = () => undefined,
   onHopeless = () => undefined,
   log
 }: AttachDependencies): Attachment {
@@ -92,6 +95,7 @@ export function attachFunction({
     onState(next, reason) {
       const isNews = (next === 'stopped') !== (state.state === 'stopped') || reason !== state.reason
       state = { state: next, reason }
+      onWaiting(next === 'waiting')
       // A pause is an operator's, and written down already.
       if (isNews && next !== 'waiting' && next !== 'paused') onState(next === 'stopped' ? 'stopped' : 'running', reason)
     }
@@ -162,9 +166,11 @@ export function attachFunction({
           const settled = await locator.settle(position, bounds)
           if (of === generation) take(settled)
         }
+        onWaiting(false)
         if (of === generation) starting = null
         return
       } catch (error) {
+        onWaiting(true)
         logOnce(log, patience, error, 'the positions cannot be read yet')
         await patience.wait(stopping.signal)
       }

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { databaseFault, sqlState } from '../db/database-fault.ts'
+import { databaseFault, isCancelled, isUnclassified, sqlState } from '../db/database-fault.ts'
 import { writeInbox } from '../db/queries/inbox.ts'
 import type { AttemptSession, WriteTransaction } from '../db/writer.ts'
 import type { IdentifiedRecord } from '../sdk/record.ts'
@@ -13,7 +13,6 @@ import {
 } from '../sdk/settle-record.ts'
 import type { LoadedFunction, TransactionContext } from '../sdk/types.ts'
 import { runnerErrors } from './errors.ts'
-import type { Gate } from './gate.ts'
 import type { RunnerMetrics } from './metrics.ts'
 import { toEntry } from './to-entry.ts'
 
@@ -30,8 +29,7 @@ export interface AttemptDependencies {
   readonly definition: LoadedFunction
   readonly settle: Omit<SettleDependencies, 'isForeign'>
   readonly write: { readonly groupId: string; readonly topic: string }
-  readonly gate: Gate
-  readonly metrics: Pick<RunnerMetrics, 'attemptsFailed'>
+  readonly metrics: Pick<RunnerMetrics, 'attemptsFailed' | 'unclassified'>
   readonly log: Logger
 }
 
@@ -52,7 +50,7 @@ interface Attempt {
 }
 
 /** Builds the attempt of a function that does any SQL: in a transaction, behind a savepoint, after the inbox. */
-export function createTransactionAttempt({ definition, settle, write, gate, metrics, log }: AttemptDependencies) {
+export function createTransactionAttempt({ definition, settle, write, metrics, log }: AttemptDependencies) {
   const { groupId, topic } = write
   let attempt: Attempt = { session: null, isKnown: false, isPending: false }
 
@@ -76,19 +74,14 @@ export function createTransactionAttempt({ definition, settle, write, gate, metr
   ): Promise<AttemptResult> {
     const current: Attempt = { session: null, isKnown: false, isPending: false }
     attempt = current
-    await gate.pass()
-    try {
-      const outcome = await settleAttempt(tx, record, { number, redrive, current })
-      if (!current.isPending) return { outcome, isKnown: current.isKnown }
-      // Out of time, and still running: nothing can be undone on a connection that is busy with it.
-      current.session?.revoke()
-      await tx.destroy()
-      const memory =
-        outcome.kind === 'dead' ? { ...toMemory(record, null, outcome), attempt: number } : toMemory(record, outcome)
-      throw Object.assign(new runnerErrors.SMG_RUNNER_ABANDONED(), { memory })
-    } finally {
-      gate.leave()
-    }
+    const outcome = await settleAttempt(tx, record, { number, redrive, current })
+    if (!current.isPending) return { outcome, isKnown: current.isKnown }
+    // Out of time, and still running: nothing can be undone on a connection that is busy with it.
+    current.session?.revoke()
+    await tx.destroy()
+    const memory =
+      outcome.kind === 'dead' ? { ...toMemory(record, null, outcome), attempt: number } : toMemory(record, outcome)
+    throw Object.assign(new runnerErrors.SMG_RUNNER_ABANDONED(), { memory })
   }
 
   async function settleAttempt(
@@ -97,7 +90,9 @@ export function createTransactionAttempt({ definition, settle, write, gate, metr
     { number, redrive, current }: { number: number; redrive: Redrive | null; current: Attempt }
   ): Promise<Outcome> {
     try {
-      const outcome = await settleRecord(record, number, createRunHandle(tx, record, { redrive, current }), redrive)
+      const settled = await settleRecord(record, number, createRunHandle(tx, record, { redrive, current }), redrive)
+      const outcome = heedCancel(settled, number, current)
+      if (outcome.kind !== 'handled' && isUnclassified(outcome.error)) metrics.unclassified.inc({ topic })
       if (outcome.kind === 'retry') noteFailure(record, number, outcome)
       return outcome
     } catch (error) {
@@ -108,6 +103,14 @@ export function createTransactionAttempt({ definition, settle, write, gate, metr
       const attempts = (redrive?.attemptsBefore ?? 0) + number
       return { kind: 'dead', stage: 'handle', disposition: 'attempts_exhausted', attempts, error }
     }
+  }
+
+  /** A cancelled statement is no reason to give a record up before its last attempt, whatever the function made of it. */
+  function heedCancel(outcome: Outcome, number: number, { session }: Attempt): Outcome {
+    const error = session?.seen()
+    const { maxAttempts, backoffMs } = definition.options
+    if (outcome.kind !== 'dead' || number >= maxAttempts || !isCancelled(error)) return outcome
+    return { kind: 'retry', nextAttempt: number + 1, waitMs: backoffMs.max, error }
   }
 
   function noteFailure({ partition, offset }: IdentifiedRecord, number: number, { error, waitMs }: Retry) {
@@ -155,6 +158,8 @@ export function toMemory(record: IdentifiedRecord, outcome: Outcome | null, dead
 function isInfrastructure(error: unknown): boolean {
   try {
     const fault = databaseFault(error)
+    // Cancelled: the record's attempt failed, and it goes on in a transaction of its own, to its last attempt.
+    if (isCancelled(error)) return false
     // 25P02: a statement had failed before, and the function went on; that statement says whose fault it is.
     return fault !== null && fault !== 'record' && sqlState(error) !== '25P02'
   } catch {

@@ -26,6 +26,7 @@ import { createRowEffects } from './row-effects.ts'
 import { createTransactionEffects } from './transaction-effects.ts'
 import { createTrials } from './trial.ts'
 import type { Watched } from './watch-operators.ts'
+import { createWorldClock } from './world-clock.ts'
 import type { WriterPool } from './writer-pool.ts'
 
 /** What all functions of a runner share. */
@@ -78,7 +79,8 @@ export function createAttachment(loaded: LoadedFunction, parts: RunnerParts): At
     writeGo: () => operators.go(groupId),
     log
   })
-  const settle = { log, shutdown, findPublishFault: createPublishCheck(functions) }
+  const clock = createWorldClock()
+  const settle = { log, shutdown, ageMs: clock.ageMs, findPublishFault: createPublishCheck(functions) }
 
   const createEffects: AttachDependencies['createEffects'] = (owned, hooks) =>
     definition.kind === 'transaction'
@@ -114,7 +116,7 @@ export function createAttachment(loaded: LoadedFunction, parts: RunnerParts): At
           log
         })
 
-  const positions = createPositionQueries(database.sql)
+  const positions = createPositionQueries(database.sql, clock.learn)
   const { maxAttempts } = definition.options
 
   const redriver = createRedriver({
@@ -134,6 +136,7 @@ export function createAttachment(loaded: LoadedFunction, parts: RunnerParts): At
     createConsumer: events => createConsumer(client, config, { topic, groupId, events }),
     locator: createPositionLocator({ groupId, topic, positions, cluster, log }),
     createEffects,
+    onWaiting: clock.setWaiting,
     ...(definition.handle && { createTrial: createTrials({ groupId, topic, positions, maxAttempts, log }) }),
     onState(state, reason) {
       // For whoever asks the gateway; what is in this process counts, and goes on without it.

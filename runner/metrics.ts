@@ -35,6 +35,7 @@ export function createMetrics() {
       oldest.set(backlog.oldestSeconds)
       refused.set(backlog.refused)
     },
+    unclassified: counter('smg_unclassified_errors_total', 'Errors of PostgreSQL with a code that nobody listed'),
     attemptsFailed: counter('smg_attempts_failed_total', 'Attempts that failed and are made again'),
     redriven: new Counter({
       name: 'smg_dead_letters_redriven_total',

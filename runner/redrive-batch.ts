@@ -156,7 +156,7 @@ export function createRedriveBatch(dependencies: RedriveBatchDependencies) {
 }
 
 /** An attempt of a function whose effects are rows, or none: nothing is written yet. */
-function createRowAttempt({ definition, settle, gate, metrics, log }: AttemptDependencies) {
+function createRowAttempt({ definition, settle, metrics, log }: AttemptDependencies) {
   const settleRecord = createRecordSettler(definition, settle)
   const runHandle: RunHandle = (input, context) =>
     definition.handle?.(input, context as Parameters<typeof definition.handle>[1])
@@ -167,21 +167,16 @@ function createRowAttempt({ definition, settle, gate, metrics, log }: AttemptDep
     number: number,
     redrive: { attemptsBefore: number }
   ): Promise<AttemptResult> => {
-    await gate.pass()
-    try {
-      const outcome = await settleRecord(record, number, runHandle, redrive)
-      if (outcome.kind === 'retry') {
-        const { error, waitMs } = outcome
-        metrics.attemptsFailed.inc({ topic: definition.topic })
-        log.warn(
-          { err: error, partition: record.partition, offset: record.offset, attempt: number, waitMs },
-          'attempt failed'
-        )
-      }
-      return { outcome, isKnown: false }
-    } finally {
-      gate.leave()
+    const outcome = await settleRecord(record, number, runHandle, redrive)
+    if (outcome.kind === 'retry') {
+      const { error, waitMs } = outcome
+      metrics.attemptsFailed.inc({ topic: definition.topic })
+      log.warn(
+        { err: error, partition: record.partition, offset: record.offset, attempt: number, waitMs },
+        'attempt failed'
+      )
     }
+    return { outcome, isKnown: false }
   }
 }
 

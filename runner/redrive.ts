@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import { databaseFault } from '../db/database-fault.ts'
 import type { TransactionLimits } from '../db/writer.ts'
 import type { Memory } from './attempt-in-transaction.ts'
+import type { Gate } from './gate.ts'
 import type { RunnerMetrics } from './metrics.ts'
 import { createPatience, pause, RETRY_OURS_MS } from './patience.ts'
 import { createRedriveBatch, type RedriveBatchDependencies, type Redriven } from './redrive-batch.ts'
@@ -22,6 +23,8 @@ export interface Redriver {
 
 export interface RedriverDependencies extends RedriveBatchDependencies {
   readonly pool: WriterPool
+  /** Of all functions of the process: attempts that are waiting for something. */
+  readonly gate: Gate
   readonly limits: TransactionLimits
   readonly metrics: RunnerMetrics
   /** An operator paused the function. */
@@ -35,7 +38,7 @@ export interface RedriverDependencies extends RedriveBatchDependencies {
  * with it.
  */
 export function createRedriver(dependencies: RedriverDependencies): Redriver {
-  const { pool, limits, metrics, isPaused, write, log } = dependencies
+  const { pool, gate, limits, metrics, isPaused, write, log } = dependencies
   const memories = new Map<string, Memory>()
   const runBatch = createRedriveBatch(dependencies)
   const changed = createWakeUp()
@@ -53,7 +56,7 @@ export function createRedriver(dependencies: RedriverDependencies): Redriver {
   /** Gives whether anything was done: then there may be more. */
   async function runOnce(): Promise<boolean> {
     try {
-      const redriven = await pool.transaction(tx => runBatch(tx, memories), limits)
+      const redriven = await pool.transaction(tx => runBatch(tx, memories), limits, gate)
       patience.reset()
       for (const id of [...redriven.resolved, ...redriven.failed]) memories.delete(id)
       for (const [id, memory] of redriven.waiting) memories.set(id, memory)

@@ -1,8 +1,9 @@
 import type { Logger } from 'pino'
-import { databaseFault } from '../db/database-fault.ts'
+import { databaseFault, isCancelled, isUnclassified } from '../db/database-fault.ts'
 import type { TransactionLimits } from '../db/writer.ts'
 import { failpoint } from '../sdk/failpoints.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
+import { createCancelLimit } from './cancel-limit.ts'
 import type { EffectHooks, Effects } from './effects.ts'
 import { type FloodBreaker, isFlood } from './flood.ts'
 import type { RunnerMetrics } from './metrics.ts'
@@ -45,6 +46,7 @@ export function createRowEffects(
     topicIdOf: partition => owned.get(partition)?.position.topicId ?? null
   })
   const between: (() => Promise<void>)[] = []
+  const cancels = createCancelLimit(settleAhead.definition.options.maxAttempts)
   let isCareful = false
   let mustReload = false
   let isStopping = false
@@ -63,10 +65,10 @@ export function createRowEffects(
     for (const task of between.splice(0)) await task()
   }
 
-  function collect(): Share[] {
-    const shares = collectShares(handled.values(), { ordering: write.ordering })
-    if (brake.mode() !== 'probe') return shares
-    return shares.slice(0, 1).map(share => toSingle(share))
+  function collect(): readonly Share[] {
+    const options = { ordering: write.ordering, records: cancels.records() }
+    const shares = cancels.cut(collectShares(handled.values(), options))
+    return brake.mode() === 'probe' ? shares.slice(0, 1).map(toSingle) : shares
   }
 
   function isBusy(): boolean {
@@ -95,6 +97,7 @@ export function createRowEffects(
 
   function commit(shares: readonly Share[], tallies: ReadonlyMap<number, Tally>) {
     isCareful = false
+    cancels.onWritten()
     resume()
 
     for (const { owned, ahead, steps, next } of shares) {
@@ -118,6 +121,7 @@ export function createRowEffects(
       log.warn({ partitions: moved }, 'someone else moved the position: the batch is dropped')
       return retryReload(moved)
     }
+    if (isUnclassified(error)) metrics.unclassified.inc({ topic: write.topic })
     const partitions = shares.map(({ owned }) => owned.partition)
     if (isFlood(error)) return stopForFlood(error, partitions)
     if (isUnparked(error)) {
@@ -131,6 +135,7 @@ export function createRowEffects(
       return
     }
     mustReload = true
+    if (isCancelled(error)) cancels.onCancelled(shares, error)
     if (fault === 'world') return waitForWorld(error)
 
     const reason = `${(error as Error).message}: mend it, the batch is tried again every ${RETRY_OURS_MS / 1000} s`

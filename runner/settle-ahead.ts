@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { RowWriter } from '../db/queries/row-writer.ts'
 import type { IdentifiedRecord } from '../sdk/record.ts'
-import type { Outcome, RunHandle } from '../sdk/settle-record.ts'
+import type { Dead, Outcome, RunHandle } from '../sdk/settle-record.ts'
 import { toRows } from '../sdk/to-rows.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
@@ -32,6 +32,8 @@ export interface ReadyStep {
 export interface SettleAhead {
   /** The leading steps that can be written, `limit` records and bytes at most; they stay until `drop`. */
   ready(limit: { records: number; bytes: number }): readonly ReadyStep[]
+  /** Makes the first step a dead letter: PostgreSQL does not take it, however often. */
+  refuse(dead: Dead): void
   /** Removes steps that were written. */
   drop(count: number): void
   /** Forgets everything: the partition went to another position. */
@@ -260,6 +262,10 @@ export function createSettleAhead(
         count += 1
       }
       return slots.slice(0, count) as ReadyStep[]
+    },
+    refuse(dead) {
+      const [first] = slots
+      if (first?.settled) first.settled = toSettled(first.settled.record, dead)
     },
     drop(count) {
       for (const slot of slots.splice(0, count)) bytesAhead -= slot.bytes

@@ -7,6 +7,7 @@ import type { Brake } from './brake.ts'
 import { toCrashed } from './dead-letter.ts'
 import type { EffectHooks, Effects } from './effects.ts'
 import { type FloodBreaker, isFlood } from './flood.ts'
+import type { Gate } from './gate.ts'
 import type { RunnerMetrics } from './metrics.ts'
 import type { QueuedItem } from './partition-queue.ts'
 import { createPatience, pause, RETRY_OURS_MS } from './patience.ts'
@@ -17,6 +18,8 @@ import type { WriterPool } from './writer-pool.ts'
 export interface TransactionEffectsDependencies extends Omit<PrefixDependencies, 'write'> {
   readonly pool: WriterPool
   readonly limits: TransactionLimits
+  /** Of all functions of the process: attempts that are waiting for something. */
+  readonly gate: Gate
   readonly write: Omit<PrefixDependencies['write'], 'topicIdOf' | 'flood'>
   readonly flood: FloodBreaker
   readonly brake: Brake
@@ -34,7 +37,7 @@ export function createTransactionEffects(
   hooks: EffectHooks,
   dependencies: TransactionEffectsDependencies
 ): Effects {
-  const { definition, pool, limits, write, flood, brake, metrics, log } = dependencies
+  const { definition, pool, gate, limits, write, flood, brake, metrics, log } = dependencies
   const loops = new Set<Promise<void>>()
   const ending = new AbortController()
   const writeDependencies = {
@@ -76,7 +79,7 @@ export function createTransactionEffects(
         if (patience.failingMs() > 0) await reload(partition)
         if (epoch !== partition.epoch) continue
         await failpoint('before-begin')
-        const prefix: Prefix = await pool.transaction(tx => runPrefix(tx, part, memories), limits)
+        const prefix: Prefix = await pool.transaction(tx => runPrefix(tx, part, memories), limits, gate)
         await failpoint('after-commit')
         if (prefix.memory) memories.set(prefix.memory.offset, prefix.memory)
         for (const { record } of hand.slice(0, prefix.count)) if (record) memories.delete(record.offset)

@@ -7,6 +7,8 @@ import { createPatience, logOnce } from './patience.ts'
 /** So long the owner before may take to clear its note in a rebalance. */
 const CLEARS_MS = 1_000
 const LOOKS_MS = 100
+/** Where an owner began, and no end yet: one may be a kill that no record is to blame for. */
+const TENURE = -1
 /** As many records as an owner can have had in hand, any of which may have ended its process. */
 const SUSPECTS = 2_000
 
@@ -39,7 +41,8 @@ export interface TrialDependencies {
 
 /**
  * Builds the making of trials for the partitions of a function. An owner notes where it begins; its first commit clears
- * the note, and so does its clean end. Who finds a note that stays is the next one after an unclean end: it handles the
+ * the note, and so does its clean end. Who finds a note that stays is the next one after an unclean end. After the first
+ * it goes on as ever, for most ends are kills and slow nothing down; after a second at the same position it handles the
  * records one at a time, each with a note of its own, until all that may have been in hand then are settled.
  */
 export function createTrials({ groupId, topic, positions, maxAttempts, log }: TrialDependencies) {
@@ -69,13 +72,16 @@ export function createTrials({ groupId, topic, positions, maxAttempts, log }: Tr
     }
 
     async function open(highWatermark: bigint): Promise<void> {
-      await swap({ offset: position, count: 0 })
+      await swap({ offset: position, count: TENURE })
       if (!isMine) noted = await readStaying()
-      if (noted && !isMine) {
+      if (isMine || !noted) {
+        if (!isMine) await swap({ offset: position, count: TENURE })
+      } else if (noted.count === TENURE) await swap({ offset: position, count: 0 })
+      else {
         aloneUntil = highWatermark
         const where = { partition, offset: String(noted.offset), ends: noted.count }
         log.warn(where, 'a process ended before it settled what it had in hand: records are handled one at a time')
-      } else if (!isMine) await swap({ offset: position, count: 0 })
+      }
       isOpen = true
     }
 
@@ -86,7 +92,7 @@ export function createTrials({ groupId, topic, positions, maxAttempts, log }: Tr
         if (!found) return null
         if (own && isSame(found, own)) {
           noted = found
-          await swap({ offset: position, count: 0 })
+          await swap({ offset: position, count: own?.count ?? TENURE })
           return noted
         }
         if (waitedMs >= CLEARS_MS) return found

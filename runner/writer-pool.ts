@@ -1,10 +1,10 @@
 import { createWriter, type TransactionLimits, type Writer, type WriteTransaction } from '../db/writer.ts'
-import { createGate } from './gate.ts'
+import { createGate, type Gate } from './gate.ts'
 
 /** Connections for transactions, shared by the functions of a runner. */
 export interface WriterPool {
-  /** Runs `work` in a transaction on the next free connection. */
-  transaction<T>(work: (tx: WriteTransaction) => Promise<T>, limits: TransactionLimits): Promise<T>
+  /** Runs `work` in a transaction on the next free connection, and first waits at `entry`, if there is one. */
+  transaction<T>(work: (tx: WriteTransaction) => Promise<T>, limits: TransactionLimits, entry?: Gate): Promise<T>
   close(): Promise<void>
 }
 
@@ -18,13 +18,16 @@ export function createWriterPool(
   const gate = createGate(size)
 
   return {
-    async transaction(work, limits) {
+    async transaction(work, limits, entry) {
       await gate.pass()
       // As many may pass as there are writers.
       const writer = free.pop() as Writer
+      // Before it begins: whoever waits in a transaction holds its locks.
+      await entry?.pass()
       try {
         return await writer.transaction(work, limits)
       } finally {
+        entry?.leave()
         free.push(writer)
         gate.leave()
       }

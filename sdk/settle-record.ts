@@ -55,7 +55,8 @@ export interface SettleDependencies {
   readonly findPublishFault: (topic: string, event: unknown) => string | null
   /** Says whether a failure is not the record's (a lost database): it is thrown on, and no attempt is used up. */
   readonly isForeign?: (thrown: unknown) => boolean
-  readonly nowMs?: () => number
+  /** Age of what was stamped at a time, both in milliseconds; by default by the clock of this machine. */
+  readonly ageMs?: (timestampMs: number) => number
   /** 0 up to 1; for the jitter. */
   readonly random?: () => number
 }
@@ -82,7 +83,7 @@ export function createRecordSettler(definition: LoadedFunction, dependencies: Se
     shutdown,
     findPublishFault,
     isForeign = () => false,
-    nowMs = Date.now,
+    ageMs = timestampMs => Date.now() - timestampMs,
     random = Math.random
   } = dependencies
   const { maxAttempts, backoffMs, timeoutMs, maxAgeMs } = definition.options
@@ -106,7 +107,7 @@ export function createRecordSettler(definition: LoadedFunction, dependencies: Se
       return { ...toUnreadable(error), attempts: before }
     }
     // Whoever redrives a record knows its age.
-    if (!redrive && maxAgeMs !== null && nowMs() - record.timestampMs > maxAgeMs) {
+    if (!redrive && maxAgeMs !== null && ageMs(record.timestampMs) > maxAgeMs) {
       const error = new sdkErrors.SMG_SDK_EXPIRED(maxAgeMs)
       return { kind: 'dead', stage: 'handle', disposition: 'record_expired', attempts: attempt - 1, error }
     }

@@ -24,6 +24,7 @@ export interface StackOptions {
 
 // A runner may take 10 s by itself: killed earlier, it would keep its partitions until its session ends.
 const STOP_DEADLINE_MS = { runner: 10_500, gateway: 3_000 }
+const OWN_SESSION_TIMEOUT_MS = '10000'
 
 /** Builds the whole system on this machine. `stop` may be called at any time, also while `start` is at work. */
 export function createStack({ config, environment, root, output }: StackOptions) {
@@ -169,8 +170,13 @@ export function createStack({ config, environment, root, output }: StackOptions)
 
   function partEnvironment(kafkaBrokers: string, databaseUrl: string): NodeJS.ProcessEnv {
     const links = { KAFKA_BROKERS: kafkaBrokers, DATABASE_URL: databaseUrl }
-    // A Kafka of our own is one broker, also in production.
-    const ownKafka = config.kafkaBrokers ? {} : { TOPIC_REPLICATION_FACTOR: String(config.topicReplicationFactor ?? 1) }
+    if (config.kafkaBrokers) return { ...environment, ...links }
+    const ownKafka = {
+      // One broker, also in production.
+      TOPIC_REPLICATION_FACTOR: String(config.topicReplicationFactor ?? 1),
+      // All on one machine: who does not answer for so long is dead, and somebody is looking at the screen.
+      CONSUMER_SESSION_TIMEOUT_MS: environment.CONSUMER_SESSION_TIMEOUT_MS ?? OWN_SESSION_TIMEOUT_MS
+    }
     return { ...environment, ...links, ...ownKafka }
   }
 }

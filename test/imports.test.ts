@@ -53,7 +53,7 @@ t.test('sees the imports that it is to judge', async t => {
 
   t.ok(names('functions/user-activities.ts').includes('smg-kafka'))
   t.ok(names('kafka/kafkajs.ts').includes('kafkajs'), 'those inside a type as well')
-  t.ok(names('runner/run-prefix.ts').includes('../sdk/settle-record.ts'), 'those of several lines as well')
+  t.ok(names('gateway/routes/api/produce.ts').includes('../../schemas/produce.ts'), 'those of several lines as well')
   t.strictSame(findNames("import './a.ts'\nawait import('./b.ts')\nexport * from './c.ts'\n// from './d.ts'\n"), [
     './c.ts',
     './a.ts',

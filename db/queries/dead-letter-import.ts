@@ -27,15 +27,17 @@ export async function findKnown(
   { groupId, topic }: Group,
   letters: readonly ImportedLetter[]
 ): Promise<Known> {
-  const given = letters.map(({ eventId, partition, offset, isLost }) => ({ eventId, partition, offset, isLost }))
+  const given = letters.map(({ eventId, isLost, origin }) => ({ eventId, isLost, origin }))
   const rows = await tx.query(
-    `SELECT DISTINCT "eventId" AS id,
+    `SELECT "eventId" AS id,
        EXISTS (SELECT FROM messages WHERE messages.topic = $2 AND messages.id = "eventId") AS settled,
        EXISTS (SELECT FROM dead_letters AS dead WHERE dead.group_id = $1 AND dead.topic = $2 AND dead.event_id = "eventId")
          OR "isLost" AND EXISTS (SELECT FROM dead_letters AS dead WHERE dead.group_id = $1 AND dead.topic = $2
-           AND dead.disposition = 'imported' AND dead.partition = given.partition AND dead."offset" = given."offset")
+           AND dead.disposition = 'imported' AND dead.origin ->> 'topic' = given.origin ->> 'topic'
+           AND dead.origin ->> 'partition' = given.origin ->> 'partition'
+           AND dead.origin ->> 'offset' = given.origin ->> 'offset')
          AS present
-     FROM json_to_recordset($3::text::json) AS given("eventId" uuid, partition int, "offset" bigint, "isLost" boolean)`,
+     FROM json_to_recordset($3::text::json) AS given("eventId" uuid, "isLost" boolean, origin json)`,
     [groupId, topic, JSON.stringify(given)]
   )
   const settled = rows.filter(row => row.settled)

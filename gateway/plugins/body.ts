@@ -19,6 +19,8 @@ declare module 'fastify' {
 // Fastify would take a prefix of this; the header decides what a body means, so it is all or nothing.
 const JSON_TYPE = /^application\/json(\s*;\s*charset=("utf-8"|utf-8))?$/i
 
+const FOREIGN = /^(cross|same)-site$/
+
 /** Reads bodies: JSON in UTF-8 only, through the parser that the runner uses too. */
 export default fp(
   async app => {
@@ -41,7 +43,9 @@ export default fp(
 
 function checkType({ headers, is404, routeOptions }: FastifyRequest) {
   const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
-  if (is404 || (!hasBody && headers['content-type'] === undefined)) return
+  // Without a body, a page of another site may post here and its browser asks nobody: JSON is what makes it ask.
+  const isForeign = routeOptions.config.optionalBody && FOREIGN.test(String(headers['sec-fetch-site']))
+  if (is404 || (!hasBody && headers['content-type'] === undefined && !isForeign)) return
   // A route without a body ignores what comes with it, as Fastify does.
   if (routeOptions.schema?.body === undefined) return
 

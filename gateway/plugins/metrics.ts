@@ -2,6 +2,7 @@ import fp from 'fastify-plugin'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Producer } from '../../kafka/types.ts'
 import type { MinuteRecorder } from '../minute-stats.ts'
+import type { OutcomeWaiters } from '../outcome-waiters.ts'
 import type { Sampler } from '../sampler.ts'
 
 declare module 'fastify' {
@@ -16,6 +17,7 @@ declare module 'fastify' {
 interface MetricsOptions {
   readonly producer: Pick<Producer, 'queuedBytes'>
   readonly sampler: Pick<Sampler, 'snapshot'>
+  readonly waiters: Pick<OutcomeWaiters, 'count'>
   readonly requests: MinuteRecorder
   readonly now: () => number
 }
@@ -24,7 +26,7 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 
 /** Measures every request, and shows what the sampler saw last. The registry is the app's own: two apps do not clash. */
 export default fp<MetricsOptions>(
-  async (app, { producer, sampler, requests, now }) => {
+  async (app, { producer, sampler, waiters, requests, now }) => {
     const registry = new Registry()
     const registers = [registry]
     collectDefaultMetrics({ register: registry })
@@ -45,6 +47,9 @@ export default fp<MetricsOptions>(
     })
     addGauge('smg_producer_queued_bytes', 'Bytes that wait for Kafka or are in flight', gauge =>
       gauge.set(producer.queuedBytes())
+    )
+    addGauge('smg_waiting_requests', 'Requests that wait for the outcome of their event', gauge =>
+      gauge.set(waiters.count())
     )
     addTopicGauges()
 

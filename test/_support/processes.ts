@@ -21,10 +21,12 @@ export interface TestProcesses {
   /** Of what runs now: `gateway`, `runner-0`, … */
   readonly pids: ReadonlyMap<string, number>
   /** Starts one more; resolves when it is ready. Give a `name` to start a killed one again, on its old port. */
-  startGateway(): Promise<void>
+  startGateway(name?: string): Promise<void>
   startRunner(name?: string): Promise<void>
   /** Sends the signal and resolves when the process is gone. */
   kill(name: string, signal: NodeJS.Signals): Promise<void>
+  /** Where a process listens. */
+  urlOf(name: string): string
   /** The last lines that a process wrote. */
   output(name: string): string
   /** Produces events over HTTP, in batches of 1000, and gives their ids in order; throws when one is refused. */
@@ -84,8 +86,9 @@ export async function startProcesses(t: Teardown, options: ProcessesOptions = {}
     topicPrefix: prefix,
     groupPrefix: prefix,
     startRunner,
-    startGateway: () => start('gateway', 'gateway/main.ts', 'PORT'),
+    startGateway: (name = 'gateway') => start(name, 'gateway/main.ts', 'PORT'),
     kill,
+    urlOf,
     output,
     produce,
     until,

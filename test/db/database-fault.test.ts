@@ -2,7 +2,7 @@ import { DrizzleQueryError } from 'drizzle-orm'
 import postgres from 'postgres'
 import t from 'tap'
 import { createDatabase } from '../../db/client.ts'
-import { databaseFault, sqlState } from '../../db/database-fault.ts'
+import { databaseFault, isUnclassified, sqlState } from '../../db/database-fault.ts'
 import { dbErrors } from '../../db/errors.ts'
 
 // The class is the driver's own; its constructor is not in its types.
@@ -85,6 +85,14 @@ for (const { error, fault } of own) {
     t.equal(databaseFault(new Error('wrapped', { cause: error })), fault)
   })
 }
+
+t.test('a code that nobody listed is the record’s, and is told apart', async t => {
+  for (const { what, codes } of rows) {
+    for (const code of codes) t.equal(isUnclassified(refused(code)), what === 'a code that nobody listed', code)
+  }
+  for (const thrown of [cut('ECONNRESET'), new Error('no database'), 'text', undefined])
+    t.equal(isUnclassified(thrown), false)
+})
 
 const round = new Error('round')
 round.cause = round

@@ -4,7 +4,7 @@ import { eq, sql as raw } from 'drizzle-orm'
 import { integer, pgTable, text } from 'drizzle-orm/pg-core'
 import t, { type Test } from 'tap'
 import { databaseFault } from '../../db/database-fault.ts'
-import { type AttemptSession, createWriter, type TransactionLimits } from '../../db/writer.ts'
+import { type AttemptSession, createWriter, type TransactionLimits, type WriteTransaction } from '../../db/writer.ts'
 import { createTestDatabase } from '../_support/database.ts'
 import { until } from '../_support/kafka.ts'
 
@@ -501,16 +501,50 @@ t.test('a Drizzle transaction', async t => {
   })
 })
 
+for (const { when, run } of [
+  { when: 'a statement', run: (tx: WriteTransaction) => tx.query(add(1)) },
+  {
+    when: 'a statement of a function',
+    run: (tx: WriteTransaction) => tx.openDrizzle().tx.insert(notes).values({ id: 1 })
+  },
+  { when: 'COMMIT', run: async () => undefined }
+]) {
+  t.test(`rule 8: gives a connection up that swallows ${when}, long before TCP does`, { timeout: 20_000 }, async t => {
+    const proxy = await createProxy(t)
+    const writer = open(t, proxy.url)
+    await writer.transaction(tx => tx.query(PID), LIMITS)
+    const beganMs = Date.now()
+
+    const error = await writer
+      .transaction(
+        async tx => {
+          await tx.query(PID)
+          proxy.swallow()
+          await run(tx)
+        },
+        { ...LIMITS, statementTimeoutMs: 500 }
+      )
+      .catch(reason => reason)
+
+    t.match(error, { code: 'SMG_DB_CONNECTION_LOST' })
+    t.equal(databaseFault(error), 'world')
+    t.ok(Date.now() - beganMs < 4_000, `after ${Date.now() - beganMs} ms`)
+    proxy.restore()
+    await worksAgain(t, writer)
+  })
+}
+
 t.test('nothing was thrown beside any of these transactions', async t => t.strictSame(uncaught, []))
 
 /** A way to PostgreSQL that can be cut as a host that dies does it. */
 async function createProxy(t: Test) {
   const target = new URL(databaseUrl)
   const clients = new Set<Socket>()
+  let isSwallowing = false
   const server = createServer(client => {
     const upstream = openSocket(Number(target.port), target.hostname)
     clients.add(client)
-    client.pipe(upstream).pipe(client)
+    if (!isSwallowing) client.pipe(upstream).pipe(client)
     client.on('error', () => upstream.destroy())
     client.on('close', () => upstream.destroy())
     upstream.on('error', () => client.destroy())
@@ -523,6 +557,15 @@ async function createProxy(t: Test) {
   url.port = String((server.address() as AddressInfo).port)
   return {
     url: url.href,
+    /** What is sent goes nowhere from now on, and nothing comes back: no end, no reset. */
+    swallow: () => {
+      isSwallowing = true
+      for (const client of clients) client.unpipe().resume()
+    },
+    /** New connections get through. */
+    restore: () => {
+      isSwallowing = false
+    },
     reset: () => {
       for (const client of clients) client.resetAndDestroy()
       clients.clear()

@@ -142,6 +142,13 @@ const broken: readonly { what: string; found: string; damage: (story: Story) => 
     }
   },
   {
+    what: 'a key lies in two partitions',
+    found: 'I3 nonmonotonic',
+    damage: ({ state }) => {
+      state.log = state.log.map(one => (one.ref === 'b' ? { ...one, partition: 1 } : one))
+    }
+  },
+  {
     what: 'something refused is in the log',
     found: 'I4 G1a',
     damage: ({ state }) => {

@@ -18,6 +18,7 @@ type Anomaly =
   | 'dead-lettered'
   | 'not-dead-lettered'
   | 'late-write'
+  | 'lost-answer'
   | 'leak'
   | 'untruth'
 
@@ -37,6 +38,8 @@ export interface CheckOptions {
   readonly recreated?: ReadonlyMap<string, { readonly untilMs: number }>
   /** A fault made attempts fail: an event that was good may be dead. */
   readonly mayDie?: boolean
+  /** The number of partitions changed: a key may lie in two of them. */
+  readonly movesKeys?: boolean
 }
 
 const PUBLISHER = { topic: 'orders', target: 'shipments' }
@@ -46,7 +49,7 @@ const MAX_PER_RULE = 20
 export function check(
   history: readonly HistoryLine[],
   state: FinalState,
-  { recreated = new Map(), mayDie = false }: CheckOptions = {}
+  { recreated = new Map(), mayDie = false, movesKeys = false }: CheckOptions = {}
 ): Violation[] {
   const violations: Violation[] = []
   const found = new Map<string, number>()
@@ -68,6 +71,7 @@ export function check(
   checkStrangers()
   checkUnreadable()
   checkSendOrder()
+  if (!movesKeys) checkPartitions()
   checkEffectOrder()
   checkCounters()
   checkPublished()
@@ -180,6 +184,22 @@ export function check(
       const count = counts.get(placeOf(record)) ?? 0
       if (count === 0) report('I1', 'lost-write', `${placeOf(record)} is garbage and has no dead letter`)
       if (count > 1) report('I2', 'duplicate', `${placeOf(record)} is garbage and has ${count} dead letters`)
+    }
+  }
+
+  /** One key, one partition: else it has no order. */
+  function checkPartitions() {
+    for (const [name, lines] of byKey) {
+      const partitions = new Set<number>()
+      for (const { topic, ref, from } of lines) {
+        if (from === 'http')
+          for (const { partition } of logByRef.get(`${topic}/${ref}`) ?? []) partitions.add(partition)
+      }
+      if (partitions.size > 1) {
+        const [line] = lines
+        const text = `key ${name} lies in partitions ${[...partitions].join(', ')}`
+        report('I3', 'nonmonotonic', text, line && `${line.topic}/${line.ref}`)
+      }
     }
   }
 

@@ -193,6 +193,7 @@ export async function startCluster(
       'transaction.state.log.min.isr': replicas.inSync,
       'share.coordinator.state.topic.replication.factor': replicas.factor,
       'share.coordinator.state.topic.min.isr': replicas.inSync,
+      ...(count === 3 && { 'broker.session.timeout.ms': 3_000, 'broker.heartbeat.interval.ms': 500 }),
       // The checker asks for groups of its own only now and then: nothing waits for an empty one to be forgotten.
       'offsets.retention.check.interval.ms': 60_000
     }

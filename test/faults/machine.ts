@@ -66,7 +66,7 @@ export interface Process {
   /** How often it was started. */
   starts(): number
   /** Starts it and waits until it is ready. Rejects when it ends before or is late. */
-  start(): Promise<void>
+  start(tries?: number): Promise<void>
   /** Sends a signal to the process itself, if it runs. */
   signal(signal: NodeJS.Signals): void
   /** Stops it for a while (SIGSTOP); `resume` lets it go on. */
@@ -86,8 +86,10 @@ export interface ProcessOptions {
   readonly readyTimeoutMs?: number
 }
 
+/** With this code a part ends whose port is taken. */
+const WRONG_SETUP = 2
 const READY_POLL_MS = 50
-const READY_TIMEOUT_MS = 60_000
+const READY_TIMEOUT_MS = 120_000
 
 /** Builds a process that is not started yet. */
 export function createProcess({ name, command, isReady, records, readyTimeoutMs }: ProcessOptions): Process {
@@ -114,7 +116,7 @@ export function createProcess({ name, command, isReady, records, readyTimeoutMs 
     signal,
     ended: () => ended,
 
-    async start() {
+    async start(tries = 3) {
       if (running) return
       const given = await command()
       const child = launch(given, { name, records })
@@ -127,7 +129,13 @@ export function createProcess({ name, command, isReady, records, readyTimeoutMs 
       })
       const deadlineMs = Date.now() + (readyTimeoutMs ?? READY_TIMEOUT_MS)
       while (!(await isReady(child.pid ?? 0))) {
-        if (running !== child) throw new Error(`${name} ended before it was ready: ${(await ended).reason}`)
+        if (running !== child) {
+          const { code, reason } = await ended
+          if (code !== WRONG_SETUP || tries === 1) throw new Error(`${name} ended before it was ready: ${reason}`)
+          // A connection that goes out has its port by chance: it comes free again.
+          await sleep(1_000)
+          return self.start(tries - 1)
+        }
         if (Date.now() > deadlineMs) throw new Error(`${name} was not ready in time`)
         await sleep(READY_POLL_MS)
       }
@@ -142,7 +150,7 @@ export function createProcess({ name, command, isReady, records, readyTimeoutMs 
       isFrozen = false
     },
 
-    async end(how, deadlineMs = 12_000) {
+    async end(how, deadlineMs = 20_000) {
       const child = running
       if (!child) return false
       self.resume()

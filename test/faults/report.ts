@@ -5,10 +5,14 @@ import type { ScheduleResult } from './schedule.ts'
 export function toLine(result: ScheduleResult): string {
   const { name, seed, faults, acked, refused, unknown, effects, deadLetters, violations, drainSeconds, seconds } =
     result
+  const reasons = Object.entries(result.reasons).map(([reason, count]) => `${count} ${reason}`)
   const verdict = violations.length === 0 ? 'ok' : `${violations.length} VIOLATIONS (${countByAnomaly(violations)})`
-  const drained = drainSeconds === null ? 'NOT DRAINED' : `drained in ${drainSeconds.toFixed(1)} s`
+  const drained =
+    drainSeconds === null
+      ? 'NOT DRAINED'
+      : `drained in ${drainSeconds.toFixed(1)} s, stalled for ${result.stallSeconds.toFixed(1)} s`
   return (
-    `${name} seed ${seed} [${faults.join(' + ')}] acked ${acked}, refused ${refused}, unknown ${unknown}; ` +
+    `${name} seed ${seed} [${faults.join(' + ')}] acked ${acked}, refused ${refused}, unknown ${unknown}${reasons.length > 0 ? ` (${reasons.join(', ')})` : ''}; ` +
     `${effects} effects, ${deadLetters} dead; ${drained}; ${verdict}; ${seconds.toFixed(1)} s`
   )
 }

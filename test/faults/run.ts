@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Fault, Need } from './catalogue/fault.ts'
 import { catalogue } from './catalogue/index.ts'
@@ -15,6 +16,7 @@ export interface Plan {
   readonly faults: readonly Fault[]
 }
 
+const CRASH_COUNTING = join(import.meta.dirname, '..', '..', 'runner', 'trial.ts')
 const FAULTS = { least: 2, most: 3 }
 
 /** Draws the faults of every schedule, each from its own seed. */
@@ -55,6 +57,7 @@ export function whyNot(faults: readonly Fault[]): string | null {
 }
 
 function whyNotOne(need: Need): string | null {
+  if (need === 'crash-counting') return existsSync(CRASH_COUNTING) ? null : 'the runner does not count crashes yet'
   if (need === 'mount') return process.getuid?.() === 0 && process.platform === 'linux' ? null : 'no right to mount'
   return null
 }
@@ -92,7 +95,17 @@ export async function startServers(machine: Machine): Promise<Servers> {
 /** Runs one plan on the shared servers; null when the machine cannot, with the reason said. */
 export async function runPlan(
   plan: Plan,
-  { servers, machine, options, folder }: { servers: Servers; machine: Machine; options: FaultOptions; folder: string }
+  {
+    servers,
+    machine,
+    options,
+    folder
+  }: {
+    servers: Servers
+    machine: Machine
+    options: FaultOptions & { readonly drainTimeoutMs?: number }
+    folder: string
+  }
 ): Promise<ScheduleResult> {
   const count = plan.faults.some(({ needs }) => needs?.includes('three-brokers')) ? 3 : 1
   return runSchedule({

@@ -8,6 +8,7 @@ import { type FinalState, readBounds, readLog, readTables } from './final-state.
 import { startLoad } from './generator.ts'
 import { type HistoryLine, type HistoryWriter, openHistory } from './history.ts'
 import type { Machine } from './machine.ts'
+import { startObserver } from './observer.ts'
 import { type Postgres, retry } from './postgres.ts'
 import { createRandom } from './random.ts'
 import { writeRawRecords } from './raw-records.ts'
@@ -29,6 +30,8 @@ export interface ScheduleOptions {
   readonly isNaive?: boolean
   readonly useIdempotencyKeys?: boolean
   readonly keep?: boolean
+  /** How long all may take to be settled after the faults; 75 s. */
+  readonly drainTimeoutMs?: number
 }
 
 /** What came of it. */
@@ -39,16 +42,21 @@ export interface ScheduleResult {
   readonly acked: number
   readonly refused: number
   readonly unknown: number
+  /** Why events were refused, or their fate is unknown. */
+  readonly reasons: Readonly<Record<string, number>>
   readonly effects: number
   readonly deadLetters: number
   readonly violations: readonly Violation[]
   readonly notes: readonly string[]
   /** From the end of the faults until everything was settled; null when it never was. */
   readonly drainSeconds: number | null
+  /** The longest time for which a partition had work and did not move. */
+  readonly stallSeconds: number
   readonly seconds: number
 }
 
 const DRAIN_TIMEOUT_MS = 75_000
+const RECREATED_NOTICE_MS = 35_000
 const DRAIN_POLL_MS = 200
 /** Lag must be gone so often in a row. */
 const DRAIN_STABLE = 3
@@ -77,8 +85,11 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleRes
     firstStart: toFirstStart(setups)
   })
   const recreated = new Map<string, { untilMs: number }>()
+  let isClean = false
 
   try {
+    const observer = isNaive ? null : startObserver(system, { database: system.database, cluster })
+    if (setups.some(({ rewinds }) => rewinds)) observer?.forgive()
     const ending = new AbortController()
     const load = startLoad({
       random,
@@ -117,25 +128,43 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleRes
     await system.heal()
 
     const healedMs = Date.now()
-    const isDrained = isNaive ? await drainNaive(system) : await drain(system)
+    // The new log may have grown to where the old position was: only its id tells, and that is looked at every 30 s.
+    const noticedMs = Math.max(0, ...[...recreated.values()].map(({ untilMs }) => untilMs + RECREATED_NOTICE_MS))
+    await sleep(Math.max(0, noticedMs - Date.now()))
+    const isDrained = isNaive
+      ? await drainNaive(system)
+      : await drain(system, options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS)
     const drainSeconds = isDrained ? (Date.now() - healedMs) / 1000 : null
     system.note(isDrained ? 'drained' : 'not drained')
     if (!isNaive) await inspect(system)
+    await observer?.stop()
     for (const late of await system.stop()) system.blame('I7', `${late} did not stop in time after SIGTERM`)
 
     const bounds = await retry(() => readBounds(cluster, system.topicPrefix))
     const log = await retry(() => readLog(cluster, system.topicPrefix, bounds))
     const state: FinalState = { log, bounds, ...(await readTables(system.database.sql)) }
     const mayDie = setups.some(setup => setup.mayDie)
+    const movesKeys = setups.some(setup => setup.movesKeys)
     const violations = isNaive
       ? await checkNaive(system, history.lines)
-      : [...check(history.lines, state, { recreated, mayDie }), ...toViolations(system)]
-    const result = summarize({ ...options, history, state, violations, system, drainSeconds, startedMs })
+      : [...check(history.lines, state, { recreated, mayDie, movesKeys }), ...toViolations(system)]
+    const result = summarize({
+      ...options,
+      history,
+      state,
+      violations,
+      system,
+      drainSeconds,
+      stallSeconds: observer?.stallSeconds() ?? 0,
+      startedMs
+    })
     await keepEvidence(options, { result, state, history })
+    isClean = violations.length === 0 && !options.keep
     return result
   } finally {
     await history.close()
     await system.kill()
+    if (isClean) rmSync(folder, { recursive: true, force: true })
     await postgres.heal().catch(() => undefined)
   }
 }
@@ -148,12 +177,12 @@ function toFirstStart(setups: readonly Setup[]) {
 }
 
 /** Waits until every position is at the end of its log and nothing waits in the outbox. */
-async function drain(system: System): Promise<boolean> {
+async function drain(system: System, timeoutMs: number): Promise<boolean> {
   const { cluster, topicPrefix, database } = system
   let stable = 0
   let last = ''
   let slowest = ''
-  for (const deadlineMs = Date.now() + DRAIN_TIMEOUT_MS; Date.now() < deadlineMs; await sleep(DRAIN_POLL_MS)) {
+  for (const deadlineMs = Date.now() + timeoutMs; Date.now() < deadlineMs; await sleep(DRAIN_POLL_MS)) {
     try {
       const bounds = await readBounds(cluster, topicPrefix)
       const rows = await database.sql`SELECT topic, partition, next_offset::text AS next FROM topic_status`
@@ -227,7 +256,7 @@ function residentMegabytes(pid: number | null): number {
 /** Asks again for some seconds: what is well may need a moment to be seen. */
 async function ask(url: string): Promise<unknown> {
   let body: unknown = null
-  for (let left = 12; left > 0; left -= 1) {
+  for (let left = 30; left > 0; left -= 1) {
     const answer = await fetch(url, { signal: AbortSignal.timeout(3_000) }).catch(() => null)
     body = (await answer?.json().catch(() => null)) ?? null
     if (isWell(body)) return body
@@ -241,10 +270,19 @@ function isWell(body: unknown): boolean {
   return status === 'ok' || (items?.every(({ lag }) => Number(lag) === 0) ?? false)
 }
 
+const ANOMALIES: Partial<Record<Violation['invariant'], Violation['anomaly']>> = {
+  I1: 'lost-write',
+  I4: 'phantom',
+  I5: 'lost-answer',
+  I6: 'ahead',
+  I8: 'leak',
+  I9: 'untruth'
+}
+
 function toViolations({ blames }: System): Violation[] {
   return blames.map(({ invariant, text }) => ({
     invariant,
-    anomaly: invariant === 'I8' ? 'leak' : invariant === 'I9' ? 'untruth' : 'unseen',
+    anomaly: ANOMALIES[invariant] ?? 'unseen',
     text,
     lines: []
   }))
@@ -273,10 +311,22 @@ interface Summary extends ScheduleOptions {
   readonly violations: readonly Violation[]
   readonly system: System
   readonly drainSeconds: number | null
+  readonly stallSeconds: number
   readonly startedMs: number
 }
 
-function summarize({ name, seed, faults, history, state, violations, system, drainSeconds, startedMs }: Summary) {
+function summarize({
+  name,
+  seed,
+  faults,
+  history,
+  state,
+  violations,
+  system,
+  drainSeconds,
+  stallSeconds,
+  startedMs
+}: Summary) {
   const count = (kind: string) => history.lines.filter(({ outcome }) => outcome.kind === kind).length
   return {
     name,
@@ -285,13 +335,25 @@ function summarize({ name, seed, faults, history, state, violations, system, dra
     acked: count('acked'),
     refused: count('refused'),
     unknown: count('unknown'),
+    reasons: countReasons(history.lines),
     effects: state.effects.length,
     deadLetters: state.deadLetters.length,
     violations,
     notes: system.notes,
     drainSeconds,
+    stallSeconds,
     seconds: (Date.now() - startedMs) / 1000
   } satisfies ScheduleResult
+}
+
+function countReasons(lines: readonly HistoryLine[]): Record<string, number> {
+  const reasons: Record<string, number> = {}
+  for (const { outcome } of lines) {
+    if (outcome.kind === 'acked') continue
+    const reason = `${outcome.kind}: ${outcome.reason.replace(/ 127\.0\.0\.1:\d+/, '')}`
+    reasons[reason] = (reasons[reason] ?? 0) + 1
+  }
+  return reasons
 }
 
 async function keepEvidence(
@@ -299,7 +361,7 @@ async function keepEvidence(
   { result, state, history }: { result: ScheduleResult; state: FinalState; history: HistoryWriter }
 ): Promise<void> {
   await history.close()
-  if (result.violations.length === 0 && !keep) return rmSync(folder, { recursive: true, force: true })
+  if (result.violations.length === 0 && !keep) return
   const toText = (value: unknown) =>
     JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? String(part) : part), 1)
   writeFileSync(join(folder, 'result.json'), toText(result))

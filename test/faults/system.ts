@@ -66,8 +66,8 @@ export interface SystemOptions {
 }
 
 export const SESSION_TIMEOUT_MS = 6_000
-export const PRODUCE_TIMEOUT_MS = 5_000
-const FUNCTIONS = join(import.meta.dirname, 'functions')
+// Long enough for a new leader.
+export const PRODUCE_TIMEOUT_MS = 8_000
 const RESTART_MS = 300
 const WATCH_MS = 100
 
@@ -124,19 +124,19 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     },
     async stop() {
       isOver = true
-      await Promise.all(watches)
       const late: string[] = []
       await Promise.all(
         [...gateways, ...runners].map(async member => {
           if (await member.process.end('SIGTERM')) late.push(member.name)
         })
       )
+      await Promise.all(watches)
       return late
     },
     async kill() {
       isOver = true
-      await Promise.all(watches)
       await Promise.all([...gateways, ...runners].map(({ process }) => process.end('SIGKILL')))
+      await Promise.all(watches)
       await Promise.all([...gateways, ...runners].map(({ database: link }) => link.close()))
       await retry(() => database.drop()).catch(() => undefined)
       await deleteTopics(cluster, topicPrefix).catch(() => undefined)
@@ -173,7 +173,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       TOPIC_PREFIX: topicPrefix,
       GROUP_PREFIX: topicPrefix,
       TOPIC_REPLICATION_FACTOR: String(cluster.brokers.length),
-      FUNCTIONS_DIR: FUNCTIONS,
+      FUNCTIONS_DIR: join(machine.root, 'test/faults/functions'),
       CONSUMER_SESSION_TIMEOUT_MS: String(SESSION_TIMEOUT_MS),
       PRODUCE_TIMEOUT_MS: String(PRODUCE_TIMEOUT_MS),
       [party === 'gateway' ? 'PORT' : 'RUNNER_PORT']: String(port)
@@ -217,7 +217,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
           system.note(`${member.name} ended (${(await member.process.ended()).reason}) and is started again`)
           await sleep(RESTART_MS)
           // Until it is ready it may end as often as it likes.
-          void member.process.start().catch(() => undefined)
+          if (!isOver) await member.process.start().catch(() => undefined)
         }
       })()
     )

@@ -139,3 +139,11 @@ t.test('PostgreSQL that is away', async t => {
   isDocumented(t, app, response)
   t.match(await app.inject('/api/topics'), { statusCode: 503 })
 })
+
+t.test('asks clients to leave once it is closing', async t => {
+  const app = await buildApp(t)
+  t.equal((await app.inject('/health/live')).headers.connection, 'keep-alive')
+
+  app.startClosing()
+  t.equal((await app.inject('/health/live')).headers.connection, 'close')
+})

@@ -71,6 +71,19 @@ t.test('asks one question at a time, also while more and more wait', async t => 
   t.equal(most, 1)
 })
 
+t.test('does not put the question off while more and more come', async t => {
+  const { known, findOutcomes } = fakeOutcomes()
+  known.set('a first', settled)
+  const waiters = createOutcomeWaiters({ findOutcomes, maxWaiters: 100_000 })
+  const first = waiters.wait(event('first'), { ...forLong(), timeoutMs: 2_000 })
+
+  const timer = setInterval(() => void waiters.wait(event('more'), forLong()), 2)
+
+  t.equal(await first, settled)
+  clearInterval(timer)
+  waiters.close()
+})
+
 const endings = [
   { when: 'the time is over', end: () => undefined, timeoutMs: 60 },
   { when: 'the client is gone', end: ({ client }: Ends) => client.abort(), timeoutMs: 10_000 },
@@ -105,7 +118,10 @@ t.test('gives null when PostgreSQL is away, and asks again for the next', async 
   }
   const waiters = createOutcomeWaiters({ findOutcomes, maxWaiters: 10 })
 
+  const startedMs = performance.now()
+
   t.equal(await waiters.wait(event('1'), forLong()), null)
+  t.ok(performance.now() - startedMs < 5_000, 'not at the end of its time')
   isAway = false
   t.equal(await waiters.wait(event('1'), forLong()), settled)
 })

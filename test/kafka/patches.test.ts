@@ -1,12 +1,18 @@
 import { createRequire } from 'node:module'
 import t from 'tap'
-import { applyPatches, groupMessagesPerPartition, scheduleCheckPendingRequests } from '../../kafka/patches.ts'
+import {
+  applyPatches,
+  firstOffset,
+  groupMessagesPerPartition,
+  scheduleCheckPendingRequests
+} from '../../kafka/patches.ts'
 
 type Group = typeof groupMessagesPerPartition
 type Message = { partition: number; value: number }
 
 const require = createRequire(import.meta.url)
 const GROUPING = require.resolve('kafkajs/src/producer/groupMessagesPerPartition')
+const BATCH = require.resolve('kafkajs/src/consumer/batch')
 const QUEUE = require.resolve('kafkajs/src/network/requestQueue')
 
 /** Requires KafkaJS as it came, whatever was patched before. */
@@ -94,6 +100,23 @@ t.test('patches what the producer of KafkaJS then uses', async t => {
     scheduleCheckPendingRequests
   )
 })
+
+const control = { offset: '7', isControlRecord: true, timestamp: '0' }
+const record = { offset: '8', isControlRecord: false, timestamp: '0' }
+const batches = [
+  { when: 'holds markers only', messages: [control], first: '5' },
+  { when: 'holds nothing', messages: [], first: '5' },
+  { when: 'holds a record', messages: [record], first: '8' },
+  { when: 'holds a record behind a marker', messages: [control, record], first: '7' }
+]
+for (const { when, messages, first } of batches) {
+  t.test(`rule 1: a batch that ${when} begins at ${first} when it was fetched from 5`, async t => {
+    const Batch = requireStock<new (...parts: unknown[]) => ThisParameterType<typeof firstOffset>>(BATCH)
+    const batch = new Batch('a', '5', { partition: 0, highWatermark: '9', abortedTransactions: [], messages })
+
+    t.equal(firstOffset.call(batch), first)
+  })
+}
 
 t.test('leaves another release of KafkaJS as it is', async t => {
   const other = Object.assign(() => ({ version: '2.2.5' }), require)

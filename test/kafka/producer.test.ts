@@ -405,6 +405,20 @@ t.test('is unhealthy after several failures in a row, until the first success', 
   t.equal(producer.isHealthy(), true)
 })
 
+t.test('is healthy again when nothing was sent since the failures', async t => {
+  let now = 1_000
+  const away = async () => {
+    throw new Error('ECONNREFUSED')
+  }
+  const { producer } = createFakeProducer(away, { nowMs: () => now })
+  t.teardown(() => producer.close())
+
+  await producer.append('a', [record('0')], { timeoutMs: 500 })
+  t.equal(producer.isHealthy(), false)
+  now += 11_000
+  t.equal(producer.isHealthy(), true)
+})
+
 t.test('is healthy although a record is too large', async t => {
   const { producer } = createFakeProducer(async () => {
     throw kafkaJsError('MESSAGE_TOO_LARGE')

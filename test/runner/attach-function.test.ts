@@ -212,6 +212,24 @@ t.test('a member that lost all partitions while it waited is running', async t =
   t.strictSame(attachment.state(), { state: 'running', reason: null })
 })
 
+t.test('waits no longer when what it waited with was taken over by another member', { timeout: 30_000 }, async t => {
+  const limits = { lockTimeoutMs: 100, statementTimeoutMs: 5_000, idleTimeoutMs: 5_000 }
+  const { attachment, kafka, setPosition } = await createTestAttachment(t, inbox, { bounds, database, limits })
+  await setPosition(0)
+  await setPosition(0, 1)
+  attachment.start()
+  kafka.assign(0, 1)
+  await until(() => kafka.calls.length === 2)
+
+  await database.sql.begin(async tx => {
+    await tx`SELECT FROM topic_status WHERE partition = 0 FOR UPDATE`
+    await kafka.deliver(batch(0, range(0, 3)))
+    await until(() => attachment.state().state === 'waiting')
+    kafka.assign(1)
+  })
+  await until(() => attachment.state().state === 'running', 15_000)
+})
+
 t.test('makes a new consumer when one crashes, and handles again what was in hand', async t => {
   const doors = [createDoor(), createDoor()]
   let calls = 0

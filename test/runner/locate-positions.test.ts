@@ -110,7 +110,7 @@ const cases: { when: string; at: bigint; log: Log; was?: string | null; expected
   }
 ]
 for (const { when, at, log, was, expected } of cases) {
-  t.test(`gives the position when ${when}`, async t => {
+  t.test(`rule 4: gives the position when ${when}`, async t => {
     t.match(await settle(at, log, was), expected)
   })
 }

@@ -151,6 +151,16 @@ for (const { when, bytes, isWhole, stack, message } of sizes) {
   })
 }
 
+t.test("counts the record's own headers and its key", async t => {
+  const headers = [['own', Buffer.alloc(100_000)]] as const
+  const key = Buffer.alloc(100_000)
+  const entry = toMirrorEntry(place, letterOf({ key, headers, value: Buffer.alloc(MAX_MESSAGE_BYTES - 200_100) }))
+
+  t.ok(sizeOf(entry) <= MAX_MESSAGE_BYTES)
+  t.match(entry, { key: key.toString('base64'), value: null })
+  t.equal(entry.headers[0]?.[1], headers[0][1].toString('base64'))
+})
+
 t.test('names the topic after group and topic, and shortens what Kafka would refuse', async t => {
   const asIs = (topic: string) => topic
   const prefixed = (topic: string) => `${'p'.repeat(40)}${topic}`

@@ -289,6 +289,33 @@ for (const { when, act } of faults) {
   }
 }
 
+for (const wrapped of [false, true]) {
+  t.test(
+    `rule 16: a record whose statements are cancelled to its last attempt is dead${wrapped ? ', not before' : ''}`,
+    async t => {
+      const { kafka, calls, effects, letters, position } = await attach(
+        t,
+        async (input, { tx, attempt }) => {
+          await write(tx, input)
+          if (input.offset !== '1' && (input.offset !== '2' || attempt > 2)) return
+          const raise = tx.execute(statement`DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '57014'; END $$`)
+          await raise.catch(error => {
+            throw wrapped ? new NonRetriableError('payment failed') : error
+          })
+        },
+        { maxAttempts: 3 }
+      )
+
+      await kafka.deliver(batch(0, range(0, 4)))
+      await until(async () => (await position())?.next === 4)
+
+      t.match(await letters(), [{ at: 1, attempts: 3 }])
+      t.strictSame(await effects(), ['0/0', '0/2', '0/3'])
+      for (const call of ['0/1#3', '0/2#3']) t.ok(calls.includes(call), call)
+    }
+  )
+}
+
 t.test('rule 16: an outage between attempts 2 and 3 uses none', async t => {
   let outages = 0
   const { kafka, calls, letters, position } = await attach(

@@ -30,6 +30,12 @@ function createProcess(queries = positions) {
   return createTrials({ ...PLACE, positions: queries, maxAttempts: 2, log: silent })
 }
 
+/** Two processes that ended at a position, one after the other, before they could move it. */
+async function endTwice(position: number) {
+  await own(position).begin(position)
+  await own(position).begin(position)
+}
+
 async function noted() {
   const [row] = await sql`SELECT trying_offset::int AS at, trying_count AS count FROM topic_status`
   return row?.at === null ? null : [row?.at, row?.count]
@@ -46,7 +52,7 @@ t.test('rule 18: notes where an owner begins, once, and goes on without notes', 
   t.equal(trial.isDue('7'), true)
   t.equal(await begin(7), 0)
 
-  t.strictSame(await noted(), [5, 0], 'the position: any record in hand may be the one')
+  t.strictSame(await noted(), [5, -1], 'the position: any record in hand may be the one')
   t.equal(trial.isAlone(), false)
   t.equal(trial.isDue('8'), false)
   await commit(9)
@@ -54,9 +60,9 @@ t.test('rule 18: notes where an owner begins, once, and goes on without notes', 
 })
 
 t.test(
-  'rule 18: after an unclean end each record is noted, and one that ends the process again and again is found',
+  'rule 18: after a second unclean end each record is noted, and one that ends the process again and again is found',
   async t => {
-    await own(5).begin(5)
+    await endTwice(5)
 
     const second = own(5)
     t.equal(await second.begin(5), 0)
@@ -75,8 +81,20 @@ t.test(
   }
 )
 
-t.test('rule 18: is over when all that was there is settled', async t => {
+t.test('rule 18: a single unclean end slows nothing down', async t => {
   await own(5).begin(5)
+  const second = own(5)
+
+  await second.begin(5)
+
+  t.equal(second.trial.isAlone(), false)
+  t.strictSame(await noted(), [5, 0], 'the next end would be the second')
+  await second.commit(9)
+  t.equal(await noted(), null)
+})
+
+t.test('rule 18: is over when all that was there is settled', async t => {
+  await endTwice(5)
   const { trial, begin, commit } = own(5, { end: 7 })
 
   await begin(5)
@@ -90,9 +108,9 @@ t.test('rule 18: is over when all that was there is settled', async t => {
 })
 
 t.test('rule 18: is over after as many records as can have been in hand', async t => {
-  await own(5).begin(5)
+  await endTwice(5)
   const swapNote = async (...[, { from, to }]: Parameters<typeof positions.swapNote>) =>
-    from !== null || to?.count !== 0
+    from !== null || to?.count !== -1
   const readNote = async () => ({ offset: 5n, count: 0 })
   const { trial, begin } = own(5, { end: 1_000_000, trials: createProcess({ ...positions, swapNote, readNote }) })
   const alone: boolean[] = []
@@ -117,7 +135,7 @@ t.test('rule 18: a clean end takes its note back', async t => {
 })
 
 t.test('rule 18: a clean end in the middle of a search gives it on, without an end of its own', async t => {
-  await own(5).begin(5)
+  await endTwice(5)
   await own(5).begin(5)
   const third = own(5)
   t.equal(await third.begin(5), 1)
@@ -137,7 +155,7 @@ t.test('rule 18: waits for the owner before to take its note back in a rebalance
   await begun
 
   t.equal(second.trial.isAlone(), false)
-  t.strictSame(await noted(), [5, 0], 'its own')
+  t.strictSame(await noted(), [5, -1], 'its own')
 })
 
 t.test('rule 18: a note that could not be taken back is no unclean end for the process that left it', async t => {
@@ -147,6 +165,7 @@ t.test('rule 18: a note that could not be taken back is no unclean end for the p
     return positions.swapNote(...call)
   }
   const trials = createProcess({ ...positions, swapNote })
+  await own(5).begin(5)
   const first = own(5, { trials })
   await first.begin(5)
   isAway = true
@@ -173,5 +192,5 @@ t.test('rule 18: does not begin before PostgreSQL has the note', async t => {
 
   await begin(5)
 
-  t.strictSame(await noted(), [5, 0])
+  t.strictSame(await noted(), [5, -1])
 })

@@ -3,6 +3,7 @@ import t from 'tap'
 import { createRowWriter } from '../../db/queries/row-writer.ts'
 import { createWriter, type WriteTransaction } from '../../db/writer.ts'
 import { identify } from '../../runner/identify.ts'
+import { createMirror } from '../../runner/mirror.ts'
 import { createOutboxEntries } from '../../runner/outbox-entries.ts'
 import type { SettledRecord, WriteDependencies } from '../../runner/settled.ts'
 import { toEntry } from '../../runner/to-entry.ts'
@@ -194,6 +195,23 @@ t.test('rule 10: does not attempt again what has a dead letter, and adds where t
     ])
     t.equal(after.letters[0]?.copies.length, 2, 'once each')
   }
+})
+
+t.test('puts a copy of each new dead letter into the outbox, and of no other', async t => {
+  const toMirrorEntry = createMirror({ ...PLACE, kafkaTopic: TOPIC, mirrorTopic: 'dlq.a' })
+  const cycle = (...settled: SettledRecord[]) =>
+    writer.transaction(
+      tx => writeOutcomes(tx, settled, { isCareful: true }, { ...dependencies, toMirrorEntry }),
+      limits
+    )
+  const copies = async () =>
+    (await sql`SELECT event_id::text AS id FROM outbox WHERE topic = 'dlq.a' ORDER BY sequence`).map(({ id }) => id)
+
+  await cycle(handled(identified(1)))
+  await cycle(dead(identified(1)), dead(identified(2)), handled(identified(3), { amount: -1 }), dead(identified(4)))
+  await cycle(dead(identified(2)), dead(identified(9, {}, { id: idOf(2) })), handled(identified(3)))
+
+  t.strictSame((await copies()).toSorted(), [2, 3, 4].map(idOf).toSorted())
 })
 
 t.test('rule 10: an event in the inbox gets no dead letter', async t => {

@@ -118,7 +118,7 @@ for (const { when, value, stage, disposition, code } of unreadable) {
 }
 
 t.test('a record is dead when it is too old, and is not handled', async t => {
-  const settle = build({ maxAgeMs: 1_000 }, { nowMs: () => 1_700_000_000_123 + 1_001 })
+  const settle = build({ maxAgeMs: 1_000 }, { ageMs: stampedMs => 1_700_000_000_123 + 1_001 - stampedMs })
   const runHandle = t.captureFn(() => undefined)
   const error = { code: 'SMG_SDK_EXPIRED' }
 

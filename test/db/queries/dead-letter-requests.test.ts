@@ -93,6 +93,21 @@ t.test('redrive', async t => {
     t.match(await redrive(last, overtake), { isChanged: true })
   })
 
+  t.test('sees what another did while it waited for the row', async t => {
+    const id = await insert()
+    let asking: ReturnType<typeof redrive> = Promise.resolve(undefined)
+
+    await sql.begin(async tx => {
+      await tx`UPDATE dead_letters SET state = 'redriving' WHERE id = ${id}`
+      asking = redrive(id, asked)
+      const waiting = () =>
+        sql`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`
+      while ((await waiting()).length === 0) await new Promise(resolve => setTimeout(resolve, 5))
+    })
+
+    t.match(await asking, { state: 'redriving', isChanged: false })
+  })
+
   t.test('is done once by many at the same instant', async t => {
     const id = await insert()
 

@@ -129,6 +129,24 @@ export const databaseFaults: readonly Fault[] = [
     })
   ),
   {
+    row: 8,
+    name: 'runner-database-commit-lost',
+    title: 'the link breaks in COMMIT, before it arrives or before its answer comes back',
+    async inject({ system, random, signal }) {
+      for (let round = 0; round < (system.isFull ? 50 : 6) && !signal.aborted; round += 1) {
+        const links = system.runners.map(({ database }) => database)
+        if (round % 2 === 0) await Promise.all(links.map(link => link.set({ stalled: 'to-server' })))
+        // Every COMMIT is done, and waits for a standby that there is not.
+        else await setServer(system, 'synchronous_standby_names', "'nobody'")
+        await seconds(0.4, signal)
+        for (const link of links) link.reset()
+        if (round % 2 === 0) await Promise.all(links.map(link => link.heal()))
+        else await resetServer(system, 'synchronous_standby_names')
+        await seconds(0.3 + random.next() * 0.5, signal)
+      }
+    }
+  },
+  {
     row: 6,
     name: 'privilege-revoked',
     title: 'a privilege is taken away: our fault, which ends a function for a while and no record',
@@ -143,6 +161,7 @@ export const databaseFaults: readonly Fault[] = [
     row: 12,
     name: 'database-restored',
     title: 'PostgreSQL comes back as an older copy of itself, under running runners',
+    setup: () => ({ rewinds: true }),
     async inject({ system, signal }) {
       await system.postgres.backUp()
       system.note('copied')
@@ -155,6 +174,7 @@ export const databaseFaults: readonly Fault[] = [
     row: 12,
     name: 'database-restored-idle',
     title: 'PostgreSQL comes back as an older copy of itself when nothing is produced any more',
+    setup: () => ({ rewinds: true }),
     async inject({ system, loadDone, signal }) {
       await system.postgres.backUp()
       await loadDone
@@ -163,6 +183,19 @@ export const databaseFaults: readonly Fault[] = [
       system.note('restored')
       // Nobody writes, nobody joins: the positions are looked at by themselves.
       await seconds(1, signal)
+    }
+  },
+  {
+    row: 12,
+    name: 'database-emptied',
+    title: 'PostgreSQL comes back as it was before the first event: everything is handled again, unasked',
+    setup: () => ({ rewinds: true }),
+    async inject({ system }) {
+      const tables = [
+        ...['messages', 'dead_letters', 'topic_status', 'outbox', 'outbox_leases', 'function_states'],
+        ...['fault_entries', 'fault_shipments', 'fault_poison', 'fault_effects', 'fault_counters', 'fault_late']
+      ]
+      await retry(() => system.database.sql.unsafe(`TRUNCATE ${tables.join(', ')} RESTART IDENTITY`))
     }
   }
 ]
@@ -173,10 +206,17 @@ async function withServerSetting(
   value: string,
   lastingSeconds: number
 ): Promise<void> {
-  const { admin } = system.postgres
+  await setServer(system, setting, value)
+  await seconds(lastingSeconds, signal)
+  await resetServer(system, setting)
+}
+
+async function setServer({ postgres: { admin } }: System, setting: string, value: string): Promise<void> {
   await admin.unsafe(`ALTER SYSTEM SET ${setting} = ${value}`)
   await admin`SELECT pg_reload_conf()`
-  await seconds(lastingSeconds, signal)
+}
+
+async function resetServer({ postgres: { admin } }: System, setting: string): Promise<void> {
   await retry(() => admin.unsafe(`ALTER SYSTEM RESET ${setting}`))
   await admin`SELECT pg_reload_conf()`
 }

@@ -36,6 +36,8 @@ export const diskFaults: readonly Fault[] = [
       mount(folder, MEGABYTE)
       try {
         writeFileSync(join(folder, FILLER), Buffer.alloc(MEGABYTE - 16_384))
+        // Whoever reads the end of a log finds one.
+        for (const { name } of [...system.gateways, ...system.runners]) writeFileSync(join(folder, `${name}.log`), '')
         // Their logs are opened anew, on the small disk.
         for (const { process } of system.runners) process.signal('SIGKILL')
         await seconds(8, signal)

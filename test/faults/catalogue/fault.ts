@@ -4,13 +4,17 @@ import type { Random } from '../random.ts'
 import type { System } from '../system.ts'
 
 /** What a fault needs besides one broker, one PostgreSQL and the proxies. */
-export type Need = 'three-brokers' | 'mount'
+export type Need = 'three-brokers' | 'mount' | 'crash-counting'
 
 /** What a fault asks for before the processes start. */
 export interface Setup {
   /** For the first start of the first runner, or gateway: failpoints die with it. */
   readonly runner?: NodeJS.ProcessEnv
   readonly gateway?: NodeJS.ProcessEnv
+  /** Sets positions or the database back itself, or makes a topic anew: they may go back. */
+  readonly rewinds?: boolean
+  /** Changes the number of partitions: a key may move. */
+  readonly movesKeys?: boolean
   /** Makes attempts of good events fail: they may be dead letters. */
   readonly mayDie?: boolean
   readonly poisonShare?: number

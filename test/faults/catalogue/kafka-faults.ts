@@ -13,6 +13,17 @@ export const kafkaFaults: readonly Fault[] = [
   },
   {
     row: 4,
+    name: 'only-broker-away',
+    title: 'the only broker is killed and stays away until every runner says so',
+    async inject({ system, signal }) {
+      const [broker] = system.cluster.brokers
+      await broker?.process.end('SIGKILL')
+      await expectUnwell(system, signal)
+      await broker?.process.start()
+    }
+  },
+  {
+    row: 4,
     name: 'broker-killed',
     title: 'kill -9 of one of three brokers',
     needs: ['three-brokers'],
@@ -67,6 +78,7 @@ export const kafkaFaults: readonly Fault[] = [
     row: 11,
     name: 'partitions-added',
     title: 'a topic gets more partitions while it is written',
+    setup: () => ({ movesKeys: true }),
     async inject({ system, random }) {
       const topic = `${system.topicPrefix}${random.pick(['entries', 'ledger'])}`
       await retry(() =>
@@ -101,6 +113,7 @@ export const kafkaFaults: readonly Fault[] = [
     row: 12,
     name: 'positions-lost',
     title: 'all positions are deleted under running runners: everything is read again, and nothing has a second effect',
+    setup: () => ({ rewinds: true }),
     async inject({ system }) {
       await retry(() => system.database.sql`DELETE FROM topic_status`)
     }
@@ -109,6 +122,7 @@ export const kafkaFaults: readonly Fault[] = [
     row: 12,
     name: 'positions-rewound',
     title: 'a position is set back under running runners',
+    setup: () => ({ rewinds: true }),
     async inject({ system, random }) {
       const partition = random.integer(0, 2)
       await retry(
@@ -121,6 +135,7 @@ export const kafkaFaults: readonly Fault[] = [
     row: 12,
     name: 'topic-recreated',
     title: 'a topic is deleted and made again under running gateways and runners',
+    setup: () => ({ rewinds: true }),
     async inject({ system, signal, onRecreated }) {
       const topic = `${system.topicPrefix}entries`
       await retry(() => system.cluster.withAdmin(admin => admin.deleteTopics({ topics: [topic] })))
@@ -162,4 +177,21 @@ async function expectRefusals(system: System, signal: AbortSignal): Promise<void
     if (answer?.status !== 503)
       system.blame('I9', `${name} answers ${answer?.status} to /health without a broker, after ${ms} ms`)
   }
+}
+
+const UNWELL_SECONDS = 60
+
+/** A runner that reads nothing any more says so. */
+async function expectUnwell(system: System, signal: AbortSignal): Promise<void> {
+  const left = new Set(system.runners.filter(({ process }) => process.isRunning()))
+  for (let second = 0; second < UNWELL_SECONDS && left.size > 0 && !signal.aborted; second += 1) {
+    await seconds(1, signal)
+    for (const runner of left) {
+      const answer = await fetch(`${runner.url}/health`, { signal: AbortSignal.timeout(2_000) }).catch(() => null)
+      const { status } = ((await answer?.json().catch(() => null)) ?? {}) as { status?: string }
+      if (status !== 'ok') left.delete(runner)
+    }
+  }
+  for (const { name } of left)
+    system.blame('I9', `${name} says ok, ${UNWELL_SECONDS} s after the only broker went away`)
 }

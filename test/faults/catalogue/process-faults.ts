@@ -63,7 +63,14 @@ export const processFaults: readonly Fault[] = [
     row: 2,
     name: 'runner-frozen-in-transaction',
     title: 'a runner freezes before a COMMIT, past its session',
-    setup: random => ({ runner: failpoint('before-commit', `hang:${SESSION_TIMEOUT_MS + 3_000}`, 20, random) }),
+    setup: random => ({ runner: failpoint('before-commit', `freeze:${SESSION_TIMEOUT_MS + 3_000}`, 20, random) }),
+    inject: async ({ signal }) => seconds(SESSION_TIMEOUT_MS / 1000, signal)
+  },
+  {
+    row: 2,
+    name: 'runner-frozen-in-handler',
+    title: 'a runner freezes in a handler, past its session, with records in hand',
+    setup: random => ({ runner: failpoint('in-handler', `freeze:${SESSION_TIMEOUT_MS + 3_000}`, 900, random) }),
     inject: async ({ signal }) => seconds(SESSION_TIMEOUT_MS / 1000, signal)
   },
   {

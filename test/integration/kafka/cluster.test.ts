@@ -42,8 +42,8 @@ t.test('views topics with ids, leaders and offsets; one that is not there is mis
   const seen = found.get('a')
   t.match(seen?.topicId, UUID)
   t.match(seen?.partitions, [
-    { partition: 0, logStartOffset: 0n, logEndOffset: 0n },
-    { partition: 1, logStartOffset: 0n, logEndOffset: 10n }
+    { partition: 0, logStartOffset: 0n, logEndOffset: 0n, stableEndOffset: 0n },
+    { partition: 1, logStartOffset: 0n, logEndOffset: 10n, stableEndOffset: 10n }
   ])
   const [first] = seen?.partitions ?? []
   t.strictSame(first?.inSyncReplicas, first?.replicas)
@@ -54,7 +54,7 @@ t.test('tells the offsets of many topics asked for at once', async t => {
   const all = await Promise.all([...topics, ...topics, ...topics].map(topic => view.offsets(topic)))
 
   for (const offsets of all) t.strictSame([...offsets.keys()].sort(), [0, 1])
-  t.strictSame(all[0]?.get(1), { logStartOffset: 0n, logEndOffset: 10n })
+  t.strictSame(all[0]?.get(1), { logStartOffset: 0n, logEndOffset: 10n, stableEndOffset: 10n })
   t.equal((await view.offsets('nowhere')).size, 0)
 })
 
@@ -66,7 +66,7 @@ t.test('sees where the log begins after records were deleted', async t => {
 
   await admin.deleteTopicRecords({ topic, partitions: [{ partition: 1, offset: '4' }] })
 
-  t.strictSame((await view.offsets('a')).get(1), { logStartOffset: 4n, logEndOffset: 10n })
+  t.strictSame((await view.offsets('a')).get(1), { logStartOffset: 4n, logEndOffset: 10n, stableEndOffset: 10n })
 })
 
 t.test('tells another id for a topic that was made anew', async t => {

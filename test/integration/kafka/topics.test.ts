@@ -1,6 +1,6 @@
 import t from 'tap'
-import { ensureTopics } from '../../../kafka/topics.ts'
-import { createTestClient } from '../../_support/kafka.ts'
+import { ensureTopics, raisePartitions } from '../../../kafka/topics.ts'
+import { createTestClient, until } from '../../_support/kafka.ts'
 
 const spec = { partitions: 3, retentionMs: 3_600_000 }
 const options = { create: true, replicationFactor: 1 }
@@ -51,6 +51,25 @@ t.test('reports how a topic differs, and changes nothing', async t => {
 
   t.strictSame(await ensureTopics(client, wanted, { ...options, replicationFactor: 3 }), drift)
   t.strictSame(await ensureTopics(client, wanted, { ...options, replicationFactor: 3 }), drift, 'still so')
+})
+
+t.test('gives a topic more partitions, never fewer, and makes none', async t => {
+  const client = createTestClient()
+  const admin = client.admin()
+  t.teardown(() => admin.disconnect())
+  await admin.connect()
+  await ensureTopics(client, [{ topic: 'a', ...spec }], options)
+  const wanted = (partitions: number) => [
+    { topic: 'a', partitions },
+    { topic: 'missing', partitions }
+  ]
+  const count = async () =>
+    (await admin.fetchTopicMetadata({ topics: [client.toKafkaTopic('a')] })).topics[0]?.partitions.length
+
+  t.strictSame(await raisePartitions(client, wanted(2)), [])
+  t.equal(await count(), 3)
+  t.strictSame(await raisePartitions(client, wanted(5)), ['a'])
+  await until(async () => (await count()) === 5)
 })
 
 t.test('names the topics that are missing when it may not make them', async t => {

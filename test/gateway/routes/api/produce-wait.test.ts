@@ -135,7 +135,8 @@ t.test('a stop of the gateway answers those who wait, with 202', async t => {
       body: JSON.stringify(payload)
     })
   )
-  await new Promise(resolve => setTimeout(resolve, 300))
+  const seen = async () => (await app.readMetrics()).text.includes('smg_waiting_requests 5\n')
+  while (!(await seen())) await new Promise(resolve => setTimeout(resolve, 20))
   const startedMs = performance.now()
 
   app.startClosing()

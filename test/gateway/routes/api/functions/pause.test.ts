@@ -37,16 +37,24 @@ t.test('POST /api/functions/{topic}/pause', async t => {
 })
 
 t.test('POST /api/functions/{topic}/resume', async t => {
-  for (const state of ['paused', 'stopped']) {
-    t.test(`rule 20: lets one that is ${state} go on with a single record, and forgets what it counted`, async t => {
-      await sql`INSERT INTO function_states (group_id, topic, state, reason, recent)
-        VALUES (${`smg.${topic}`}, ${topic}, ${state}, 'why', '[["handle TypeError",501]]')`
+  const flood = { reason: 'handle TypeError', fileHash: 'x' }
+  const held = [
+    { when: 'was paused', state: 'paused', details: {}, after: {} },
+    { when: 'a flood has stopped', state: 'stopped', details: { flood }, after: { flood, probe: true } },
+    { when: 'was paused after a flood', state: 'paused', details: { flood }, after: { flood, probe: true } }
+  ]
+  for (const { when, state, details, after } of held) {
+    t.test(`rule 20: lets one go on that ${when}, after a flood with a single record first`, async t => {
+      await sql`INSERT INTO function_states (group_id, topic, state, reason, recent, details)
+        VALUES (${`smg.${topic}`}, ${topic}, ${state}, 'why', '[["handle TypeError",501]]', ${JSON.stringify(details)}::text::jsonb)`
 
       const response = await post('resume')
 
       t.equal(response.statusCode, 202)
       t.strictSame(response.json(), { topic, state: 'running' })
-      t.match(await states(), [{ state: 'running', reason: null, recent: null, details: { probe: true } }])
+      const [row] = await states()
+      t.match(row, { state: 'running', reason: null, recent: null })
+      t.strictSame(row?.details, after)
       isDocumented(t, app, response)
     })
   }
@@ -59,6 +67,15 @@ t.test('POST /api/functions/{topic}/resume', async t => {
 
     t.strictSame(await states(), before)
   })
+})
+
+t.test('a page of another site cannot pause it behind the back of a browser', async t => {
+  const url = `/api/functions/${topic}/pause`
+  const from = (site: string) => app.inject({ method: 'POST', url, headers: { 'sec-fetch-site': site } })
+
+  for (const site of ['cross-site', 'same-site']) t.match(await from(site), { statusCode: 415 })
+  t.equal((await states()).length, 0)
+  for (const site of ['same-origin', 'none']) t.match(await from(site), { statusCode: 202 })
 })
 
 t.test('of a function that nobody knows, or with a form', async t => {

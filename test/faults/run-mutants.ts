@@ -1,0 +1,146 @@
+// Runs every mutant on a copy of the source tree, under the faults that must show it. Ends with 1 when one escapes, or
+// when its patch does not fit any more.
+import { execFileSync, spawn } from 'node:child_process'
+import { cpSync, mkdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { catalogue } from './catalogue/index.ts'
+import { type Machine, openMachine } from './machine.ts'
+import { type Mutant, mutants } from './mutants.ts'
+import { parseOptions } from './options.ts'
+import { runPlan, type Servers, startServers } from './run.ts'
+
+interface Verdict {
+  readonly mutant: Mutant
+  readonly state: 'caught' | 'escaped' | 'broken' | 'not built'
+  readonly by: string
+  readonly seconds: number
+}
+
+const ROOT = resolve(import.meta.dirname, '..', '..')
+const EVENTS = 2_000
+const SEEDS = [1, 2, 3]
+const DRAIN_TIMEOUT_MS = 30_000
+const TEST_TIMEOUT_MS = 180_000
+
+const { values } = parseArgs({ options: { only: { type: 'string', default: '' }, seeds: { type: 'string' } } })
+const only = values.only.split(',').filter(Boolean)
+const seeds = values.seeds?.split(',').map(Number) ?? SEEDS
+const machine = await openMachine(ROOT)
+process.on('uncaughtException', async error => {
+  console.error(error)
+  await machine.stop()
+  process.exit(1)
+})
+const verdicts: Verdict[] = []
+try {
+  const servers = await startServers(machine)
+  for (const mutant of mutants) {
+    if (only.length > 0 && !only.includes(String(mutant.number))) continue
+    const startedMs = Date.now()
+    const verdict = await judge(mutant, servers)
+    verdicts.push({ mutant, ...verdict, seconds: (Date.now() - startedMs) / 1000 })
+    console.log(toLine(verdicts.at(-1) as Verdict))
+  }
+  await servers.stop()
+} finally {
+  await machine.stop()
+}
+const count = (state: Verdict['state']) => verdicts.filter(verdict => verdict.state === state).length
+console.log(
+  `\n${verdicts.length} mutants: ${count('caught')} caught, ${count('escaped')} escaped, ${count('broken')} broken, ` +
+    `${count('not built')} not built yet`
+)
+process.exit(count('escaped') + count('broken') > 0 ? 1 : 0)
+
+async function judge(mutant: Mutant, servers: Servers): Promise<Pick<Verdict, 'state' | 'by'>> {
+  if (mutant.patches === null) return { state: 'not built', by: '' }
+  const root = join(machine.dataFolder, `mutant-${mutant.number}`)
+  copyTree(root)
+  try {
+    const flaw = applyPatches(root, mutant)
+    if (flaw) return { state: 'broken', by: flaw }
+    if ('test' in mutant.scenario) return await judgeByTest(root, mutant.scenario.test)
+    return await judgeByFaults({ ...machine, root }, servers, mutant.scenario)
+  } finally {
+    rmSync(root, { recursive: true, force: true })
+  }
+}
+
+async function judgeByFaults(
+  mutated: Machine,
+  servers: Servers,
+  scenario: { readonly faults: readonly string[]; readonly events?: number }
+): Promise<Pick<Verdict, 'state' | 'by'>> {
+  const faults = scenario.faults.map(name => {
+    const fault = catalogue.find(one => one.name === name)
+    if (!fault) throw new Error(`no fault is called ${name}`)
+    return fault
+  })
+  for (const seed of seeds) {
+    const options = {
+      ...parseOptions(['--events', String(scenario.events ?? EVENTS)]),
+      drainTimeoutMs: DRAIN_TIMEOUT_MS
+    }
+    const folder = join(machine.dataFolder, 'mutants')
+    mkdirSync(folder, { recursive: true })
+    const plan = { name: `m${seed}`, seed: String(seed), faults }
+    try {
+      const { violations } = await runPlan(plan, { servers, machine: mutated, options, folder })
+      // What it did to events tells more than what it did to a health check.
+      const [first] = violations.toSorted((a, b) => (a.invariant < b.invariant ? -1 : 1))
+      if (first) return { state: 'caught', by: `${first.invariant} ${first.anomaly}: ${first.text}` }
+    } catch (error) {
+      // A mutant that does not even start has broken I7.
+      return { state: 'caught', by: `the schedule failed: ${(error as Error).message}` }
+    }
+  }
+  return { state: 'escaped', by: `${seeds.length} schedules found nothing` }
+}
+
+async function judgeByTest(root: string, test: string): Promise<Pick<Verdict, 'state' | 'by'>> {
+  const child = spawn(process.execPath, ['--import', 'tsx', join(root, test)], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
+  let output = ''
+  child.stdout.on('data', chunk => {
+    output += chunk
+  })
+  child.stderr.resume()
+  const timer = setTimeout(() => child.kill('SIGKILL'), TEST_TIMEOUT_MS)
+  const code = await new Promise<number | null>(done => child.once('close', done))
+  clearTimeout(timer)
+  const [, failed = ''] = /^\s*not ok \d+ - (.*?)(?: #.*)?$/m.exec(output) ?? []
+  return code === 0 ? { state: 'escaped', by: `${test} passes` } : { state: 'caught', by: `${test}: ${failed}` }
+}
+
+function copyTree(root: string) {
+  rmSync(root, { recursive: true, force: true })
+  mkdirSync(root, { recursive: true })
+  const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' })
+  // A linked node_modules is no folder to git.
+  const files = listed.split('\n').filter(file => file && file !== 'node_modules')
+  for (const file of files) cpSync(join(ROOT, file), join(root, file))
+  symlinkSync(realpathSync(join(ROOT, 'node_modules')), join(root, 'node_modules'))
+}
+
+/** Gives what is wrong with a patch, or null when all were applied. */
+function applyPatches(root: string, { patches }: Mutant): string | null {
+  for (const { file, find, replace } of patches ?? []) {
+    const text = readFileSync(join(root, file), 'utf8')
+    const places = text.split(find).length - 1
+    if (places !== 1) return `${file} has ${places} times: ${find.slice(0, 80)}`
+    writeFileSync(
+      join(root, file),
+      text.replace(find, () => replace)
+    )
+  }
+  return null
+}
+
+function toLine({ mutant, state, by, seconds }: Verdict): string {
+  const { number, variant, title } = mutant
+  const name = variant ? `${number} (${variant})` : String(number)
+  return `${state.toUpperCase().padEnd(9)} ${name}: ${title}${by ? `\n          ${by.slice(0, 300)}` : ''} [${seconds.toFixed(0)} s]`
+}
