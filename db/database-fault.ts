@@ -5,12 +5,14 @@ export type Fault = 'record' | 'world' | 'ours'
 
 // SQLSTATE classes (https://www.postgresql.org/docs/current/errcodes-appendix.html); first match counts.
 const FAULTS: readonly (readonly [codes: RegExp, fault: Fault])[] = [
-  [/^23514 no partition$/, 'ours'],
   [/^(25006|25P03|25P04)/, 'world'],
   [/^(21|22|23|54|P0)/, 'record'],
   [/^(08|40|53|55P03|57|58)/, 'world'],
   [/^(0A|25|26|28|3D|3F|42|XX)/, 'ours']
 ]
+
+// Somebody may have parted them by day; a partition says the name of its table in front of its own.
+const OWN_TABLES = /^(messages|dead_letters|outbox|topic_status|blocked_keys|idempotency_keys)/
 
 // What the driver and the socket say when nobody answers.
 const LINK = /^(CONNECT|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOST|ENET|SMG_DB_CONNECTION_LOST|SMG_DB_UNAVAILABLE)/
@@ -22,7 +24,7 @@ const LINK = /^(CONNECT|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOST|ENET|SMG
 export function databaseFault(thrown: unknown): Fault | null {
   // Ten links at most: a function may throw an error that is its own cause.
   for (let link = thrown, depth = 0; link instanceof Error && depth < 10; link = link.cause, depth += 1) {
-    if (link instanceof postgres.PostgresError) return faultOf(link.code)
+    if (link instanceof postgres.PostgresError) return lacksPartition(link) ? 'ours' : faultOf(link.code)
     const code = codeOf(link)
     // A function that writes through the `tx` of an attempt that is over: its own mistake.
     if (code === 'SMG_DB_TRANSACTION_OVER') return null
@@ -64,6 +66,11 @@ function findPostgresError(thrown: unknown): postgres.PostgresError | null {
     if (link instanceof postgres.PostgresError) return link
   }
   return null
+}
+
+// Of a table of our own: no record can be blamed for a day that nobody made.
+function lacksPartition({ routine, table_name: table = '' }: postgres.PostgresError): boolean {
+  return routine === 'ExecFindPartition' && OWN_TABLES.test(table)
 }
 
 function codeOf(error: Error): string {

@@ -122,7 +122,7 @@ t.test('undoes what stands behind a savepoint, and that alone', async t => {
 })
 
 for (const outcome of ['undone', 'done']) {
-  t.test(`releases the savepoint of what was ${outcome}`, async t => {
+  t.test(`rule 14: releases the savepoint of what was ${outcome}`, async t => {
     const released = open(t).transaction(async tx => {
       await tx.savepoint(() => tx.query(outcome === 'done' ? add(1) : 'SELECT nothing')).catch(() => undefined)
       await tx.query('RELEASE SAVEPOINT s1')
@@ -132,7 +132,7 @@ for (const outcome of ['undone', 'done']) {
   })
 }
 
-t.test('says so when COMMIT is answered with ROLLBACK', async t => {
+t.test('rule 7: says so when COMMIT is answered with ROLLBACK', async t => {
   const writer = open(t)
 
   const committed = writer.transaction(async tx => {
@@ -145,7 +145,7 @@ t.test('says so when COMMIT is answered with ROLLBACK', async t => {
   await worksAgain(t, writer)
 })
 
-t.test('meets a deferred constraint at its statement, not in COMMIT', async t => {
+t.test('rule 12: meets a deferred constraint at its statement, not in COMMIT', async t => {
   const writer = open(t)
   let isPast = false
 
@@ -193,7 +193,7 @@ t.test('takes nothing more in a transaction that is over', async t => {
   t.strictSame(await ids(), [])
 })
 
-t.test('sets its limits for the transaction, and for it alone', async t => {
+t.test('rule 8: sets its limits for the transaction, and for it alone', async t => {
   const writer = open(t)
   const names = [
     'transaction_isolation',
@@ -223,7 +223,7 @@ const limited = [
   { when: 'a statement takes too long', limits: { statementTimeoutMs: 20 }, text: 'SELECT pg_sleep(9)', code: '57014' }
 ]
 for (const { when, limits, text, code } of limited) {
-  t.test(`gives up when ${when}`, async t => {
+  t.test(`rule 8: gives up when ${when}`, async t => {
     const writer = open(t)
     const holder = open(t)
     let release = () => {}
@@ -251,7 +251,7 @@ for (const { when, limits, text, code } of limited) {
   })
 }
 
-t.test('loses its connection when it does nothing in a transaction for too long', async t => {
+t.test('rule 8: loses its connection when it does nothing in a transaction for too long', async t => {
   const writer = open(t)
 
   const lost = writer.transaction(
@@ -304,7 +304,7 @@ const losses = [
   }
 ]
 for (const { when, work } of losses) {
-  t.test(`tells that the world failed when the connection is lost ${when}`, async t => {
+  t.test(`rule 16: tells that the world failed when the connection is lost ${when}`, async t => {
     const writer = open(t)
 
     const lost = writer.transaction(async tx => {
@@ -326,7 +326,7 @@ for (const { when, work } of losses) {
   })
 }
 
-t.test('tells that the world failed when the connection is reset', async t => {
+t.test('rule 7: tells that the world failed when the connection is reset', async t => {
   const { url, reset } = await createProxy(t)
   for (const atCommit of [false, true]) {
     const writer = open(t, url)
@@ -422,7 +422,7 @@ t.test('a Drizzle transaction', async t => {
     t.strictSame(await ids(), [1])
   })
 
-  t.test('tells what it saw, whatever the function made of it', async t => {
+  t.test('rule 16: tells what it saw, whatever the function made of it', async t => {
     await run(async ({ tx, seen }) => {
       await tx.transaction(inner => inner.execute(raw`SELECT 1 / 0`)).catch(() => undefined)
       await tx.transaction(inner => inner.execute(raw`SELECT nothing`)).catch(() => undefined)
@@ -439,7 +439,7 @@ t.test('a Drizzle transaction', async t => {
     await t.rejects(lost, { code: 'SMG_DB_CONNECTION_LOST' })
   })
 
-  t.test('takes nothing once it is revoked, prepared and nested objects included', async t => {
+  t.test('rule 15: takes nothing once it is revoked, prepared and nested objects included', async t => {
     const over = { code: 'SMG_DB_TRANSACTION_OVER' }
     const late: Promise<unknown>[] = []
     let nested: AttemptSession['tx'] | undefined
@@ -488,7 +488,7 @@ t.test('a Drizzle transaction', async t => {
     t.strictSame(await ids(), [1], 'what came after it is untouched')
   })
 
-  t.test('cannot reach into the next transaction', async t => {
+  t.test('rule 15: cannot reach into the next transaction', async t => {
     const { tx } = await writer.transaction(async transaction => transaction.openDrizzle(), LIMITS)
 
     await writer.transaction(async transaction => {

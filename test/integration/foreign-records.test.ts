@@ -101,7 +101,7 @@ t.test('a record without headers is an event; what is none is one dead letter wi
   }
 })
 
-t.test('copies of an event, in whatever batches, have one effect', async t => {
+t.test('rule 11: copies of an event, in whatever batches, have one effect', async t => {
   const before = await ids('user_activities')
   const headers = { ce_source: '/shop', ce_id: 'copy', ce_time: '2024-05-01T10:00:00Z' }
   const value = JSON.stringify(event('copy'))
@@ -114,7 +114,7 @@ t.test('copies of an event, in whatever batches, have one effect', async t => {
   t.equal((await ids('user_activities')).length, before.length + 1)
 })
 
-t.test('goes through transactions of a foreign producer, aborted ones too', async t => {
+t.test('rule 1: goes through transactions of a foreign producer, aborted ones too', async t => {
   const before = (await ids('user_activities')).length
   const producer = kafka.producer({ transactionalId: `${topicPrefix}tx`, idempotent: true, maxInFlightRequests: 1 })
   await producer.connect()
@@ -131,7 +131,7 @@ t.test('goes through transactions of a foreign producer, aborted ones too', asyn
   t.equal((await sql`SELECT 1 FROM user_activities WHERE user_id LIKE 'abort%'`).length, 0)
 })
 
-t.test('offsets of the group that were reset while it was stopped have no second effect', async t => {
+t.test('rule 2: offsets of the group that were reset while it was stopped have no second effect', async t => {
   const before = await Promise.all(['messages', 'user_activities', 'dead_letters'].map(ids))
   await processes.kill('runner-0', 'SIGTERM')
 
@@ -147,7 +147,7 @@ t.test('offsets of the group that were reset while it was stopped have no second
   t.strictSame(await ids('dead_letters'), letters)
 })
 
-t.test('positions set back to the start handle all again, without a second effect', async t => {
+t.test('rule 3: positions set back to the start handle all again, without a second effect', async t => {
   const before = await Promise.all(['messages', 'user_activities', 'dead_letters'].map(ids))
   await settled()
   await sql`UPDATE topic_status SET next_offset = 0, duplicate_count = 0`
@@ -164,7 +164,7 @@ t.test('positions set back to the start handle all again, without a second effec
   t.strictSame(await Promise.all(['messages', 'user_activities', 'dead_letters'].map(ids)), before)
 })
 
-t.test('a position that is missing begins at the start of the log', async t => {
+t.test('rule 2: a position that is missing begins at the start of the log', async t => {
   const before = await Promise.all(['messages', 'user_activities', 'dead_letters'].map(ids))
   await sql`DELETE FROM topic_status`
   await until(

@@ -117,3 +117,22 @@ t.test('rule 21: runners that are killed in the middle of a redrive give each ef
 
   await checkPayments(t, processes)
 })
+
+t.test('rule 21: a runner that is killed between an effect and its commit leaves it to the next', async t => {
+  const processes = await bury(t, 400)
+  const { sql, until, gatewayUrl } = processes
+  const dead = (await byState(processes)).dead ?? 0
+  await sql`UPDATE suppliers SET is_away = false`
+  await sql.unsafe(`CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(600); RETURN NEW; END';
+    CREATE TRIGGER dawdle AFTER INSERT ON payments FOR EACH ROW WHEN (NEW.n = 12) EXECUTE FUNCTION dawdle()`)
+
+  const body = { filter: { topic: 'payments', state: 'dead' } }
+  t.match(await post(`${gatewayUrl}/api/dead-letters/redrive`, body), { status: 202 })
+  await until(async () => (await sql`SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'`).length > 0)
+  await processes.kill('runner-0', 'SIGKILL')
+  await sql`ALTER TABLE payments DISABLE TRIGGER dawdle`
+  await processes.startRunner('runner-0')
+  await until(async () => (await byState(processes)).resolved === dead, { timeoutMs: 60_000, what: 'all are resolved' })
+
+  await checkPayments(t, processes)
+})

@@ -53,7 +53,7 @@ t.test('gives nothing for no records', async t => {
   t.equal(batches.length, 0)
 })
 
-t.test('sends what was not acknowledged again, before anything newer of its partition', async t => {
+t.test('rule 25: sends what was not acknowledged again, before anything newer of its partition', async t => {
   const { producer, log } = createFakeProducer(async (batch, call, log) =>
     log.write(batch, (_topic, partition) => call > 0 || partition === 0)
   )
@@ -68,7 +68,7 @@ t.test('sends what was not acknowledged again, before anything newer of its part
   t.strictSame(log.values('p.a', 1), ['1', '2'])
 })
 
-t.test('keeps the order when a send fails for the moment', async t => {
+t.test('rule 25: keeps the order when a send fails for the moment', async t => {
   const { producer, log } = createFakeProducer(async (batch, call, log) => {
     if (call < 2) throw kafkaJsError('NOT_LEADER_FOR_PARTITION')
     return log.write(batch)
@@ -81,7 +81,7 @@ t.test('keeps the order when a send fails for the moment', async t => {
   t.strictSame(log.values('p.a'), texts(0, 50))
 })
 
-t.test('writes again, in order, what was written and not acknowledged', async t => {
+t.test('rule 25: writes again, in order, what was written and not acknowledged', async t => {
   const { producer, log } = createFakeProducer(async (batch, call, log) => {
     const written = log.write(batch)
     if (call === 0) throw kafkaJsError('REQUEST_TIMED_OUT')
@@ -470,7 +470,7 @@ t.test('forgets withdrawn records while a broker is away for long', async t => {
   t.ok(producer.queuedBytes() < 1_000)
 })
 
-t.test('keeps every promise under random failures', async t => {
+t.test('rule 25: keeps every promise under random failures', async t => {
   const types = ['NOT_LEADER_FOR_PARTITION', 'REQUEST_TIMED_OUT', 'LEADER_NOT_AVAILABLE', 'UNKNOWN_TOPIC_OR_PARTITION']
   const { producer, log } = createFakeProducer(
     async (batch, _call, log) => {

@@ -35,7 +35,7 @@ const foreign: { when: string; texts: Record<string, string> }[] = [
   { when: 'CloudEvents gives an id alone', texts: { ce_id: '1' } }
 ]
 for (const { when, texts } of foreign) {
-  t.test(`derives the id from the place when ${when}`, async t => {
+  t.test(`rule 9: derives the id from the place when ${when}`, async t => {
     t.equal(idWith(texts), idFromPlace(fetched(7, { n: 1 }), place))
   })
 }
@@ -48,7 +48,7 @@ t.test('a record without a value for its headers has a derived id', async t => {
   t.equal(identify(fetched(7, { n: 1 }, { headers: nothing }), place).id, idFromPlace(fetched(7, { n: 1 }), place))
 })
 
-t.test('derives the same id for the same record, and another for any other', async t => {
+t.test('rule 9: derives the same id for the same record, and another for any other', async t => {
   const record = fetched(7, { n: 1 }, { key: Buffer.from('k') })
   const id = idFromPlace(record, place)
   const others = [
@@ -75,7 +75,7 @@ t.test('derives an id for whatever time a record was stamped with', async t => {
   }
 })
 
-t.test('CloudEvents names the event, wherever and however often it was produced', async t => {
+t.test('rule 9: CloudEvents names the event, wherever and however often it was produced', async t => {
   const event = { ce_source: '/shop', ce_id: '1', ce_time: '2024-05-01T10:00:00Z' }
   const id = idWith(event)
 
@@ -86,7 +86,7 @@ t.test('CloudEvents names the event, wherever and however often it was produced'
   t.not(idWith({ ...event, ce_time: '2024-05-01T10:00:01Z' }), id)
 })
 
-t.test('an event of CloudEvents without a time, or with none that is one, has a constant prefix', async t => {
+t.test('rule 9: an event of CloudEvents without a time, or with none that is one, has a constant prefix', async t => {
   const event = { ce_source: '/shop', ce_id: '1' }
 
   t.equal(timestampMsOf(idWith(event)), 0)

@@ -41,7 +41,7 @@ async function settle(at: bigint, log: Log, topicId: string | null = ID) {
   return { next: row?.next, lost: row?.lost, id: row?.id }
 }
 
-t.test('begins at the start of the log where there is no position', async t => {
+t.test('rule 2: begins at the start of the log where there is no position', async t => {
   const locator = createLocator({ start: 7n })
 
   const found = await locator.readOrCreate([0, 1], locator.readBounds)
@@ -51,7 +51,7 @@ t.test('begins at the start of the log where there is no position', async t => {
   t.strictSame(await createLocator({ start: 9n }).readOrCreate([0, 1], locator.readBounds), found, 'and stays there')
 })
 
-t.test('takes the position of an owner that was faster', async t => {
+t.test('rule 2: takes the position of an owner that was faster', async t => {
   const locator = createLocator({ start: 7n })
   const bounds = async () => {
     await positions.create(PLACE.groupId, PLACE.topic, { partition: 0, nextOffset: 3n, topicId: ID })
@@ -110,16 +110,16 @@ const cases: { when: string; at: bigint; log: Log; was?: string | null; expected
   }
 ]
 for (const { when, at, log, was, expected } of cases) {
-  t.test(`gives the position when ${when}`, async t => {
+  t.test(`rule 4: gives the position when ${when}`, async t => {
     t.match(await settle(at, log, was), expected)
   })
 }
 
-t.test('begins again when the log was cut, and it stays so', { timeout: 20_000 }, async t => {
+t.test('rule 4: begins again when the log was cut, and it stays so', { timeout: 20_000 }, async t => {
   t.match(await settle(50n, { start: 2n, end: 10n }), { next: 2, lost: 0 })
 })
 
-t.test('stays when a new leader told an end that was behind for a moment', { timeout: 20_000 }, async t => {
+t.test('rule 4: stays when a new leader told an end that was behind for a moment', { timeout: 20_000 }, async t => {
   t.match(await settle(50n, { end: 10n, later: { end: 60n } }), { next: 50, lost: 0 })
 })
 

@@ -3,14 +3,19 @@ import { integer, pgTable, uuid } from 'drizzle-orm/pg-core'
 import t from 'tap'
 import { createRowWriter } from '../../db/queries/row-writer.ts'
 import { createGate } from '../../runner/gate.ts'
+import { PRODUCER_ID } from '../../runner/identify.ts'
 import { createMetrics } from '../../runner/metrics.ts'
 import { createRedriver } from '../../runner/redrive.ts'
+import type { WriteDependencies } from '../../runner/settled.ts'
+import { toEntry } from '../../runner/to-entry.ts'
+import { writeOutcomes } from '../../runner/write-outcomes.ts'
 import { createWriterPool } from '../../runner/writer-pool.ts'
 import { NonRetriableError, Type } from '../../sdk/index.ts'
 import type { Input, LoadedFunction, TransactionContext } from '../../sdk/types.ts'
 import { createTestDatabase, type Teardown } from '../_support/database.ts'
 import { silent, until } from '../_support/kafka.ts'
-import { defineTestFunction, idOf, PLACE } from './_support/records.ts'
+import { createTestAttachment } from './_support/attachment.ts'
+import { batch, defineTestFunction, fetched, identified, idOf, PLACE } from './_support/records.ts'
 
 const event = Type.Object({ n: Type.Number() })
 const limits = { lockTimeoutMs: 5_000, statementTimeoutMs: 5_000, idleTimeoutMs: 5_000 }
@@ -241,3 +246,77 @@ t.test(
     )
   }
 )
+
+t.test('rule 12: a row that PostgreSQL refused leaves a dead letter alone, and its redrive succeeds', async t => {
+  await bury([])
+  const rowWriter = createRowWriter(points)
+  const record = identified(0, { n: -1 })
+  const outcome = { kind: 'handled', event: {}, effect: { n: -1 }, published: [{ topic: 'bills', event: {} }] } as const
+  const bill = { topic: 'bills', partition: 0, eventId: idOf(9), key: null, value: null, headers: [] }
+  const dependencies: WriteDependencies = {
+    ...PLACE,
+    ordering: 'partition',
+    rowWriter,
+    flood: { check: async () => undefined },
+    topicIdOf: () => null,
+    toOutboxEntries: () => [{ ...bill, timestamp: '2026-01-31T12:00:00Z' }],
+    nowMs: Date.now
+  }
+  const pool = createWriterPool(databaseUrl, { size: 1, applicationName: 'test' })
+  t.teardown(() => pool.close())
+
+  const settled = [{ record, outcome, entry: toEntry(record, [{ n: -1 }], rowWriter) }]
+  await pool.transaction(tx => writeOutcomes(tx, settled, { isCareful: true }, dependencies), limits)
+  const [left] =
+    await sql`SELECT (SELECT count(*)::int FROM messages) AS messages, (SELECT count(*)::int FROM outbox) AS outbox,
+    (SELECT count(*)::int FROM points) AS rows, (SELECT string_agg(disposition, ',') FROM dead_letters) AS letters`
+  t.strictSame({ ...left }, { messages: 0, outbox: 0, rows: 0, letters: 'non_retriable' })
+
+  await sql`ALTER TABLE points DROP CONSTRAINT points_n_check`
+  t.teardown(() => sql`ALTER TABLE points ADD CHECK (n >= 0) NOT VALID`.then())
+  await sql`UPDATE dead_letters SET state = 'redriving'`
+  createTestRedriver(t, rowFunction).wake()
+  await until(async () => (await states())[0] === 'resolved')
+
+  const rows = await sql`SELECT p.n, m."offset"::int AS at FROM points p JOIN messages m USING (id)`
+  t.strictSame([...rows], [{ n: -1, at: 0 }])
+})
+
+t.test('rule 21: a copy that arrives during the redrive has no effect, and settles nothing', async t => {
+  let open: (value?: unknown) => void = () => undefined
+  const door = new Promise(resolve => {
+    open = resolve
+  })
+  const offsets: string[] = []
+  const definition = toTransactionFunction({}, ({ offset }) => {
+    offsets.push(offset)
+    return door
+  })
+  const log = { logStartOffset: 0n, logEndOffset: 2_000n }
+  const { attachment, kafka, position } = await createTestAttachment(t, definition, {
+    bounds: { 0: log },
+    database: { databaseUrl, sql }
+  })
+  await bury([['a', 0]])
+  attachment.start()
+  kafka.assign(0)
+  await until(() => kafka.calls.length === 1)
+
+  createTestRedriver(t, definition).wake()
+  await until(() => offsets.length === 1)
+  const headers = Object.entries({ id: idOf(0), 'producer-id': PRODUCER_ID })
+  const copy = fetched(
+    1_000,
+    { n: 0 },
+    { key: Buffer.from('a'), headers: headers.map(([name, text]) => [name, Buffer.from(text)] as const) }
+  )
+  await kafka.deliver(batch(1_000, [copy]))
+  await until(async () => (await sql`SELECT FROM pg_locks WHERE NOT granted`).length > 0)
+  open()
+  await until(async () => (await position())?.next === 1_001)
+
+  t.strictSame(await effects(), ['a0'])
+  t.strictSame(offsets, ['0'], 'called once, by the redrive')
+  t.strictSame(await states(), ['resolved'])
+  t.match(await position(), { next: 1_001, duplicates: 1 })
+})

@@ -58,7 +58,7 @@ t.test('leaves out what another member owns', async t => {
   t.strictSame(counts(collectShares([lost, handled(1, 3)])), { 1: 3 })
 })
 
-t.test('lets locks go before another member can own the partitions', async t => {
+t.test('rule 8: lets locks go before another member can own the partitions', async t => {
   for (const sessionTimeoutMs of [1_000, 6_000, 10_000, 45_000, 300_000]) {
     const { lockTimeoutMs, idleTimeoutMs } = toLimits(sessionTimeoutMs)
     t.ok(idleTimeoutMs <= Math.max(1_000, sessionTimeoutMs / 2) && idleTimeoutMs >= 1_000)

@@ -188,7 +188,7 @@ t.test('gives a record up when its attempts are used up, and goes on', async t =
   )
 })
 
-t.test('runs other keys ahead, each key in order, and gives a prefix', async t => {
+t.test('rule 18a: runs other keys ahead, each key in order, and gives a prefix', async t => {
   const door = createDoor()
   const { push, ready, calls } = createHandled(t, ({ offset }) => door.wait(offset), { concurrency: 3 })
 
@@ -211,7 +211,7 @@ t.test('runs other keys ahead, each key in order, and gives a prefix', async t =
   t.strictSame(ready(), ['0', '1', '2', '3'])
 })
 
-t.test('keeps a key in order while a record of it waits for its next attempt', async t => {
+t.test('rule 18a: keeps a key in order while a record of it waits for its next attempt', async t => {
   const handle: Handle = async ({ offset }, { attempt }) => {
     await turns(1)
     if (offset === '0' && attempt < 3) throw new Error('not yet')
@@ -224,7 +224,7 @@ t.test('keeps a key in order while a record of it waits for its next attempt', a
   t.strictSame(calls, ['0#1', '0#2', '0#3', '1#1', '2#1'])
 })
 
-t.test('never runs more at once than the function allows', async t => {
+t.test('rule 18a: never runs more at once than the function allows', async t => {
   let running = 0
   let most = 0
   const { push, ready } = createHandled(
@@ -358,7 +358,7 @@ t.test('forgets a wait for the next attempt at a reset', async t => {
   t.strictSame(calls, ['5#1', '0#1', '1#1'])
 })
 
-t.test('a failed attempt of one partition holds back no other', async t => {
+t.test('rule 14: a failed attempt of one partition holds back no other', async t => {
   const gate = createGate(1)
   const held = createHandled(
     t,

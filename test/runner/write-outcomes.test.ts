@@ -127,7 +127,7 @@ t.test('writes inbox, rows and outbox, once for the same events', async t => {
   t.match(second.tallies.get(1), { messages: 0, duplicates: 1 })
 })
 
-t.test('gives a copy in the same cycle the outcome of the first', async t => {
+t.test('rule 11: gives a copy in the same cycle the outcome of the first', async t => {
   const id = idOf(1)
   const { tallies } = await run([
     handled(identified(1, { n: 1 }, { id }), { publishes: true }),
@@ -153,7 +153,7 @@ const reuses: { when: string; second: (id: string) => SettledRecord }[] = [
   { when: 'a shape of its own', second: id => dead(identified(2, { m: 1 }, { id })) }
 ]
 for (const { when, second } of reuses) {
-  t.test(`never drops an event that has the id of another one, and ${when}`, async t => {
+  t.test(`rule 9: never drops an event that has the id of another one, and ${when}`, async t => {
     const id = idOf(1)
     const first = handled(identified(1, { n: 1 }, { id }))
 
@@ -170,7 +170,7 @@ for (const { when, second } of reuses) {
   })
 }
 
-t.test('does not attempt again what has a dead letter, and adds where the copy was met', async t => {
+t.test('rule 10: does not attempt again what has a dead letter, and adds where the copy was met', async t => {
   const id = idOf(1)
   const first = dead(identified(1, { n: 1 }, { id }))
 
@@ -212,7 +212,7 @@ t.test('puts a copy of each new dead letter into the outbox, and of no other', a
   t.strictSame((await copies()).toSorted(), [2, 3, 4].map(idOf).toSorted())
 })
 
-t.test('an event in the inbox gets no dead letter', async t => {
+t.test('rule 10: an event in the inbox gets no dead letter', async t => {
   await run([handled(identified(1))])
   const { tallies } = await run([dead(identified(1))])
 
@@ -234,7 +234,7 @@ const refusals = [
 ]
 const searches = refusals.flatMap(({ sizes, ...refusal }) => sizes.map(n => ({ ...refusal, n })))
 for (const { n, when, amount, step } of searches) {
-  t.test(`finds the one row of ${n} that PostgreSQL refuses ${when}, wherever it is`, async t => {
+  t.test(`rule 12: finds the one row of ${n} that PostgreSQL refuses ${when}, wherever it is`, async t => {
     for (let poison = 0; poison < n; poison += step) {
       await sql`TRUNCATE messages, orders, dead_letters, outbox`
       const cycle = Array.from({ length: n }, (_, index) =>
@@ -255,7 +255,7 @@ for (const { n, when, amount, step } of searches) {
   })
 }
 
-t.test('finds several refused rows, and one that only its neighbour breaks', async t => {
+t.test('rule 12: finds several refused rows, and one that only its neighbour breaks', async t => {
   const cycle = [
     handled(identified(0), { code: 'a' }),
     handled(identified(1), { amount: -1 }),
@@ -273,7 +273,7 @@ t.test('finds several refused rows, and one that only its neighbour breaks', asy
   )
 })
 
-t.test('a copy of a refused row is a copy of its dead letter', async t => {
+t.test('rule 11: a copy of a refused row is a copy of its dead letter', async t => {
   const id = idOf(1)
   const cycle = [
     handled(identified(1, { n: 1 }, { id }), { amount: -1 }),
@@ -303,7 +303,7 @@ t.test('writes what holds characters that PostgreSQL cannot, whole or as a dead 
 })
 
 for (const timestampMs of [-1, 0, TIME_MS * 1e3, TIME_MS * 1e6, -8.64e15, 8.64e15, Number.NaN]) {
-  t.test(`settles a record whose time is ${timestampMs}`, async t => {
+  t.test(`rule 13: settles a record whose time is ${timestampMs}`, async t => {
     const record = identify({ ...fetched(1), timestampMs }, { topic: TOPIC, topicId: null, partition: 0 })
     const { tallies } = await run([handled(record)])
 
@@ -313,7 +313,7 @@ for (const timestampMs of [-1, 0, TIME_MS * 1e3, TIME_MS * 1e6, -8.64e15, 8.64e1
   })
 }
 
-t.test('says so when a trigger of the table swallows rows', async t => {
+t.test('rule 12: says so when a trigger of the table swallows rows', async t => {
   const { name } = getTableConfig(orders)
   await sql.unsafe(`CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
     CREATE TRIGGER swallow BEFORE INSERT ON ${name} FOR EACH ROW EXECUTE FUNCTION swallow()`)

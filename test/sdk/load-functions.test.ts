@@ -218,12 +218,6 @@ const files = [
       'is no option; there are maxAttempts, backoffMs, timeoutMs, maxAgeMs, partitions, retentionHours, ordering, concurrency, mask'
   },
   {
-    when: 'concurrency has no table',
-    text: define('event, concurrency: 2, handle() {}'),
-    field: 'concurrency',
-    reason: 'needs a `table`'
-  },
-  {
     when: 'maxAttempts is 0',
     text: define('event, maxAttempts: 0'),
     field: 'maxAttempts',
@@ -301,6 +295,15 @@ for (const { when, text, field, reason } of files) {
     t.match((error as Error).message.startsWith(`a.ts: ${field}: ${reason}`), true, (error as Error).message)
   })
 }
+
+t.test(
+  'rule 18a: refuses concurrency without a table: an effect that is ahead of its position is fenced by nothing',
+  async t => {
+    const text = define('event, concurrency: 2, handle() {}')
+
+    await t.rejects(load(write({ 'a.ts': text })), { message: /^a\.ts: concurrency: needs a `table`/ })
+  }
+)
 
 t.test('stops at a folder that is not there, or none', async t => {
   const file = join(write({ 'a.ts': '' }), 'a.ts')

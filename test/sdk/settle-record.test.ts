@@ -373,7 +373,7 @@ t.test('what a function publishes', async t => {
     ['handled later', async () => undefined],
     ['given up', () => Promise.reject(new NonRetriableError('no'))]
   ] as const) {
-    t.test(`is refused once the record is ${how}`, async t => {
+    t.test(`rule 15: is refused once the record is ${how}`, async t => {
       let kept: Context | undefined
       const outcome = await build()(record(), 1, (_, context) => {
         kept = context

@@ -191,7 +191,7 @@ t.test('rows that leave the same columns out share a statement', async t => {
   t.not(toRow({ comma: 'a' }, ID, ID).omitted, toRow({}, ID, ID).omitted)
 })
 
-t.test('the id of a row is the one that it is given', async t => {
+t.test('rule 12: the id of a row is the one that it is given', async t => {
   const { json } = createRowWriter(odd).toRow({ id: 'mine' }, `${ID}01`, `${ID}02`)
 
   t.match(JSON.parse(json), { 'the id': `${ID}01`, __event_id: `${ID}02` })

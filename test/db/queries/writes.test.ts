@@ -31,7 +31,7 @@ t.test('positions', async t => {
     lastMessageAt: '2026-01-31T12:00:00.000Z'
   })
 
-  t.test('are made once: the first of two owners decides', async t => {
+  t.test('rule 2: are made once: the first of two owners decides', async t => {
     const other = { ...start, nextOffset: 7n, topicId: null }
     const made = await Promise.all([positions.create('smg.a', 'a', start), positions.create('smg.a', 'a', other)])
 
@@ -58,7 +58,7 @@ t.test('positions', async t => {
     t.match(row, { next_offset: '4', lost_count: '11', trying_offset: null, trying_count: 0 })
   })
 
-  t.test('advance only from where they are expected, each on its own, and count', async t => {
+  t.test('rule 5: advance only from where they are expected, each on its own, and count', async t => {
     for (const partition of [0, 1]) await positions.create('smg.a', 'a', { ...start, partition, nextOffset: 5n })
     await positions.create('smg.b', 'a', { ...start, nextOffset: 5n })
 
@@ -86,38 +86,41 @@ t.test('positions', async t => {
     )
   })
 
-  t.test('are locked in order, so that an owner and a zombie wait for one another and one of them moves', async t => {
-    for (const partition of [0, 1, 2]) await positions.create('smg.a', 'a', { ...start, partition, nextOffset: 5n })
-    const zombie = createWriter(databaseUrl, { applicationName: 'test-zombie' })
-    t.teardown(() => zombie.close())
-    let second: Promise<unknown> = Promise.resolve()
+  t.test(
+    'rule 5: are locked in order, so that an owner and a zombie wait for one another and one of them moves',
+    async t => {
+      for (const partition of [0, 1, 2]) await positions.create('smg.a', 'a', { ...start, partition, nextOffset: 5n })
+      const zombie = createWriter(databaseUrl, { applicationName: 'test-zombie' })
+      t.teardown(() => zombie.close())
+      let second: Promise<unknown> = Promise.resolve()
 
-    await write(async tx => {
-      const locked = await lockPositions(tx, 'smg.a', 'a', [2, 0])
-      t.strictSame(
-        locked.map(({ partition, nextOffset }) => [partition, nextOffset]),
-        [
-          [0, 5n],
-          [2, 5n]
-        ]
-      )
-      second = zombie.transaction(async other => {
-        const [position] = await lockPositions(other, 'smg.a', 'a', [0, 2])
-        t.equal(position?.nextOffset, 8n, 'it sees what was committed')
-        return advancePositions(other, 'smg.a', 'a', [step(0, '5', '8'), step(2, '5', '8')])
-      }, LIMITS)
-      await until(
-        async () =>
-          (
-            await sql`SELECT 1 FROM pg_stat_activity WHERE application_name = 'test-zombie' AND wait_event_type = 'Lock'`
-          ).length === 1
-      )
-      await advancePositions(tx, 'smg.a', 'a', [step(0, '5', '8'), step(2, '5', '8')])
-    })
+      await write(async tx => {
+        const locked = await lockPositions(tx, 'smg.a', 'a', [2, 0])
+        t.strictSame(
+          locked.map(({ partition, nextOffset }) => [partition, nextOffset]),
+          [
+            [0, 5n],
+            [2, 5n]
+          ]
+        )
+        second = zombie.transaction(async other => {
+          const [position] = await lockPositions(other, 'smg.a', 'a', [0, 2])
+          t.equal(position?.nextOffset, 8n, 'it sees what was committed')
+          return advancePositions(other, 'smg.a', 'a', [step(0, '5', '8'), step(2, '5', '8')])
+        }, LIMITS)
+        await until(
+          async () =>
+            (
+              await sql`SELECT 1 FROM pg_stat_activity WHERE application_name = 'test-zombie' AND wait_event_type = 'Lock'`
+            ).length === 1
+        )
+        await advancePositions(tx, 'smg.a', 'a', [step(0, '5', '8'), step(2, '5', '8')])
+      })
 
-    t.equal(await second, 0)
-    t.strictSame(await write(tx => lockPositions(tx, 'smg.a', 'a', [])), [])
-  })
+      t.equal(await second, 0)
+      t.strictSame(await write(tx => lockPositions(tx, 'smg.a', 'a', [])), [])
+    }
+  )
 })
 
 const entry = (given: Partial<InboxEntry> = {}): InboxEntry => ({

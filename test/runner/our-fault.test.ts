@@ -1,0 +1,53 @@
+import t from 'tap'
+import { Type } from '../../sdk/index.ts'
+import type { LoadedFunction } from '../../sdk/types.ts'
+import { createTestDatabase } from '../_support/database.ts'
+import { until } from '../_support/kafka.ts'
+import { createTestAttachment } from './_support/attachment.ts'
+import { batch, defineTestFunction, range } from './_support/records.ts'
+
+// Both wait for the next try at the same time.
+t.jobs = 2
+
+const bounds = { 0: { logStartOffset: 0n, logEndOffset: 1_000n } }
+const RETRIES_MS = 45_000
+
+for (const kind of ['inbox', 'transaction'] as const) {
+  t.test(
+    `rule 19: a stopped function holds its position, says why, and heals (${kind})`,
+    { timeout: 90_000 },
+    async t => {
+      let calls = 0
+      const handle = () => {
+        calls += 1
+      }
+      const definition = {
+        ...defineTestFunction({ event: Type.Object({ n: Type.Number() }), maxAttempts: 1, handle }),
+        kind
+      }
+      const database = await createTestDatabase(t)
+      const rig = await createTestAttachment(t, definition as LoadedFunction, { bounds, database })
+      const { attachment, kafka, sql, stored, position } = rig
+      attachment.start()
+      kafka.assign(0)
+      await until(() => kafka.calls.length === 1)
+
+      await sql`ALTER TABLE messages RENAME TO hidden`
+      await kafka.deliver(batch(0, range(0, 3)))
+      await until(() => attachment.state().state === 'stopped')
+      t.match(attachment.state().reason, /"messages" does not exist: mend it/)
+      await kafka.deliver(batch(3, range(3, 5)))
+      t.equal((await position())?.next, 0)
+      t.strictSame([...(await sql`SELECT FROM dead_letters`)], [])
+
+      await sql`ALTER TABLE hidden RENAME TO messages`
+      await until(async () => (await position())?.next === 5, RETRIES_MS)
+
+      t.strictSame(await stored(), [0, 1, 2, 3, 4])
+      t.strictSame(kafka.calls, ['start 0 0'], 'with what was in hand')
+      t.equal(kafka.consumers.length, 1, 'without leaving its group')
+      t.equal(attachment.state().state, 'running')
+      t.equal(calls, 5)
+    }
+  )
+}
