@@ -214,7 +214,7 @@ export const mutants: readonly Mutant[] = [
         replace: "[/^(08|40|53|55P03|57|58)/, 'record']"
       }
     ],
-    scenario: { faults: ['sqlstate-53100'] }
+    scenario: { faults: ['sqlstate-53100'], events: 6_000 }
   },
   {
     number: 15,
