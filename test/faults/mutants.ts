@@ -214,7 +214,7 @@ export const mutants: readonly Mutant[] = [
         replace: "[/^(08|40|53|55P03|57|58)/, 'record']"
       }
     ],
-    scenario: { faults: ['sqlstate-53100'] }
+    scenario: { faults: ['sqlstate-53100'], events: 6_000 }
   },
   {
     number: 15,
@@ -318,7 +318,7 @@ export const mutants: readonly Mutant[] = [
           '    if (isCommitting && isLost && done) return (done as { result: T }).result\n    if (isStale) throw toLost('
       }
     ],
-    scenario: { faults: ['runner-database-commit-lost'] }
+    scenario: { faults: ['runner-database-commit-lost'], events: 8_000 }
   },
   {
     number: 20,
@@ -340,7 +340,7 @@ export const mutants: readonly Mutant[] = [
         replace: 'current.isKnown = false'
       }
     ],
-    scenario: { faults: ['runner-database-commit-lost'] }
+    scenario: { faults: ['runner-database-commit-lost'], events: 8_000 }
   },
   {
     number: 21,
