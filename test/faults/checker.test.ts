@@ -142,6 +142,14 @@ const broken: readonly { what: string; found: string; damage: (story: Story) => 
     }
   },
   {
+    what: 'what was sent later under an Idempotency-Key lies before what was acknowledged',
+    found: 'I3 nonmonotonic',
+    damage: story => {
+      const lines = [acked('b', 1), acked('a', 0), ...story.history.slice(2)]
+      story.history = lines.map(one => ({ ...one, idempotencyKey: `key-${one.ref}` }))
+    }
+  },
+  {
     what: 'a key lies in two partitions',
     found: 'I3 nonmonotonic',
     damage: ({ state }) => {

@@ -203,8 +203,9 @@ export function check(
     }
   }
 
-  /** Of one key: what was acknowledged before the next was sent lies before it. */
+  /** Of one key: what was acknowledged before the next was sent lies before it. A repeat may be told of its first copy. */
   function checkSendOrder() {
+    const isRepeat = (line: HistoryLine) => byRef.get(`${line.topic}/${line.ref}`)?.[0] !== line
     for (const [, lines] of byKey) {
       const acked = lines.flatMap(line =>
         line.outcome.kind === 'acked' && line.from === 'http' && !isExempt(line) ? [{ line, at: line.outcome }] : []
@@ -221,7 +222,7 @@ export function check(
           next += 1
         }
         const before = highest.get(at.partition)
-        if (before && before.offset > BigInt(at.offset) && before.line.idempotencyKey === null) {
+        if (before && before.offset > BigInt(at.offset) && !isRepeat(line)) {
           const text = `${describe(line)} was sent after ${describe(before.line)} was acknowledged, and lies before it`
           report('I3', 'nonmonotonic', text, `${line.topic}/${line.ref}`)
         }
