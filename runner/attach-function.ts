@@ -161,7 +161,9 @@ export function attachFunction({
     while (partitions.length > 0 && of === generation && !stopping.signal.aborted) {
       try {
         const bounds = await locator.readBounds()
-        const found = await locator.readOrCreate(partitions, async () => bounds)
+        // Those that were found before another one failed are being handled already.
+        const missing = partitions.filter(partition => !owned.has(partition))
+        const found = await locator.readOrCreate(missing, async () => bounds)
         for (const position of found.values()) {
           const settled = await locator.settle(position, bounds)
           if (of === generation) take(settled)

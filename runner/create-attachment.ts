@@ -21,7 +21,7 @@ import { createMirror, toMirrorTopic } from './mirror.ts'
 import { createPublishCheck, type ToOutboxEntries } from './outbox-entries.ts'
 import { createKeyHints } from './parking.ts'
 import { createRedriver } from './redrive.ts'
-import { toLimits } from './row-cycles.ts'
+import { toAttemptLimits, toLimits } from './row-cycles.ts'
 import { createRowEffects } from './row-effects.ts'
 import { createTransactionEffects } from './transaction-effects.ts'
 import { createTrials } from './trial.ts'
@@ -64,6 +64,7 @@ export function createAttachment(loaded: LoadedFunction, parts: RunnerParts): At
   const log = parts.log.child({ topic, group: groupId })
   const rowWriter = definition.table ? createRowWriter(definition.table) : null
   const limits = toLimits(config.CONSUMER_SESSION_TIMEOUT_MS)
+  const attemptLimits = toAttemptLimits(limits, definition.options.timeoutMs)
   const { ordering } = definition.options
   const mirrorTopic = toMirrorTopic({ groupId, topic }, client.toKafkaTopic)
   const toMirrorEntry = createMirror({ groupId, topic, kafkaTopic: client.toKafkaTopic(topic), mirrorTopic })
@@ -87,8 +88,7 @@ export function createAttachment(loaded: LoadedFunction, parts: RunnerParts): At
       ? createTransactionEffects(owned, hooks, {
           definition,
           pool: parts.transactionPool,
-          // A handler may think for as long as its attempt lasts; the connection must outlive it.
-          limits: { ...limits, idleTimeoutMs: Math.max(limits.idleTimeoutMs, definition.options.timeoutMs + 2_000) },
+          limits: attemptLimits,
           write,
           settle,
           flood,
@@ -122,7 +122,7 @@ export function createAttachment(loaded: LoadedFunction, parts: RunnerParts): At
   const redriver = createRedriver({
     definition,
     pool: parts.redrivePool,
-    limits: { ...limits, idleTimeoutMs: Math.max(limits.idleTimeoutMs, definition.options.timeoutMs + 2_000) },
+    limits: attemptLimits,
     write,
     settle,
     gate,

@@ -1,7 +1,7 @@
 import { releaseKeys } from '../db/queries/blocked-keys.ts'
 import type { InboxEntry } from '../db/queries/inbox.ts'
 import { insertOutbox } from '../db/queries/outbox.ts'
-import { countRedriven, failAgain, type Redriving, resolve, takeRedriving } from '../db/queries/redrive.ts'
+import { countRedriven, failAgain, findEnded, type Redriving, resolve, takeRedriving } from '../db/queries/redrive.ts'
 import type { WriteTransaction } from '../db/writer.ts'
 import type { IdentifiedRecord } from '../sdk/record.ts'
 import { createRecordSettler, type Dead, type Outcome, type RunHandle } from '../sdk/settle-record.ts'
@@ -35,6 +35,8 @@ export interface Redriven {
   readonly failed: readonly string[]
   /** Those that wait for their next attempt, and what is known of them. */
   readonly waiting: ReadonlyMap<string, Memory>
+  /** Those of the memories that another runner has settled. */
+  readonly ended: readonly string[]
   readonly tally: Tally
 }
 
@@ -66,6 +68,7 @@ export function createRedriveBatch(dependencies: RedriveBatchDependencies) {
   /** @throws what an attempt in a transaction throws, with `deadLetterId` beside it */
   return async function runBatch(tx: WriteTransaction, memories: ReadonlyMap<string, Memory>): Promise<Redriven> {
     const except = [...memories].flatMap(([id, { notBeforeMs }]) => (notBeforeMs > Date.now() ? [id] : []))
+    const ended = await findEnded(tx.query, [...memories.keys()])
     const letters = await takeRedriving(tx.query, write, { limit, maxBytes: MAX_BYTES, except })
     const waiting = new Map<string, Memory>()
     const handled: Handled[] = []
@@ -90,7 +93,7 @@ export function createRedriveBatch(dependencies: RedriveBatchDependencies) {
     await countRedriven(tx.query, write, tally)
     // Last: it waits for cycles that park right now, and they wait for nothing of this.
     if (ordering === 'key') await releaseKeys(tx.query, groupId, hashesOf(letters, resolved))
-    return { resolved, failed: failed.map(({ letter }) => letter.id), waiting, tally }
+    return { resolved, failed: failed.map(({ letter }) => letter.id), waiting, ended, tally }
 
     function addHandled({ letter, record, outcome, isKnown }: Omit<Handled, 'entry'>) {
       try {

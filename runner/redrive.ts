@@ -10,6 +10,8 @@ import { createWakeUp } from './wake-up.ts'
 import type { WriterPool } from './writer-pool.ts'
 
 const STOP_MS = 1_000
+/** A letter whose turn has come, and which another runner holds, is looked at again after so long. */
+const HELD_MS = 50
 
 /** Sends dead letters of one function through it again, those that somebody asked for. */
 export interface Redriver {
@@ -58,7 +60,7 @@ export function createRedriver(dependencies: RedriverDependencies): Redriver {
     try {
       const redriven = await pool.transaction(tx => runBatch(tx, memories), limits, gate)
       patience.reset()
-      for (const id of [...redriven.resolved, ...redriven.failed]) memories.delete(id)
+      for (const id of [...redriven.resolved, ...redriven.failed, ...redriven.ended]) memories.delete(id)
       for (const [id, memory] of redriven.waiting) memories.set(id, memory)
       return report(redriven)
     } catch (error) {
@@ -91,7 +93,9 @@ export function createRedriver(dependencies: RedriverDependencies): Redriver {
 
   function nextAttemptMs(): number | undefined {
     const next = [...memories.values()].map(({ notBeforeMs }) => notBeforeMs)
-    return next.length === 0 ? undefined : Math.max(1, Math.min(...next) - Date.now())
+    if (next.length === 0) return undefined
+    const ms = Math.min(...next) - Date.now()
+    return ms > 0 ? ms : HELD_MS
   }
 
   return {

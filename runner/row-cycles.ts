@@ -102,3 +102,14 @@ export function toLimits(sessionTimeoutMs: number): TransactionLimits {
   const idleTimeoutMs = Math.min(10_000, Math.max(1_000, Math.floor(sessionTimeoutMs / 2)))
   return { lockTimeoutMs: idleTimeoutMs, statementTimeoutMs: 30_000, idleTimeoutMs }
 }
+
+/** The limits of a transaction in which attempts run: its statements and its pauses may last as long as an attempt may. */
+export function toAttemptLimits(limits: TransactionLimits, timeoutMs: number): TransactionLimits {
+  // Else PostgreSQL would end what the attempt's own deadline has to judge, and the record would be tried for ever.
+  const atLeastMs = timeoutMs + 2_000
+  return {
+    ...limits,
+    statementTimeoutMs: Math.max(limits.statementTimeoutMs, atLeastMs),
+    idleTimeoutMs: Math.max(limits.idleTimeoutMs, atLeastMs)
+  }
+}

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { addCopies } from '../db/queries/dead-letter-writes.ts'
 import { findSettled, type InboxEntry, type Settled } from '../db/queries/inbox.ts'
 import type { WriteTransaction } from '../db/writer.ts'
-import type { IdentifiedRecord } from '../sdk/record.ts'
+import { type IdentifiedRecord, toText } from '../sdk/record.ts'
 import { runnerErrors } from './errors.ts'
 import { idFromPlace, type Place } from './identify.ts'
 import { type DeadRecord, type SettledRecord, type Tally, tallyOf, type WriteDependencies } from './settled.ts'
@@ -27,7 +27,7 @@ export async function sortKnown(
   for (const { record, entry } of sorted) {
     const { id, partition, offset } = entry
     const before = settled.get(id)
-    if (before?.message && !isSame(entry, before.message)) {
+    if (before && !isCopy(entry, before)) {
       reused.push(toReused(record, { topic, topicId: topicIdOf(partition), partition }))
       continue
     }
@@ -36,6 +36,12 @@ export async function sortKnown(
   }
   if (copies.length > 0) await addCopies(tx, { groupId, topic }, copies)
   return reused
+}
+
+// What was redriven with an edit is in the inbox as edited; its record is still the one of the dead letter.
+function isCopy(entry: InboxEntry, { message, letter }: Settled): boolean {
+  if (message && isSame(entry, message)) return true
+  return letter !== null && isSame(entry, { key: toText(letter.key), value: letter.value?.toString('utf8') ?? 'null' })
 }
 
 function isSame({ key, value }: InboxEntry, stored: NonNullable<Settled['message']>): boolean {

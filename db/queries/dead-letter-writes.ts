@@ -41,6 +41,7 @@ export async function insertDeadLetters(
      ON CONFLICT (group_id, topic, event_id) DO UPDATE
        SET copies = (dead.copies::jsonb || jsonb_build_array(jsonb_build_array(excluded.partition, excluded."offset"::text)))::json
        WHERE (dead.partition, dead."offset") <> (excluded.partition, excluded."offset")
+         AND dead.key IS NOT DISTINCT FROM excluded.key AND dead.value IS NOT DISTINCT FROM excluded.value
          AND NOT dead.copies::jsonb @> jsonb_build_array(jsonb_build_array(excluded.partition, excluded."offset"::text))
      RETURNING event_id, xmax = 0 AS is_new`,
     [groupId, topic, JSON.stringify(letters)]

@@ -104,6 +104,8 @@ export interface Settled {
   readonly id: string
   /** Key and value (JSON text) in the inbox; null when the event has a dead letter instead. */
   readonly message: { readonly key: string | null; readonly value: string } | null
+  /** Key and value of its dead letter, in whatever state; null when it has none. */
+  readonly letter: { readonly key: Buffer | null; readonly value: Buffer | null } | null
 }
 
 /** Gives, of some event ids, those that are settled already or have a dead letter of the group. */
@@ -116,16 +118,22 @@ export async function findSettled(
     `SELECT id, true AS is_message, key, value::text FROM messages
      WHERE topic = $2 AND id = ANY ($3::text::uuid[])
      UNION ALL
-     SELECT event_id, false, NULL, NULL FROM dead_letters
+     SELECT event_id, false, encode(key, 'base64'), encode(value, 'base64') FROM dead_letters
      WHERE group_id = $1 AND topic = $2 AND event_id = ANY ($3::text::uuid[])`,
     [groupId, topic, `{${ids.join(',')}}`]
   )
   const settled = new Map<string, Settled>()
   for (const row of rows) {
     const id = String(row.id)
-    const message = row.is_message ? { key: row.key as string | null, value: String(row.value) } : null
-    // A resolved dead letter has both: then the message is what counts.
-    if (message || !settled.has(id)) settled.set(id, { id, message })
+    // A resolved dead letter has both.
+    const { message, letter } = settled.get(id) ?? { message: null, letter: null }
+    if (row.is_message)
+      settled.set(id, { id, message: { key: row.key as string | null, value: String(row.value) }, letter })
+    else settled.set(id, { id, message, letter: { key: toBytes(row.key), value: toBytes(row.value) } })
   }
   return settled
+}
+
+function toBytes(base64: unknown): Buffer | null {
+  return typeof base64 === 'string' ? Buffer.from(base64, 'base64') : null
 }

@@ -74,6 +74,17 @@ export async function takeRedriving(
   return ids.length === 0 ? [] : read(query, ids)
 }
 
+/** Gives those of some dead letters that are not to be redriven any more: another runner has settled them. */
+export async function findEnded(query: Query, ids: readonly string[]): Promise<string[]> {
+  if (ids.length === 0) return []
+  const rows = await query(
+    `SELECT given.id FROM json_array_elements_text($1::text::json) AS given(id) WHERE NOT EXISTS
+       (SELECT FROM dead_letters AS dead WHERE dead.id = given.id::uuid AND dead.state = 'redriving')`,
+    [JSON.stringify(ids)]
+  )
+  return rows.map(({ id }) => String(id))
+}
+
 // The offset is given as `at`: under its own name, ORDER BY would take the text of the answer, where 10 comes before 9.
 const SIZE = `coalesce(octet_length(edited_value), octet_length(value), 0) + coalesce(octet_length(key), 0)
   + octet_length(headers::text)`

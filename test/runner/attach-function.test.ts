@@ -101,6 +101,26 @@ t.test('rule 1: finishes what is in hand before it looks for a gap', async t => 
   t.equal((await position())?.lost, 8)
 })
 
+t.test('takes a partition once, however often the position of another one has to be asked for', async t => {
+  const { attachment, kafka, sql, setPosition } = await createTestAttachment(t, inbox, {
+    bounds: { 0: log, 1: { logStartOffset: 5n, logEndOffset: 1_000n } },
+    database
+  })
+  await setPosition(0, 0)
+  await setPosition(0, 1)
+  await sql.unsafe(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$;
+    CREATE TRIGGER refuse BEFORE UPDATE ON topic_status FOR EACH ROW EXECUTE FUNCTION refuse()`)
+  attachment.start()
+
+  kafka.assign(0, 1)
+  await until(() => kafka.calls.length > 0)
+  await new Promise(resolve => setTimeout(resolve, 300))
+  await sql.unsafe('DROP FUNCTION refuse CASCADE')
+  await until(() => kafka.calls.includes('start 1 5'))
+
+  t.strictSame(kafka.calls, ['start 0 0', 'start 1 5'])
+})
+
 t.test('drops the part of a batch that it has', async t => {
   const { attachment, kafka, stored, position } = await createTestAttachment(t, inbox, { bounds, database })
   attachment.start()

@@ -40,7 +40,7 @@ async function bury(
   }
 }
 
-function createTestRedriver(t: Teardown, definition: LoadedFunction) {
+function createTestRedriver(t: Teardown, definition: LoadedFunction, isPaused = () => false) {
   const pool = createWriterPool(databaseUrl, { size: 1, applicationName: 'test' })
   const shutdown = new AbortController()
   const { ordering } = definition.options
@@ -53,7 +53,7 @@ function createTestRedriver(t: Teardown, definition: LoadedFunction) {
     settle: { log: silent, shutdown: shutdown.signal, findPublishFault: () => null },
     gate: createGate(64),
     metrics: createMetrics(),
-    isPaused: () => false,
+    isPaused,
     log: silent
   })
   redriver.start()
@@ -159,6 +159,33 @@ t.test('a letter that fails again is dead with the new error, and what is behind
     { attempts: 5, name: 'RangeError', message: 'still broken', disposition: 'attempts_exhausted' }
   )
   t.strictSame((await effects()).toSorted(), ['a0', 'b3', 'null4'])
+})
+
+t.test('rule 21: forgets a letter that another runner settled while it waited for its next attempt', async t => {
+  await bury([['a', 1]])
+  let turns = 0
+  const attempts: number[] = []
+  const definition = toTransactionFunction({ backoffMs: { min: 200, max: 200 } }, (_input, { attempt }) => {
+    attempts.push(attempt)
+    throw new Error('not yet')
+  })
+  const redriver = createTestRedriver(t, definition, () => {
+    turns += 1
+    return false
+  })
+
+  redriver.wake()
+  await until(() => attempts.length === 1)
+  await sql`UPDATE dead_letters SET state = 'dead'`
+  await new Promise(resolve => setTimeout(resolve, 400))
+  const before = turns
+  await new Promise(resolve => setTimeout(resolve, 300))
+  t.equal(turns, before, 'it sleeps')
+
+  await sql`UPDATE dead_letters SET state = 'redriving'`
+  redriver.wake()
+  await until(async () => (await states())[0] === 'dead')
+  t.strictSame(attempts, [4, 4, 5, 6], 'a redrive asked for anew has all its attempts')
 })
 
 t.test('a row that PostgreSQL refuses fails alone, and holds back its key', async t => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { createAssignedPartition } from '../../runner/assigned-partition.ts'
-import { CYCLE_LIMIT, collectShares, toLimits } from '../../runner/row-cycles.ts'
+import { CYCLE_LIMIT, collectShares, toAttemptLimits, toLimits } from '../../runner/row-cycles.ts'
 import type { ReadyStep, SettleAhead } from '../../runner/settle-ahead.ts'
 
 /** A partition of which `count` steps of `bytes` each are ready. */
@@ -64,4 +64,12 @@ t.test('rule 8: lets locks go before another member can own the partitions', asy
     t.ok(idleTimeoutMs <= Math.max(1_000, sessionTimeoutMs / 2) && idleTimeoutMs >= 1_000)
     t.ok(lockTimeoutMs <= Math.max(1_000, sessionTimeoutMs / 2))
   }
+})
+
+t.test('rule 8: PostgreSQL ends no statement of an attempt before the attempt is out of time', async t => {
+  const limits = toAttemptLimits(toLimits(45_000), 60_000)
+
+  t.ok(limits.statementTimeoutMs > 60_000)
+  t.ok(limits.idleTimeoutMs > 60_000)
+  t.strictSame(toAttemptLimits(toLimits(45_000), 5_000), toLimits(45_000))
 })

@@ -170,6 +170,32 @@ for (const { when, second } of reuses) {
   })
 }
 
+t.test('rule 9: never drops an event that has the id of a dead one', async t => {
+  await run([dead(identified(1, { n: 1 }))])
+
+  await run([handled(identified(2, { n: 2 }, { id: idOf(1) }))])
+  await run([dead(identified(3, { n: 3 }, { id: idOf(1) }))])
+
+  const { letters, messages } = await stored()
+  t.match(letters, [
+    { at: 1, copies: [] },
+    { at: 2, disposition: 'id_reused' },
+    { at: 3, disposition: 'id_reused' }
+  ])
+  t.strictSame(messages, [])
+})
+
+t.test('rule 10: a copy of what was redriven with an edit is a copy', async t => {
+  await run([dead(identified(1, { n: 'one' }))])
+  await sql`UPDATE dead_letters SET state = 'resolved'`
+  await sql`INSERT INTO messages (topic, id, partition, "offset", value, headers, timestamp)
+    VALUES (${TOPIC}, ${idOf(1)}, 0, 1, '{"n":1}', '{}', now())`
+
+  await run([handled(identified(2, { n: 'one' }, { id: idOf(1) }))])
+
+  t.equal((await stored()).letters.length, 1)
+})
+
 t.test('rule 10: does not attempt again what has a dead letter, and adds where the copy was met', async t => {
   const id = idOf(1)
   const first = dead(identified(1, { n: 1 }, { id }))
