@@ -33,7 +33,9 @@ export async function redriveMany({ queries, writes }: BulkDependencies, request
   let skipped = 0
   for (let first = 0; first < all.length; first += CHUNK) {
     const some = all.slice(first, first + CHUNK)
-    const done = await writes.deadLetters.redriveSome(some, { all, overtake, requestedBy })
+    // What was asked for before and is dead again has failed meanwhile: it holds its key back like any other.
+    const open = all.slice(first)
+    const done = await writes.deadLetters.redriveSome(some, { all: open, overtake, requestedBy })
     redriven += done.redriven
     skipped += done.skipped
   }

@@ -59,7 +59,8 @@ export function createFloodBreaker(dependencies: FloodDependencies): FloodBreake
   return {
     async check(tx, records, dead) {
       const reasons = dead.flatMap(({ reason }) => (isParked(reason) ? [] : toReason(reason)))
-      probeDiedOf = reasons.at(-1) ?? null
+      // Of any of its partitions: one that settles a good record does not speak for the others.
+      if (brake.mode() === 'probe') probeDiedOf ??= reasons.at(-1) ?? null
       if (reasons.length === 0) {
         // Counted although the transaction may yet fail: at worst a flood is noticed some records later.
         sinceLastDeath = Math.min(WINDOW, sinceLastDeath + records)
@@ -82,11 +83,10 @@ export function createFloodBreaker(dependencies: FloodDependencies): FloodBreake
 
     async committed() {
       if (brake.mode() !== 'probe') return
-      if (probeDiedOf !== null && probeDiedOf === brake.reason()) {
-        await stop(
-          probeDiedOf,
-          `stopped again, the first record after the stop died of the same reason: ${probeDiedOf}`
-        )
+      const diedOf = probeDiedOf
+      probeDiedOf = null
+      if (diedOf !== null && diedOf === brake.reason()) {
+        await stop(diedOf, `stopped again, the first record after the stop died of the same reason: ${diedOf}`)
         return
       }
       await writeGo()

@@ -91,7 +91,8 @@ export function createRedriveBatch(dependencies: RedriveBatchDependencies) {
     await writeFailed(tx, failed)
     await resolve(tx.query, resolved)
     await countRedriven(tx.query, write, tally)
-    // Last: it waits for cycles that park right now, and they wait for nothing of this.
+    // Last: it waits for cycles that park right now. A cycle that met a copy of one of these letters waits for this in
+    // turn; PostgreSQL ends one of the two, and it is run again.
     if (ordering === 'key') await releaseKeys(tx.query, groupId, hashesOf(letters, resolved))
     return { resolved, failed: failed.map(({ letter }) => letter.id), waiting, ended, tally }
 

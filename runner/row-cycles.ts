@@ -13,6 +13,8 @@ export const CYCLE_LIMIT = { records: 1_000, bytes: 4 * 1024 * 1024 }
 
 /** What one partition brings into a cycle. */
 export interface Share extends Move {
+  /** Of the partition when the steps were collected: another one makes them void. */
+  readonly epoch: number
   readonly ahead: SettleAhead
   readonly steps: readonly ReadyStep[]
 }
@@ -47,7 +49,14 @@ export function collectShares(
     if (!last) continue
     records -= taken.length
     bytes -= taken.reduce((sum, step) => sum + step.bytes, 0)
-    shares.push({ owned, ahead, steps: taken, expected: owned.position.nextOffset, next: last.next })
+    shares.push({
+      owned,
+      ahead,
+      steps: taken,
+      expected: owned.position.nextOffset,
+      epoch: owned.epoch,
+      next: last.next
+    })
   }
   return shares
 }

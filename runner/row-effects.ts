@@ -88,7 +88,7 @@ export function createRowEffects(
         await hooks.reload()
         mustReload = false
         // What is in hand may just have been dropped.
-        if (shares.some(({ owned, expected }) => owned.position.nextOffset !== expected)) return resume()
+        if (shares.some(({ owned, epoch }) => owned.epoch !== epoch)) return resume()
       }
       await failpoint('before-begin')
       const tallies = await pool.transaction(tx => writeCycle(tx, shares, { care }), limits)

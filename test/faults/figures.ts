@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { startProcesses, type TestProcesses } from '../_support/processes.ts'
 
 // Measures what docs/guarantees.md says of speed under failures, side by side in one run:
-//   node --import tsx test/faults/figures.ts [--events 200000] [--rounds 3] [--letters 10000]
+//   npm run test:figures -- [--events 200000] [--rounds 3] [--letters 10000]
 
 const { values } = parseArgs({
   options: {

@@ -293,7 +293,7 @@ t.test('rule 12: a row that PostgreSQL refused leaves a dead letter alone, and i
   t.teardown(() => pool.close())
 
   const settled = [{ record, outcome, entry: toEntry(record, [{ n: -1 }], rowWriter) }]
-  await pool.transaction(tx => writeOutcomes(tx, settled, { isCareful: true }, dependencies), limits)
+  await pool.transaction(tx => writeOutcomes(tx, settled, { care: 'again' }, dependencies), limits)
   const [left] =
     await sql`SELECT (SELECT count(*)::int FROM messages) AS messages, (SELECT count(*)::int FROM outbox) AS outbox,
     (SELECT count(*)::int FROM points) AS rows, (SELECT string_agg(disposition, ',') FROM dead_letters) AS letters`

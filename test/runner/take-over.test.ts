@@ -160,7 +160,7 @@ t.test('rule 5: when one of three partitions was lost, nothing of the cycle is w
     return { owned: partition, ahead: {} as SettleAhead, steps, expected: 0n, next: 1n }
   })
 
-  const refused = writer.transaction(tx => writeCycle(tx, shares, { isCareful: false }), LIMITS)
+  const refused = writer.transaction(tx => writeCycle(tx, shares, { care: 'none' }), LIMITS)
 
   await t.rejects(refused, { code: 'SMG_RUNNER_POSITION_MOVED', partitions: [1] })
   t.strictSame([...(await sql`SELECT FROM messages`)], [])

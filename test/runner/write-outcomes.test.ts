@@ -233,7 +233,7 @@ t.test('puts a copy of each new dead letter into the outbox, and of no other', a
 
   await cycle(handled(identified(1)))
   await cycle(dead(identified(1)), dead(identified(2)), handled(identified(3), { amount: -1 }), dead(identified(4)))
-  await cycle(dead(identified(2)), dead(identified(9, {}, { id: idOf(2) })), handled(identified(3)))
+  await cycle(dead(identified(2)), dead(identified(9, { n: 2 }, { id: idOf(2) })), handled(identified(3)))
 
   t.strictSame((await copies()).toSorted(), [2, 3, 4].map(idOf).toSorted())
 })
