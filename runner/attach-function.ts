@@ -143,16 +143,46 @@ export function attachFunction({
   function onAssigned(partitions: readonly number[]) {
     generation += 1
     for (const partition of owned.keys()) if (!partitions.includes(partition)) void release(partition)
-    // What is in hand of a partition that stays is still good; only Kafka has forgotten where it was read.
-    for (const { partition, fetchedTo, isPaused } of owned.values()) {
-      consumer()?.start(partition, fetchedTo)
-      if (isPaused) consumer()?.pause(partition)
-    }
     log.info({ partitions }, 'partitions assigned')
+    void goOn([...owned.values()], generation)
     void own(
       partitions.filter(partition => !owned.has(partition)),
       generation
     )
+  }
+
+  /**
+   * Fetches partitions that stay from where they were: what is in hand is still good, only Kafka has forgotten the
+   * place. Unless their topic is another one by now: KafkaJS joins anew when one is gone, and finds the next of its name.
+   */
+  async function goOn(staying: readonly AssignedPartition[], of: number): Promise<void> {
+    const patience = createPatience()
+    let waiting = staying
+    while (waiting.length > 0 && of === generation && !stopping.signal.aborted) {
+      try {
+        const { topicId } = await locator.readBounds()
+        if (of !== generation) return
+        const others = waiting.filter(
+          ({ position }) => topicId !== null && position.topicId !== null && position.topicId !== topicId
+        )
+        for (const partition of waiting) if (!others.includes(partition)) refetch(partition)
+        waiting = others.filter(partition => owned.get(partition.partition) === partition)
+        if (waiting.length === 0) return
+        // Goes to the start of the other log, and begins to fetch there.
+        await positions.check({ withLog: true })
+        waiting = waiting.filter(({ position }) => position.topicId !== topicId)
+        if (waiting.length > 0) await patience.wait(stopping.signal)
+      } catch (error) {
+        logOnce(log, patience, error, 'whether the topic is still the same cannot be seen yet')
+        await patience.wait(stopping.signal)
+      }
+    }
+  }
+
+  function refetch(partition: AssignedPartition) {
+    if (owned.get(partition.partition) !== partition) return
+    consumer()?.start(partition.partition, partition.fetchedTo)
+    if (partition.isPaused) consumer()?.pause(partition.partition)
   }
 
   /** Finds the positions of new partitions and begins to fetch them; tries until it succeeds or they are gone again. */

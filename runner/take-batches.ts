@@ -23,11 +23,9 @@ export function createBatchTaker({ owned, consumer, room, onGap }: TakeBatchesDe
     if (!partition) return
     partition.highWatermark = batch.highWatermark
     if (batch.fetchedOffset > partition.fetchedTo) return closeGap(partition)
-    if (batch.endOffset <= partition.fetchedTo) return
+    if (batch.fetchedOffset < partition.fetchedTo) return goForward(partition)
 
-    const isNew = (offset: string) => BigInt(offset) >= partition.fetchedTo
-    const isOverlap = batch.fetchedOffset < partition.fetchedTo
-    partition.queue.push(isOverlap ? { ...batch, records: batch.records.filter(({ offset }) => isNew(offset)) } : batch)
+    partition.queue.push(batch)
     partition.fetchedTo = batch.endOffset
     partition.changed.wake()
 
@@ -43,6 +41,12 @@ export function createBatchTaker({ owned, consumer, room, onGap }: TakeBatchesDe
     consumer()?.start(partition.partition, partition.fetchedTo)
     // What is in hand goes first; then the position stands at the gap, and is found below the start of the log.
     if (partition.position.nextOffset === partition.fetchedTo) onGap()
+  }
+
+  /** KafkaJS went back by itself: the log may be another one than before, and what comes is not what follows. */
+  function goForward(partition: AssignedPartition) {
+    consumer()?.start(partition.partition, partition.fetchedTo)
+    onGap()
   }
 
   return {

@@ -18,6 +18,8 @@ process.on('uncaughtException', async error => {
   console.error(error)
   unmountAll()
   await machine.stop()
+  // What was being started again meanwhile.
+  await machine.stop()
   process.exit(1)
 })
 const results: ScheduleResult[] = []

@@ -13,7 +13,7 @@ const EVENTS = '2000'
 
 /** Runs schedules of chosen faults, each with a seed of its own, on servers of their own: one test each. */
 export function runFixedSchedules(schedules: readonly { seed: number; faults: readonly string[] }[]) {
-  t.setTimeout(600_000)
+  t.setTimeout(900_000)
   t.test('every promise is kept under faults', async t => {
     const options = parseOptions(['--events', EVENTS])
     const machine = await openMachine(resolve(import.meta.dirname, '..', '..'))

@@ -157,7 +157,7 @@ t.test('rule 5: when one of three partitions was lost, nothing of the cycle is w
     const outcome = { kind: 'handled', event: {}, effect: [], published: [] } as const
     const settled = { record, outcome, entry: toEntry(record, [], null) }
     const steps = [{ settled, next: 1n, bytes: 1 }]
-    return { owned: partition, ahead: {} as SettleAhead, steps, expected: 0n, next: 1n }
+    return { owned: partition, ahead: {} as SettleAhead, steps, expected: 0n, epoch: 0, next: 1n }
   })
 
   const refused = writer.transaction(tx => writeCycle(tx, shares, { care: 'none' }), LIMITS)
