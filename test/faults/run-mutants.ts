@@ -22,6 +22,7 @@ const EVENTS = 2_000
 const SEEDS = [1, 2, 3]
 const DRAIN_TIMEOUT_MS = 30_000
 const TEST_TIMEOUT_MS = 180_000
+const TEST_GRACE_MS = 10_000
 
 const { values } = parseArgs({ options: { only: { type: 'string', default: '' }, seeds: { type: 'string' } } })
 const only = values.only.split(',').filter(Boolean)
@@ -100,6 +101,8 @@ async function judgeByFaults(
 async function judgeByTest(root: string, test: string): Promise<Pick<Verdict, 'state' | 'by'>> {
   const child = spawn(process.execPath, ['--import', 'tsx', join(root, test)], {
     cwd: root,
+    // A file that is run without tap starts servers of its own.
+    env: { ...process.env, TAP_TIMEOUT: String(TEST_TIMEOUT_MS / 1000) },
     stdio: ['ignore', 'pipe', 'pipe']
   })
   let output = ''
@@ -107,13 +110,13 @@ async function judgeByTest(root: string, test: string): Promise<Pick<Verdict, 's
     output += chunk
   })
   child.stderr.resume()
-  const timer = setTimeout(() => child.kill('SIGKILL'), TEST_TIMEOUT_MS)
+  const timer = setTimeout(() => child.kill('SIGKILL'), TEST_TIMEOUT_MS + TEST_GRACE_MS)
   const code = await new Promise<number | null>(done => child.once('close', done))
   clearTimeout(timer)
   const [, failed = ''] = /^\s*not ok \d+ - (.*?)(?: #.*)?$/m.exec(output) ?? []
   if (code === 0) return { state: 'escaped', by: `${test} passes` }
   // It ended before it could judge anything: the patch, or the machine, is wrong.
-  if (failed === '') return { state: 'broken', by: `${test} ended with ${code}, and no test failed` }
+  if (failed === '' || failed.startsWith('timeout!')) return { state: 'broken', by: `${test} did not come to an end` }
   return { state: 'caught', by: `${test}: ${failed}` }
 }
 
