@@ -87,6 +87,9 @@ const CLIENT_TIMEOUT_MS = PRODUCE_TIMEOUT_MS + 2_500
 const MAX_TRIES = 3
 const RETRIED_SHARE = 0.6
 const RETRY_WAIT_MS = 150
+// A request whose gateway died stays in flight for as long as a produce may take.
+const MAX_TRIES_IN_FLIGHT = 12
+const IN_FLIGHT_WAIT_MS = 1_000
 const IN_FLIGHT = 400
 
 /**
@@ -166,7 +169,9 @@ export function startLoad(options: GeneratorOptions): Load {
     const idempotencyKey = useIdempotencyKeys ? randomUUID() : null
     let left: readonly Planned[] = batch
 
-    for (let tries = 0; tries < MAX_TRIES && left.length > 0; tries += 1) {
+    let waits = 0
+
+    for (let tries = 0; tries < MAX_TRIES + waits && left.length > 0; tries += 1) {
       const url = urls[(first + tries) % urls.length] ?? ''
       // Without a key, what is sent again is another event.
       const events = tries === 0 || idempotencyKey ? left : left.map(event => rename(event, tries))
@@ -174,7 +179,9 @@ export function startLoad(options: GeneratorOptions): Load {
       const isDone = (outcome: SendOutcome | undefined) => outcome?.kind === 'acked' || isFinal(outcome)
       left = idempotencyKey ? (outcomes.every(isDone) ? [] : left) : left.filter((_, index) => !isDone(outcomes[index]))
       if (!isRetried) return
-      if (left.length > 0) await sleep(RETRY_WAIT_MS * (tries + 1))
+      const isInFlight = left.length > 0 && outcomes.every(isStillInFlight)
+      if (isInFlight && waits < MAX_TRIES_IN_FLIGHT) waits += 1
+      if (left.length > 0) await sleep(isInFlight ? IN_FLIGHT_WAIT_MS : RETRY_WAIT_MS * (tries + 1))
     }
   }
 
@@ -209,6 +216,12 @@ export function startLoad(options: GeneratorOptions): Load {
   }
 }
 
+/** The answer asks to come again for that of the one before. */
+function isStillInFlight(outcome: SendOutcome): boolean {
+  return outcome.kind === 'refused' && outcome.reason === 'SMG_GATEWAY_KEY_IN_FLIGHT'
+}
+
 function isFinal(outcome: SendOutcome | undefined): boolean {
+  if (outcome && isStillInFlight(outcome)) return false
   return outcome?.kind === 'refused' && outcome.status >= 400 && outcome.status < 500 && outcome.status !== 429
 }

@@ -15,8 +15,8 @@ t.test('has every mutant of the contract', async t => {
 })
 
 for (const { number, variant = '', title, patches, scenario } of mutants) {
-  t.test(`${number} ${variant}: ${title}`, { skip: patches === null ? 'not built yet' : false }, async t => {
-    for (const { file, find } of patches ?? []) {
+  t.test(`${number} ${variant}: ${title}`, async t => {
+    for (const { file, find } of patches) {
       const places = readFileSync(join(ROOT, file), 'utf8').split(find).length - 1
       t.equal(places, 1, `${file}: ${find.slice(0, 60)}`)
     }

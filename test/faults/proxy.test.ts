@@ -55,6 +55,23 @@ t.test('forwards everything, in both directions, to the last byte', async t => {
   t.ok(Buffer.concat(chunks).equals(bytes))
 })
 
+t.test('holds a text on its way to the server, and all behind it', async t => {
+  const proxy = await startEcho(t)
+  await proxy.set({ heldAt: 'COMMIT' })
+  const { socket, text } = dial(t, proxy.port)
+  socket.write('INSERT;')
+  await until(() => text() === 'INSERT;')
+
+  socket.write('COMMIT;')
+  await sleep(50)
+  socket.write('BEGIN;')
+  await sleep(50)
+  t.equal(text(), 'INSERT;')
+
+  await proxy.heal()
+  await until(() => text() === 'INSERT;COMMIT;BEGIN;')
+})
+
 t.test('adds latency to each direction, and keeps the order', async t => {
   const proxy = await startEcho(t)
   await proxy.set({ delayMs: 60, jitterMs: 20 })

@@ -13,6 +13,8 @@ export interface Conditions {
   readonly chunkBytes: number | null
   /** What is not forwarded waits, as in a network that is cut, and goes on when it is mended. */
   readonly stalled: 'none' | 'to-server' | 'to-client' | 'both'
+  /** On its way to the server, what comes in one piece with this text waits, with all that is behind it. */
+  readonly heldAt: string | null
   /** New connections: `silence` accepts them and never answers, `refuse` has nobody listening. */
   readonly accept: 'forward' | 'silence' | 'refuse'
 }
@@ -47,6 +49,7 @@ const HEALTHY: Conditions = {
   bytesPerSecond: null,
   chunkBytes: null,
   stalled: 'none',
+  heldAt: null,
   accept: 'forward'
 }
 const LISTEN_TRIES = 50
@@ -121,7 +124,7 @@ export async function openProxy({ targetPort, random = Math.random }: ProxyOptio
 
     while (!from.destroyed && !to.destroyed) {
       const [chunk] = queue
-      if (isStalled(direction) || !chunk) {
+      if (isStalled(direction) || !chunk || isHeld(chunk.bytes, direction)) {
         if (!chunk && hasEnded && !isStalled(direction)) return void to.end()
         await changes.next()
         continue
@@ -131,7 +134,7 @@ export async function openProxy({ targetPort, random = Math.random }: ProxyOptio
         dueMs = Math.max(dueMs, chunk.atMs + delayMs + jitterMs * random())
         const waitMs = dueMs - Date.now()
         if (waitMs > 0) await sleep(waitMs)
-        if (isStalled(direction)) continue
+        if (isStalled(direction) || isHeld(chunk.bytes, direction)) continue
       }
       queue.shift()
       queuedBytes -= chunk.bytes.length
@@ -156,6 +159,10 @@ export async function openProxy({ targetPort, random = Math.random }: ProxyOptio
 
   function isStalled(direction: Direction): boolean {
     return conditions.stalled === 'both' || conditions.stalled === direction
+  }
+
+  function isHeld(bytes: Buffer, direction: Direction): boolean {
+    return conditions.heldAt !== null && direction === 'to-server' && bytes.includes(conditions.heldAt)
   }
 
   async function set(next: Partial<Conditions>): Promise<void> {

@@ -6,13 +6,13 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { catalogue } from './catalogue/index.ts'
 import { type Machine, openMachine } from './machine.ts'
-import { type Mutant, mutants } from './mutants.ts'
+import { type FaultScenario, type Mutant, mutants } from './mutants.ts'
 import { parseOptions } from './options.ts'
 import { runPlan, type Servers, startServers } from './run.ts'
 
 interface Verdict {
   readonly mutant: Mutant
-  readonly state: 'caught' | 'escaped' | 'broken' | 'not built'
+  readonly state: 'caught' | 'escaped' | 'broken'
   readonly by: string
   readonly seconds: number
 }
@@ -22,6 +22,7 @@ const EVENTS = 2_000
 const SEEDS = [1, 2, 3]
 const DRAIN_TIMEOUT_MS = 30_000
 const TEST_TIMEOUT_MS = 180_000
+const TEST_GRACE_MS = 10_000
 
 const { values } = parseArgs({ options: { only: { type: 'string', default: '' }, seeds: { type: 'string' } } })
 const only = values.only.split(',').filter(Boolean)
@@ -48,13 +49,11 @@ try {
 }
 const count = (state: Verdict['state']) => verdicts.filter(verdict => verdict.state === state).length
 console.log(
-  `\n${verdicts.length} mutants: ${count('caught')} caught, ${count('escaped')} escaped, ${count('broken')} broken, ` +
-    `${count('not built')} not built yet`
+  `\n${verdicts.length} mutants: ${count('caught')} caught, ${count('escaped')} escaped, ${count('broken')} broken`
 )
 process.exit(count('escaped') + count('broken') > 0 ? 1 : 0)
 
 async function judge(mutant: Mutant, servers: Servers): Promise<Pick<Verdict, 'state' | 'by'>> {
-  if (mutant.patches === null) return { state: 'not built', by: '' }
   const root = join(machine.dataFolder, `mutant-${mutant.number}`)
   copyTree(root)
   try {
@@ -70,7 +69,7 @@ async function judge(mutant: Mutant, servers: Servers): Promise<Pick<Verdict, 's
 async function judgeByFaults(
   mutated: Machine,
   servers: Servers,
-  scenario: { readonly faults: readonly string[]; readonly events?: number }
+  scenario: FaultScenario
 ): Promise<Pick<Verdict, 'state' | 'by'>> {
   const faults = scenario.faults.map(name => {
     const fault = catalogue.find(one => one.name === name)
@@ -80,6 +79,7 @@ async function judgeByFaults(
   for (const seed of seeds) {
     const options = {
       ...parseOptions(['--events', String(scenario.events ?? EVENTS)]),
+      useIdempotencyKeys: scenario.useIdempotencyKeys ?? false,
       drainTimeoutMs: DRAIN_TIMEOUT_MS
     }
     const folder = join(machine.dataFolder, 'mutants')
@@ -101,6 +101,8 @@ async function judgeByFaults(
 async function judgeByTest(root: string, test: string): Promise<Pick<Verdict, 'state' | 'by'>> {
   const child = spawn(process.execPath, ['--import', 'tsx', join(root, test)], {
     cwd: root,
+    // A file that is run without tap starts servers of its own.
+    env: { ...process.env, TAP_TIMEOUT: String(TEST_TIMEOUT_MS / 1000) },
     stdio: ['ignore', 'pipe', 'pipe']
   })
   let output = ''
@@ -108,11 +110,14 @@ async function judgeByTest(root: string, test: string): Promise<Pick<Verdict, 's
     output += chunk
   })
   child.stderr.resume()
-  const timer = setTimeout(() => child.kill('SIGKILL'), TEST_TIMEOUT_MS)
+  const timer = setTimeout(() => child.kill('SIGKILL'), TEST_TIMEOUT_MS + TEST_GRACE_MS)
   const code = await new Promise<number | null>(done => child.once('close', done))
   clearTimeout(timer)
   const [, failed = ''] = /^\s*not ok \d+ - (.*?)(?: #.*)?$/m.exec(output) ?? []
-  return code === 0 ? { state: 'escaped', by: `${test} passes` } : { state: 'caught', by: `${test}: ${failed}` }
+  if (code === 0) return { state: 'escaped', by: `${test} passes` }
+  // It ended before it could judge anything: the patch, or the machine, is wrong.
+  if (failed === '' || failed.startsWith('timeout!')) return { state: 'broken', by: `${test} did not come to an end` }
+  return { state: 'caught', by: `${test}: ${failed}` }
 }
 
 function copyTree(root: string) {
@@ -127,7 +132,7 @@ function copyTree(root: string) {
 
 /** Gives what is wrong with a patch, or null when all were applied. */
 function applyPatches(root: string, { patches }: Mutant): string | null {
-  for (const { file, find, replace } of patches ?? []) {
+  for (const { file, find, replace } of patches) {
     const text = readFileSync(join(root, file), 'utf8')
     const places = text.split(find).length - 1
     if (places !== 1) return `${file} has ${places} times: ${find.slice(0, 80)}`

@@ -52,6 +52,18 @@ t.test('GET /api/topics', async t => {
     isDocumented(t, app, response)
   })
 
+  t.test('counts the lag from the start of the log where there is no position', async t => {
+    const range = { logStartOffset: 4n, logEndOffset: 10n }
+    const partitions = [{ partition: 2, leader: 1, replicas: [1], inSyncReplicas: [1], ...range }]
+    const topics = async (names: readonly string[]) => new Map(names.map(name => [name, { topicId: null, partitions }]))
+    const app = await buildApp(t, { queries, cluster: fakeCluster({ topics }) })
+
+    t.match((await app.inject('/api/topics/notifications')).json(), {
+      lag: 6,
+      partitions: [{ nextOffset: null, lag: 6 }]
+    })
+  })
+
   t.test('estimates the age of the oldest record that is not settled', async t => {
     let nowMs = NOW_MS
     let end = 7n
