@@ -1,4 +1,4 @@
-// Runs schedules of faults and prints what they came to. Ends with 1 when a promise was broken.
+// Runs schedules of faults and prints what they came to. Ends with 1 when a promise was broken, or a fault could not be made.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { unmountAll } from './catalogue/disk-faults.ts'
@@ -50,4 +50,6 @@ try {
 }
 console.log(toTable(results))
 writeFileSync(join(keepFolder, 'results.json'), JSON.stringify(results, null, 1))
-process.exit(results.some(({ violations }) => violations.length > 0) || isStopping ? 1 : 0)
+process.exit(
+  results.some(({ violations, notInjected }) => violations.length + notInjected.length > 0) || isStopping ? 1 : 0
+)

@@ -6,6 +6,7 @@ export function toLine(result: ScheduleResult): string {
   const { name, seed, faults, acked, refused, unknown, effects, deadLetters, violations, drainSeconds, seconds } =
     result
   const reasons = Object.entries(result.reasons).map(([reason, count]) => `${count} ${reason}`)
+  const missed = result.notInjected.length > 0 ? `NOT INJECTED (${result.notInjected.join('; ')}); ` : ''
   const verdict = violations.length === 0 ? 'ok' : `${violations.length} VIOLATIONS (${countByAnomaly(violations)})`
   const drained =
     drainSeconds === null
@@ -13,7 +14,7 @@ export function toLine(result: ScheduleResult): string {
       : `drained in ${drainSeconds.toFixed(1)} s, stalled for ${result.stallSeconds.toFixed(1)} s`
   return (
     `${name} seed ${seed} [${faults.join(' + ')}] acked ${acked}, refused ${refused}, unknown ${unknown}${reasons.length > 0 ? ` (${reasons.join(', ')})` : ''}; ` +
-    `${effects} effects, ${deadLetters} dead; ${drained}; ${verdict}; ${seconds.toFixed(1)} s`
+    `${effects} effects, ${deadLetters} dead; ${drained}; ${missed}${verdict}; ${seconds.toFixed(1)} s`
   )
 }
 

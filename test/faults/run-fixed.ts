@@ -36,6 +36,7 @@ export function runFixedSchedules(schedules: readonly { seed: number; faults: re
         const plan = { name: `ci${seed}`, seed: String(seed), faults }
         const result = await runPlan(plan, { servers, machine, options, folder })
         t.comment(toLine(result))
+        t.strictSame(result.notInjected, [], 'every fault was made')
         t.strictSame(toViolationTexts(result.violations), [])
         t.ok(result.acked > 200, `${result.acked} events were acknowledged`)
       })

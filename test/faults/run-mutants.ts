@@ -91,8 +91,8 @@ async function judgeByFaults(
       const [first] = violations.toSorted((a, b) => (a.invariant < b.invariant ? -1 : 1))
       if (first) return { state: 'caught', by: `${first.invariant} ${first.anomaly}: ${first.text}` }
     } catch (error) {
-      // A mutant that does not even start has broken I7.
-      return { state: 'caught', by: `the schedule failed: ${(error as Error).message}` }
+      // Nothing was judged: who knows whether the mutant is to blame.
+      return { state: 'broken', by: `the schedule failed: ${(error as Error).message}` }
     }
   }
   return { state: 'escaped', by: `${seeds.length} schedules found nothing` }

@@ -47,6 +47,8 @@ export interface ScheduleResult {
   readonly effects: number
   readonly deadLetters: number
   readonly violations: readonly Violation[]
+  /** Faults that could not be made: without them the schedule proves nothing. */
+  readonly notInjected: readonly string[]
   readonly notes: readonly string[]
   /** From the end of the faults until everything was settled; null when it never was. */
   readonly drainSeconds: number | null
@@ -85,6 +87,7 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleRes
     firstStart: toFirstStart(setups)
   })
   const recreated = new Map<string, { untilMs: number }>()
+  const notInjected: string[] = []
   let isClean = false
 
   try {
@@ -121,7 +124,10 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleRes
           isOnly: faults.length === 1,
           onRecreated
         })
-        .catch(error => system.note(`${fault.name} failed: ${(error as Error).message}`))
+        .catch(error => {
+          system.note(`${fault.name} failed: ${(error as Error).message}`)
+          notInjected.push(`${fault.name}: ${(error as Error).message}`)
+        })
       system.note(`ends ${fault.name}`)
     })
     await Promise.all([load.done, writing, ...injecting])
@@ -150,6 +156,7 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleRes
       history,
       state,
       violations,
+      notInjected,
       system,
       drainSeconds,
       stallSeconds: observer?.stallSeconds() ?? 0,
@@ -314,6 +321,7 @@ interface Summary extends ScheduleOptions {
   readonly history: HistoryWriter
   readonly state: FinalState
   readonly violations: readonly Violation[]
+  readonly notInjected: readonly string[]
   readonly system: System
   readonly drainSeconds: number | null
   readonly stallSeconds: number
@@ -327,6 +335,7 @@ function summarize({
   history,
   state,
   violations,
+  notInjected,
   system,
   drainSeconds,
   stallSeconds,
@@ -344,6 +353,7 @@ function summarize({
     effects: state.effects.length,
     deadLetters: state.deadLetters.length,
     violations,
+    notInjected,
     notes: system.notes,
     drainSeconds,
     stallSeconds,
