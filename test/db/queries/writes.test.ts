@@ -208,13 +208,14 @@ t.test('the inbox', async t => {
       await writeInbox(tx, { ...PLACE, groupId: 'smg.b' }, [both], null)
     })
     const ids = [settled.id, dead.id, both.id, unknown.id]
+    const nothing = { key: null, value: null }
 
     t.strictSame(
       await write(tx => findSettled(tx, PLACE, ids)),
       new Map([
-        [settled.id, { id: settled.id, message: { key: 'k', value: '{"a": 1}' } }],
-        [both.id, { id: both.id, message: { key: null, value: '{"a":1}' } }],
-        [dead.id, { id: dead.id, message: null }]
+        [settled.id, { id: settled.id, message: { key: 'k', value: '{"a": 1}' }, letter: null }],
+        [both.id, { id: both.id, message: { key: null, value: '{"a":1}' }, letter: nothing }],
+        [dead.id, { id: dead.id, message: null, letter: nothing }]
       ])
     )
     t.strictSame(await write(tx => findSettled(tx, { ...PLACE, topic: 'b' }, ids)), new Map())
