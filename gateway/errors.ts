@@ -16,12 +16,12 @@ export const gatewayErrors = {
   SMG_GATEWAY_METHOD: createError('SMG_GATEWAY_METHOD', 'The method %s is not allowed here', 405),
   SMG_GATEWAY_KEY_IN_FLIGHT: createError(
     'SMG_GATEWAY_KEY_IN_FLIGHT',
-    'A request with this Idempotency-Key is being answered',
+    'A request with this Idempotency-Key is being answered: send it again after Retry-After',
     409
   ),
   SMG_GATEWAY_OLDER_DEAD: createError(
     'SMG_GATEWAY_OLDER_DEAD',
-    'Dead letter %s is older, has the same key and is still dead',
+    'Dead letter %s is older, has the same key and is still dead: redrive or discard it first, or overtake it',
     409
   ),
   SMG_GATEWAY_DEAD_LETTER_STATE: createError(
@@ -31,7 +31,7 @@ export const gatewayErrors = {
   ),
   SMG_GATEWAY_KEY_REUSED: createError(
     'SMG_GATEWAY_KEY_REUSED',
-    'This Idempotency-Key was used for another request',
+    'This Idempotency-Key was used for another request: give a new request a new one',
     422
   ),
   SMG_GATEWAY_SLOW: createError('SMG_GATEWAY_SLOW', 'The request did not arrive in time', 408),
