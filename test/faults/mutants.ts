@@ -424,6 +424,32 @@ export type RunKeyed =`
   },
   {
     number: 22,
+    variant: 'waits inside',
+    title: 'the wait for the next attempt of a record is inside the transaction',
+    patches: [
+      {
+        file: 'runner/run-prefix.ts',
+        find: 'const attemptOnce = createTransactionAttempt(dependencies)',
+        replace: `const attemptOnce = createTransactionAttempt(dependencies)
+  const attemptToTheEnd: typeof attemptOnce = async (tx, record, number) => {
+    const result = await attemptOnce(tx, record, number)
+    const { outcome } = result
+    if (outcome.kind !== 'retry') return result
+    await new Promise(resolve => setTimeout(resolve, outcome.waitMs))
+    return attemptToTheEnd(tx, record, outcome.nextAttempt)
+  }`
+      },
+      {
+        file: 'runner/run-prefix.ts',
+        find: ': await attemptOnce(tx, record, remembered?.attempt ?? 1)',
+        replace: ': await attemptToTheEnd(tx, record, remembered?.attempt ?? 1)'
+      }
+    ],
+    scenario: { test: 'test/runner/run-prefix.test.ts' }
+  },
+  {
+    number: 22,
+    variant: 'not revoked',
     title: 'the tx of an attempt that is over is not revoked',
     patches: [
       {
