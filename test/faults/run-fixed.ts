@@ -10,12 +10,14 @@ import { toLine, toViolationTexts } from './report.ts'
 import { runPlan, startServers, whyNot } from './run.ts'
 
 const EVENTS = '2000'
+// Slow enough that a fault of some seconds does not outlast the load.
+const RATE = '400'
 
 /** Runs schedules of chosen faults, each with a seed of its own, on servers of their own: one test each. */
 export function runFixedSchedules(schedules: readonly { seed: number; faults: readonly string[] }[]) {
   t.setTimeout(900_000)
   t.test('every promise is kept under faults', async t => {
-    const options = parseOptions(['--events', EVENTS])
+    const options = parseOptions(['--events', EVENTS, '--rate', RATE])
     const machine = await openMachine(resolve(import.meta.dirname, '..', '..'))
     const folder = mkdtempSync(join(tmpdir(), 'faults-'))
     t.teardown(async () => {
