@@ -241,7 +241,7 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: 'runner/write-entries.ts',
-        find: 'if (part.length > 1 || !only) return halve(part)\n      refused.push({ entry: only, error })',
+        find: 'if (part.length > 1 || !only) return divide(part, isNamed ? -1 : findNamed(error, part))\n      refused.push({ entry: only, error })',
         replace: 'if (!only) return\n      refused.push(...part.map(entry => ({ entry, error })))'
       }
     ],
