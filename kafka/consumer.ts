@@ -48,10 +48,16 @@ export function createConsumer(
   let watch: NodeJS.Timeout | undefined
   let isStopped = false
 
+  const leaveAgain = () => {
+    // Who stops waits for the join, and need not any more.
+    joined.resolve()
+    void consumer.disconnect().catch(logFailure)
+  }
+
   listen(consumer, {
     GROUP_JOIN(assignment: Record<string, number[]>) {
       // Left while it was joining, and joined all the same: once more, when KafkaJS knows that it runs.
-      if (isStopped) return void setTimeout(() => void consumer.disconnect().catch(logFailure), 100)
+      if (isStopped) return void setTimeout(leaveAgain, 100)
       const partitions = [...(assignment[kafkaTopic] ?? [])].sort((a, b) => a - b)
       started = new Set()
       if (partitions.length > 0) consumer.pause([{ topic: kafkaTopic, partitions }])
