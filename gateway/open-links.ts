@@ -15,6 +15,7 @@ import { takeTurns } from './take-turns.ts'
 const STATEMENT_TIMEOUT_MS = 1_800
 const HOUR_MS = 3_600_000
 const RETRY_MS = 1_000
+const WRONG = /^SMG_KAFKA_(TOPICS_MISSING|BAD_SETTING)/
 
 /**
  * Opens the links to Kafka and PostgreSQL; neither needs to be there yet.
@@ -58,8 +59,9 @@ export function openLinks(environment: GatewayEnvironment, log: Logger) {
         const drifts = await ensureTopics(client, specs, { create: environment.TOPIC_CREATE, replicationFactor })
         for (const drift of drifts) log.warn(drift, 'topic is not as its function asks')
       } catch (error) {
-        const { code, statusCode } = error as { code?: string; statusCode?: number }
-        if (statusCode !== 503) return onWrong(error as Error)
+        const { code } = error as { code?: string }
+        // What Kafka refuses now it may take later: brokers that start are too few for the replicas, or too slow.
+        if (WRONG.test(String(code))) return onWrong(error as Error)
 
         log.warn({ err: error, code }, 'topics cannot be made yet')
         setTimeout(() => void this.prepareTopics(functions, onWrong), RETRY_MS).unref()
