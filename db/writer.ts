@@ -11,7 +11,10 @@ type Rows = readonly Record<string, unknown>[] & { readonly count: number; reado
 export interface WriteTransaction {
   /** Runs one prepared statement. Give JSON as text (`$1::text::json`) and times as text. */
   query(text: string, parameters?: readonly Parameter[]): Promise<Rows>
-  /** Runs `work` behind a savepoint, which is released after it; when `work` rejects, what it wrote is undone. */
+  /**
+   * Runs `work` behind a savepoint, which is released before the next statement or with COMMIT; when `work` rejects, what
+   * it wrote is undone.
+   */
   savepoint<T>(work: () => Promise<T>): Promise<T>
   /** A Drizzle transaction for one attempt of a function. */
   openDrizzle(): AttemptSession
@@ -201,6 +204,10 @@ function createTransaction(session: Session, discard: () => Promise<void>, answe
   let isOver = false
   let isDestroyed = false
   let savepoints = 0
+  let inFlight = 0
+  let failures = 0
+  /** A savepoint whose work is done: it is released on the way to the next statement, which saves a round trip. */
+  let done: string | null = null
 
   function send(...call: Parameters<typeof connection.unsafe>) {
     if (session.isLost) throw new dbErrors.SMG_DB_CONNECTION_LOST('in a transaction')
@@ -208,10 +215,16 @@ function createTransaction(session: Session, discard: () => Promise<void>, answe
     // First of all who hear of it: a reset is told to the query before `onclose`, and what is sent in between would
     // never be answered (postgres.js 3.4.9).
     const timer = setTimeout(() => void discard(), answerMs)
+    inFlight += 1
     query.then(
-      () => clearTimeout(timer),
+      () => {
+        clearTimeout(timer)
+        inFlight -= 1
+      },
       (error: unknown) => {
         clearTimeout(timer)
+        inFlight -= 1
+        failures += 1
         if (endsConnection(error)) session.isLost = true
       }
     )
@@ -226,7 +239,16 @@ function createTransaction(session: Session, discard: () => Promise<void>, answe
 
   async function query(text: string, parameters: readonly Parameter[] = []): Promise<Rows> {
     if (isOver) throw new dbErrors.SMG_DB_TRANSACTION_OVER()
+    // What is written in a subtransaction that only waits for its end would make a multixact of every lock taken before.
+    if (done !== null) await run(takeRelease())
     return (await send(text, [...parameters], { prepare: true })) as unknown as Rows
+  }
+
+  /** Empty when nothing is to be released. */
+  function takeRelease(): string {
+    const text = done === null ? '' : `RELEASE SAVEPOINT ${done}; `
+    done = null
+    return text
   }
 
   // Once its owner is over, it sends nothing more: the names of savepoints mean something else by then.
@@ -234,13 +256,18 @@ function createTransaction(session: Session, discard: () => Promise<void>, answe
     if (hasEnded()) throw new dbErrors.SMG_DB_TRANSACTION_OVER()
     savepoints += 1
     const name = `s${savepoints}`
-    await run(`SAVEPOINT ${name}`)
+    await run(`${takeRelease()}SAVEPOINT ${name}`)
+    const failuresBefore = failures
     try {
       const result = await work()
       if (hasEnded()) throw new dbErrors.SMG_DB_TRANSACTION_OVER()
-      await run(`RELEASE SAVEPOINT ${name}`)
+      // Whatever was done inside it is released with it. A failure that `work` swallowed, or does not know of yet, has
+      // aborted the transaction: that has to show here.
+      done = name
+      if (failures > failuresBefore || inFlight > 0) await run(takeRelease())
       return result
     } catch (error) {
+      done = null
       if (!session.isLost && !hasEnded()) await run(`ROLLBACK TO SAVEPOINT ${name}; RELEASE SAVEPOINT ${name}`)
       throw error
     }

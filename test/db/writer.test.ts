@@ -132,6 +132,21 @@ for (const outcome of ['undone', 'done']) {
   })
 }
 
+for (const how of ['swallows', 'does not wait for']) {
+  t.test(`undoes what stands behind a savepoint whose work ${how} a failure`, async t => {
+    await open(t).transaction(async tx => {
+      const failing = tx.savepoint(async () => {
+        const failed = tx.query('SELECT nothing').catch(() => undefined)
+        if (how === 'swallows') await failed
+      })
+      await t.rejects(failing, { code: '25P02' })
+      await tx.savepoint(() => tx.query(add(1)))
+    }, LIMITS)
+
+    t.strictSame(await ids(), [1])
+  })
+}
+
 t.test('rule 7: says so when COMMIT is answered with ROLLBACK', async t => {
   const writer = open(t)
 
