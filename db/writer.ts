@@ -16,8 +16,8 @@ export interface WriteTransaction {
    * it wrote is undone.
    */
   savepoint<T>(work: () => Promise<T>): Promise<T>
-  /** A Drizzle transaction for one attempt of a function. */
-  openDrizzle(): AttemptSession
+  /** A Drizzle transaction for one attempt of a function. `onLate` is told of each call that comes when it is over. */
+  openDrizzle(onLate?: () => void): AttemptSession
   /** Gives the connection up at once, with all that this transaction did: something still runs on it. */
   destroy(): Promise<void>
 }
@@ -273,15 +273,23 @@ function createTransaction(session: Session, discard: () => Promise<void>, answe
     }
   }
 
-  function openDrizzle(): AttemptSession {
+  function openDrizzle(onLate: () => void = () => undefined): AttemptSession {
     let isRevoked = false
     let failure: unknown
     const hasEnded = () => isRevoked || isOver
-    const nest = (work: (facade: unknown) => Promise<unknown>) => savepoint(async () => work(facade), hasEnded)
+    function refuseLate() {
+      if (!hasEnded()) return
+      onLate()
+      throw new dbErrors.SMG_DB_TRANSACTION_OVER()
+    }
+    const nest = async (work: (facade: unknown) => Promise<unknown>) => {
+      refuseLate()
+      return savepoint(async () => work(facade), hasEnded)
+    }
     const facade = {
       options: client.options,
       unsafe(...call: Parameters<typeof connection.unsafe>) {
-        if (hasEnded()) throw new dbErrors.SMG_DB_TRANSACTION_OVER()
+        refuseLate()
         try {
           const query = send(...call)
           // The driver sends a statement a turn after it is first asked for its result: Drizzle may still shape it.

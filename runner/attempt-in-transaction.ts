@@ -29,7 +29,7 @@ export interface AttemptDependencies {
   readonly definition: LoadedFunction
   readonly settle: Omit<SettleDependencies, 'isForeign'>
   readonly write: { readonly groupId: string; readonly topic: string }
-  readonly metrics: Pick<RunnerMetrics, 'attemptsFailed' | 'unclassified'>
+  readonly metrics: Pick<RunnerMetrics, 'attemptsFailed' | 'lateCalls' | 'unclassified'>
   readonly log: Logger
 }
 
@@ -132,7 +132,7 @@ export function createTransactionAttempt({ definition, settle, write, metrics, l
           current.isKnown = newIds !== null
           if (current.isKnown) return undefined
 
-          const session = tx.openDrizzle()
+          const session = tx.openDrizzle(() => metrics.lateCalls.inc({ topic }))
           current.session = session
           try {
             return await definition.handle?.(input, Object.assign(context, { tx: session.tx }) as TransactionContext)

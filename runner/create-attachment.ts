@@ -81,7 +81,13 @@ export function createAttachment(loaded: LoadedFunction, parts: RunnerParts): At
     log
   })
   const clock = createWorldClock()
-  const settle = { log, shutdown, ageMs: clock.ageMs, findPublishFault: createPublishCheck(functions) }
+  const settle = {
+    log,
+    shutdown,
+    ageMs: clock.ageMs,
+    findPublishFault: createPublishCheck(functions),
+    onLateCall: () => metrics.lateCalls.inc({ topic })
+  }
 
   const createEffects: AttachDependencies['createEffects'] = (owned, hooks) =>
     definition.kind === 'transaction'

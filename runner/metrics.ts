@@ -37,6 +37,7 @@ export function createMetrics() {
     },
     unclassified: counter('smg_unclassified_errors_total', 'Errors of PostgreSQL with a code that nobody listed'),
     attemptsFailed: counter('smg_attempts_failed_total', 'Attempts that failed and are made again'),
+    lateCalls: counter('smg_late_calls_total', 'Calls of `tx` or `publish` that came when their attempt was over'),
     redriven: new Counter({
       name: 'smg_dead_letters_redriven_total',
       help: 'Dead letters that ran through their function again, by what became of them',

@@ -57,6 +57,8 @@ export interface SettleDependencies {
   readonly isForeign?: (thrown: unknown) => boolean
   /** Age of what was stamped at a time, both in milliseconds; by default by the clock of this machine. */
   readonly ageMs?: (timestampMs: number) => number
+  /** Told of each call of `publish` that comes when its attempt is over. */
+  readonly onLateCall?: () => void
   /** 0 up to 1; for the jitter. */
   readonly random?: () => number
 }
@@ -84,6 +86,7 @@ export function createRecordSettler(definition: LoadedFunction, dependencies: Se
     findPublishFault,
     isForeign = () => false,
     ageMs = timestampMs => Date.now() - timestampMs,
+    onLateCall = () => undefined,
     random = Math.random
   } = dependencies
   const { maxAttempts, backoffMs, timeoutMs, maxAgeMs } = definition.options
@@ -121,7 +124,11 @@ export function createRecordSettler(definition: LoadedFunction, dependencies: Se
     runHandle: RunHandle
   ) {
     const number = before + attempt
-    const context = createContext(record, { attempt: number, isRedrive }, { log, shutdown, findPublishFault })
+    const context = createContext(
+      record,
+      { attempt: number, isRedrive },
+      { log, shutdown, findPublishFault, onLateCall }
+    )
     const toHandled = (effect: unknown): Outcome => ({ kind: 'handled', event, effect, published: context.close() })
 
     try {
@@ -192,7 +199,12 @@ interface ContextParts {
 function createContext(
   { topic, partition, offset }: IdentifiedRecord,
   { attempt, isRedrive }: Pick<Context, 'attempt' | 'isRedrive'>,
-  { log, shutdown, findPublishFault }: Pick<SettleDependencies, 'log' | 'shutdown' | 'findPublishFault'>
+  {
+    log,
+    shutdown,
+    findPublishFault,
+    onLateCall
+  }: Required<Pick<SettleDependencies, 'log' | 'shutdown' | 'findPublishFault' | 'onLateCall'>>
 ): ContextParts {
   const published: Published[] = []
   let isOpen = true
@@ -210,7 +222,10 @@ function createContext(
       return getController().signal
     },
     publish(target, event) {
-      if (!isOpen) throw new sdkErrors.SMG_SDK_SETTLED()
+      if (!isOpen) {
+        onLateCall()
+        throw new sdkErrors.SMG_SDK_SETTLED()
+      }
       const fault = findPublishFault(target, event)
       if (fault !== null) throw new sdkErrors.SMG_SDK_BAD_PUBLISH(target, fault)
       published.push({ topic: target, event })

@@ -130,7 +130,7 @@ t.test('rule 14: a record that waits for its next attempt holds back no other pa
 t.test('rule 15: an attempt that is out of time can write no more', async t => {
   const door = createDoor()
   const late: unknown[] = []
-  const { kafka, calls, effects, letters, position, attachment } = await attach(
+  const { kafka, calls, effects, letters, position, attachment, metrics } = await attach(
     t,
     async (input, { tx }) => {
       await write(tx, input)
@@ -153,6 +153,7 @@ t.test('rule 15: an attempt that is out of time can write no more', async t => {
   t.match(await letters(), [{ at: 1, disposition: 'timed_out', attempts: 2 }])
   t.strictSame(await effects(), ['0/0', '0/2'])
   t.strictSame(late, Array(4).fill('SMG_DB_TRANSACTION_OVER'))
+  t.match(await metrics.lateCalls.get(), { values: [{ value: 4 }] }, 'each is counted')
   t.strictSame(
     calls.filter(call => call.startsWith('0/1')),
     ['0/1#1', '0/1#2']

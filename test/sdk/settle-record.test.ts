@@ -375,12 +375,15 @@ t.test('what a function publishes', async t => {
   ] as const) {
     t.test(`rule 15: is refused once the record is ${how}`, async t => {
       let kept: Context | undefined
-      const outcome = await build()(record(), 1, (_, context) => {
+      const late: string[] = []
+      const settle = build({}, { onLateCall: () => late.push('late') })
+      const outcome = await settle(record(), 1, (_, context) => {
         kept = context
         return handle()
       })
 
       t.throws(() => kept?.publish('a', {}), { code: 'SMG_SDK_SETTLED' })
+      t.equal(late.length, 1, 'it is counted')
       t.match(outcome, outcome.kind === 'handled' ? { published: [] } : { kind: 'dead' })
     })
   }

@@ -18,7 +18,6 @@ import type { Teardown, TestDatabase } from '../../_support/database.ts'
 import { silent } from '../../_support/kafka.ts'
 import { PLACE } from './records.ts'
 
-const metrics = createMetrics()
 export const TOPIC_ID = '0b6ff7b0-0000-4000-8000-000000000001'
 const LIMITS = { lockTimeoutMs: 5_000, statementTimeoutMs: 30_000, idleTimeoutMs: 5_000 }
 
@@ -46,6 +45,7 @@ export async function createTestAttachment(
   const { ordering } = definition.options
   const write = { ...PLACE, ordering, rowWriter: null, toOutboxEntries: () => [], nowMs: Date.now }
   const gate = createGate(64)
+  const metrics = createMetrics()
   const brake = createBrake('free')
   const hints = createKeyHints(ordering)
   const operators = createOperatorQueries(sql)
@@ -98,6 +98,7 @@ export async function createTestAttachment(
     attachment,
     brake,
     kafka,
+    metrics,
     sql,
     /** Offsets of the partition's messages, in order. */
     async stored(partition = 0): Promise<number[]> {
