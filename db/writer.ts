@@ -75,6 +75,8 @@ export function createWriter(url: string, { applicationName }: { applicationName
     const opened = { isLost: false, isProven: false }
     const client = postgres(url, {
       ...connectionOptions,
+      // A savepoint and the statement behind it go out together; nothing else is in flight with them.
+      ...({ max_pipeline: 2 } as object),
       max: 1,
       connection: { application_name: applicationName, TimeZone: 'UTC' },
       onclose: () => {
@@ -252,14 +254,15 @@ function createTransaction(session: Session, discard: () => Promise<void>, answe
   }
 
   // Once its owner is over, it sends nothing more: the names of savepoints mean something else by then.
-  async function savepoint<T>(work: () => Promise<T>, hasEnded = () => isOver): Promise<T> {
+  async function savepoint<T>(work: (opening: Promise<unknown>) => Promise<T>, hasEnded = () => isOver): Promise<T> {
     if (hasEnded()) throw new dbErrors.SMG_DB_TRANSACTION_OVER()
     savepoints += 1
     const name = `s${savepoints}`
-    await run(`${takeRelease()}SAVEPOINT ${name}`)
+    // The first statement of `work` goes out right behind it: no round trip is spent on the savepoint alone.
+    const opening = run(`${takeRelease()}SAVEPOINT ${name}`)
     const failuresBefore = failures
     try {
-      const result = await work()
+      const [result] = await Promise.all([work(opening), opening])
       if (hasEnded()) throw new dbErrors.SMG_DB_TRANSACTION_OVER()
       // Whatever was done inside it is released with it. A failure that `work` swallowed, or does not know of yet, has
       // aborted the transaction: that has to show here.
@@ -268,7 +271,12 @@ function createTransaction(session: Session, discard: () => Promise<void>, answe
       return result
     } catch (error) {
       done = null
-      if (!session.isLost && !hasEnded()) await run(`ROLLBACK TO SAVEPOINT ${name}; RELEASE SAVEPOINT ${name}`)
+      const isOpen = await opening.then(
+        () => true,
+        () => false
+      )
+      if (isOpen && !session.isLost && !hasEnded())
+        await run(`ROLLBACK TO SAVEPOINT ${name}; RELEASE SAVEPOINT ${name}`)
       throw error
     }
   }
@@ -284,7 +292,7 @@ function createTransaction(session: Session, discard: () => Promise<void>, answe
     }
     const nest = async (work: (facade: unknown) => Promise<unknown>) => {
       refuseLate()
-      return savepoint(async () => work(facade), hasEnded)
+      return savepoint(opening => opening.then(() => work(facade)), hasEnded)
     }
     const facade = {
       options: client.options,
