@@ -76,7 +76,7 @@ export interface FinalState {
   readonly outboxRows: number
 }
 
-const TOPICS = ['entries', 'laggards', 'ledger', 'orders', 'poison', 'shipments'] as const
+const TOPICS = ['entries', 'fragile', 'laggards', 'ledger', 'orders', 'poison', 'shipments'] as const
 const READ_TIMEOUT_MS = 60_000
 
 /** Gives the bounds of all partitions of a schedule. */

@@ -4,6 +4,7 @@ import { diskFaults } from './disk-faults.ts'
 import type { Fault } from './fault.ts'
 import { kafkaFaults } from './kafka-faults.ts'
 import { networkFaults } from './network-faults.ts'
+import { poisonFaults } from './poison-faults.ts'
 import { processFaults } from './process-faults.ts'
 
 /** Every fault that there is, in the order of the catalogue. */
@@ -13,5 +14,6 @@ export const catalogue: readonly Fault[] = [
   ...networkFaults,
   ...kafkaFaults,
   ...dataFaults,
+  ...poisonFaults,
   ...diskFaults
 ].sort((a, b) => a.row - b.row)
