@@ -6,6 +6,7 @@ import { kafkaFaults } from './kafka-faults.ts'
 import { networkFaults } from './network-faults.ts'
 import { poisonFaults } from './poison-faults.ts'
 import { processFaults } from './process-faults.ts'
+import { redriveFaults } from './redrive-faults.ts'
 
 /** Every fault that there is, in the order of the catalogue. */
 export const catalogue: readonly Fault[] = [
@@ -15,5 +16,6 @@ export const catalogue: readonly Fault[] = [
   ...kafkaFaults,
   ...dataFaults,
   ...poisonFaults,
+  ...redriveFaults,
   ...diskFaults
 ].sort((a, b) => a.row - b.row)
