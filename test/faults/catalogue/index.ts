@@ -7,6 +7,7 @@ import { networkFaults } from './network-faults.ts'
 import { poisonFaults } from './poison-faults.ts'
 import { processFaults } from './process-faults.ts'
 import { redriveFaults } from './redrive-faults.ts'
+import { versionFaults } from './version-faults.ts'
 
 /** Every fault that there is, in the order of the catalogue. */
 export const catalogue: readonly Fault[] = [
@@ -17,5 +18,6 @@ export const catalogue: readonly Fault[] = [
   ...dataFaults,
   ...poisonFaults,
   ...redriveFaults,
+  ...versionFaults,
   ...diskFaults
 ].sort((a, b) => a.row - b.row)
