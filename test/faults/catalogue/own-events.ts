@@ -1,5 +1,5 @@
 import type { Expected, HistoryLine } from '../history.ts'
-import { createHttpClient } from '../http-client.ts'
+import { createHttpClient, type HttpClient } from '../http-client.ts'
 import { toOutcomes } from '../outcome.ts'
 import type { FaultContext } from './fault.ts'
 
@@ -18,16 +18,20 @@ const TIMEOUT_MS = 15_000
 const REQUEST = -4
 const KEYS = 20
 
-/** Sends events in one batch, and writes what becomes of them into the history; gives those lines. */
+/**
+ * Sends events in one batch, and writes what becomes of them into the history; gives those lines.
+ *
+ * @param options.client whose connections are used; a connection of its own without
+ */
 export async function sendOwn(
   { history }: Pick<FaultContext, 'history'>,
-  { url, topic, events }: { url: string; topic: string; events: readonly OwnEvent[] }
+  { url, topic, events, client }: { url: string; topic: string; events: readonly OwnEvent[]; client?: HttpClient }
 ): Promise<HistoryLine[]> {
-  const client = createHttpClient()
+  const sender = client ?? createHttpClient()
   const body = JSON.stringify({ events: events.map(({ expected: _, ...event }) => event) })
   const sentMs = Date.now()
-  const answer = await client.post(`${url}/api/produce/${topic}/batch`, body, { timeoutMs: TIMEOUT_MS })
-  client.close()
+  const answer = await sender.post(`${url}/api/produce/${topic}/batch`, body, { timeoutMs: TIMEOUT_MS })
+  if (!client) sender.close()
   const times = { request: REQUEST, scheduledMs: sentMs, sentMs, answeredMs: Date.now() }
   const outcomes = toOutcomes(answer, events.length)
   return events.map(({ ref, key, seq, expected = 'effect' }, index) => {
