@@ -69,7 +69,8 @@ export function createFloodBreaker(dependencies: FloodDependencies): FloodBreake
       const { recent, isStopped } = await lockRecent(tx.query, { groupId, topic })
       const runs = reasons.map(reason => [reason, 1] as const)
       const next = addRuns(recent, [[null, sinceLastDeath + records - dead.length], ...runs])
-      if (brake.mode() === 'free') {
+      // Stopped or paused since this transaction began: it is judged like any other.
+      if (brake.mode() !== 'probe') {
         const worst = findWorst(next)
         if (worst?.reason.startsWith('decode')) warnOfUnreadable(worst)
         else if (worst) throw toFlood(worst.reason, worst.count)

@@ -32,8 +32,8 @@ function effect(ref: string, order: number, more: Partial<Effect> = {}): Effect 
   return { topic: 'entries', ref, key: 'k', seq: 1, order: BigInt(order), counter: null, ...more }
 }
 
-function dead(ref: string, offset: number): DeadLetterRow {
-  const kind = { stage: 'handle', disposition: 'attempts_exhausted', error: 'Error: never' }
+function dead(ref: string, offset: number, state = 'dead'): DeadLetterRow {
+  const kind = { stage: 'handle', disposition: 'attempts_exhausted', state, error: 'Error: never' }
   return { topic: 'entries', eventId: `id-${ref}`, partition: 0, offset: BigInt(offset), ref, ...kind, copies: [] }
 }
 
@@ -114,6 +114,59 @@ const broken: readonly { what: string; found: string; damage: (story: Story) => 
     what: 'an event has an effect and a dead letter',
     found: 'I2 duplicate',
     damage: ({ state }) => void state.deadLetters.push(dead('b', 1))
+  },
+  {
+    what: 'a dead letter was resolved, and its event has no effect',
+    found: 'I1 lost-write',
+    damage: ({ state }) => {
+      state.effects = without(state.effects, 'b')
+      state.deadLetters.push(dead('b', 1, 'resolved'))
+    }
+  },
+  {
+    what: 'a dead letter was resolved, and its event has two effects',
+    found: 'I2 duplicate',
+    damage: ({ state }) => {
+      state.effects.push(effect('b', 14))
+      state.deadLetters.push(dead('b', 1, 'resolved'))
+    }
+  },
+  {
+    what: 'a dead letter was discarded, and its event has an effect',
+    found: 'I2 duplicate',
+    damage: ({ state }) => void state.deadLetters.push(dead('b', 1, 'discarded'))
+  },
+  {
+    what: 'a dead letter was resolved, and its event is not among the messages',
+    found: 'I6 poll-skip',
+    damage: ({ state }) => {
+      state.messages = state.messages.filter(({ id }) => id !== 'id-b')
+      state.deadLetters.push(dead('b', 1, 'resolved'))
+    }
+  },
+  {
+    what: 'poison was redriven, and has an effect',
+    found: 'I4 not-dead-lettered',
+    damage: ({ state }) => {
+      state.deadLetters = [dead('poison', 2, 'resolved')]
+      state.effects.push(effect('poison', 12))
+      state.messages.push(message('poison', 2))
+    }
+  },
+  {
+    what: 'a dead letter is still to be redriven',
+    found: 'I7 unseen',
+    damage: ({ state }) => {
+      state.deadLetters = [dead('poison', 2, 'redriving')]
+    }
+  },
+  {
+    what: 'redriven events of a key are out of order',
+    found: 'I3 nonmonotonic',
+    damage: ({ state }) => {
+      state.deadLetters.push(dead('a', 0, 'resolved'), dead('b', 1, 'resolved'))
+      state.effects = state.effects.map(one => (one.ref === 'a' ? { ...one, order: 20n } : one))
+    }
   },
   {
     what: 'a counter was raised twice',
@@ -291,6 +344,13 @@ t.test('lets an event of unknown fate be there once', async t => {
   state.messages.push(message('lost', 3))
   state.bounds[0] = { topic: 'entries', partition: 0, low: 0n, high: 4n }
   state.positions[0] = { topic: 'entries', partition: 0, nextOffset: 4n }
+  t.strictSame(verdicts(story), [])
+})
+
+t.test('takes the effect of a redrive for the outcome of its event, and does not ask for its place', async t => {
+  const story = cleanStory()
+  story.state.deadLetters.push(dead('a', 0, 'resolved'))
+  story.state.effects = story.state.effects.map(one => (one.ref === 'a' ? { ...one, order: 20n } : one))
   t.strictSame(verdicts(story), [])
 })
 

@@ -61,10 +61,13 @@ export function check(
     ({ topic, ref }) => `${topic}/${ref}`
   )
   const effectsByRef = group(state.effects, ({ topic, ref }) => `${topic}/${ref}`)
-  const deadByRef = group(
-    state.deadLetters.filter(({ ref }) => ref !== null),
-    ({ topic, ref }) => `${topic}/${ref}`
+  const named = state.deadLetters.filter(({ ref }) => ref !== null)
+  // What was redriven has its effect for its outcome, and is dead no more.
+  const [redriven = [], unsettled = []] = [true, false].map(isResolved =>
+    named.filter(letter => (letter.state === 'resolved') === isResolved)
   )
+  const redrivenRefs = new Set(redriven.map(({ topic, ref }) => `${topic}/${ref}`))
+  const deadByRef = group(unsettled, ({ topic, ref }) => `${topic}/${ref}`)
 
   for (const line of history) checkAcknowledged(line)
   for (const [name, lines] of byRef) checkOutcome(name, lines)
@@ -77,6 +80,9 @@ export function check(
   checkPublished()
   checkPositions()
   for (const ref of state.late) report('I2', 'late-write', `${ref} was written by an attempt that was over`, ref)
+  for (const { state: now, ...letter } of state.deadLetters) {
+    if (now === 'redriving') report('I7', 'unseen', `the dead letter at ${placeOf(letter)} is still to be redriven`)
+  }
   if (state.outboxRows > 0) report('I7', 'unseen', `${state.outboxRows} events are still in the outbox`)
   return violations
 
@@ -230,13 +236,22 @@ export function check(
     }
   }
 
-  /** Of one key: effects are in the order of the log, where each event counts from its first record on. */
+  /**
+   * Of one key: effects are in the order of the log, where each event counts from its first record on. What was redriven
+   * came later than its place, and is in order among itself.
+   */
   function checkEffectOrder() {
     const first = firstPlaces(state.log)
     for (const [name, effects] of group(state.effects, ({ topic, key }) => `${topic}/${key}`)) {
       const ordered = effects.toSorted((a, b) => Number(a.order - b.order))
-      checkOrder(name, ordered, effect => first.get(`${effect.topic}/${effect.ref}`))
+      for (const some of [ordered.filter(isRedriven), ordered.filter(effect => !isRedriven(effect))]) {
+        checkOrder(name, some, effect => first.get(`${effect.topic}/${effect.ref}`))
+      }
     }
+  }
+
+  function isRedriven({ topic, ref }: Effect): boolean {
+    return redrivenRefs.has(`${topic}/${ref}`)
   }
 
   function checkOrder(name: string, ordered: readonly Effect[], placeOfEffect: (effect: Effect) => Place | undefined) {
@@ -317,7 +332,9 @@ export function check(
     }
     const settled = new Set(state.messages.map(({ topic, id }) => `${topic}/${id}`))
     const places = new Set(state.messages.map(placeOf))
-    for (const { topic, eventId, partition, offset, copies } of state.deadLetters) {
+    for (const { topic, eventId, partition, offset, copies, state: now } of state.deadLetters) {
+      // Its effect put it among the messages.
+      if (now === 'resolved') continue
       settled.add(`${topic}/${eventId}`)
       for (const [p, o] of [[partition, offset] as const, ...copies]) places.add(`${topic}/${p}/${o}`)
     }

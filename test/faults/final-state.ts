@@ -35,6 +35,8 @@ export interface DeadLetterRow {
   readonly ref: string | null
   readonly stage: string
   readonly disposition: string
+  /** `resolved`: a redrive gave it its effect. */
+  readonly state: string
   readonly error: string
   /** Where copies of it were met. */
   readonly copies: readonly (readonly [partition: number, offset: bigint])[]
@@ -74,7 +76,7 @@ export interface FinalState {
   readonly outboxRows: number
 }
 
-const TOPICS = ['entries', 'laggards', 'ledger', 'orders', 'poison', 'shipments'] as const
+const TOPICS = ['entries', 'fragile', 'laggards', 'ledger', 'orders', 'poison', 'shipments'] as const
 const READ_TIMEOUT_MS = 60_000
 
 /** Gives the bounds of all partitions of a schedule. */
@@ -183,7 +185,7 @@ export async function readTables(sql: Sql): Promise<Omit<FinalState, 'log' | 'bo
         UNION ALL SELECT topic, ref, key, seq, ord::text, counter FROM fault_effects`
       const dead = await tx`
         SELECT topic, event_id::text, partition, "offset"::text, encode(value, 'base64') AS value, stage, disposition,
-          error_name || ': ' || error_message AS error, copies::text FROM dead_letters`
+          state, error_name || ': ' || error_message AS error, copies::text FROM dead_letters`
       const messages = await tx`SELECT topic, id::text, partition, "offset"::text FROM messages`
       const positions = await tx`SELECT topic, partition, next_offset::text FROM topic_status`
       const late = await tx`SELECT ref FROM fault_late`
@@ -205,6 +207,7 @@ export async function readTables(sql: Sql): Promise<Omit<FinalState, 'log' | 'bo
           ref: row.value === null ? null : refOf(Buffer.from(row.value, 'base64')),
           stage: row.stage,
           disposition: row.disposition,
+          state: row.state,
           error: row.error,
           copies: (JSON.parse(row.copies) as [number, string][]).map(
             ([partition, offset]) => [partition, BigInt(offset)] as const

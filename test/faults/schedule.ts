@@ -180,7 +180,7 @@ function toFirstStart(setups: readonly Setup[]) {
   }
 }
 
-/** Waits until every position is at the end of its log and nothing waits in the outbox. */
+/** Waits until every position is at the end of its log, and nothing waits in the outbox or for its redrive. */
 async function drain(system: System, timeoutMs: number): Promise<boolean> {
   const { cluster, topicPrefix, database } = system
   let stable = 0
@@ -195,7 +195,8 @@ async function drain(system: System, timeoutMs: number): Promise<boolean> {
       const bounds = await readBounds(cluster, topicPrefix)
       const rows =
         await database.sql`SELECT topic, partition, next_offset::text AS next FROM topic_status ORDER BY topic, partition`
-      const [outbox] = await database.sql`SELECT count(*)::int AS count FROM outbox`
+      const [waiting] = await database.sql`
+        SELECT (SELECT count(*) FROM outbox)::int + (SELECT count(*) FROM dead_letters WHERE state = 'redriving')::int AS count`
       const positions = new Map(rows.map(({ topic, partition, next }) => [`${topic}/${partition}`, BigInt(next)]))
       const behind = bounds.filter(
         ({ topic, partition, low, high }) => (positions.get(`${topic}/${partition}`) ?? low) !== high
@@ -204,7 +205,7 @@ async function drain(system: System, timeoutMs: number): Promise<boolean> {
       const reached = [...positions.values()].join()
       if (reached !== settled) progressMs = Date.now()
       settled = reached
-      stable = behind.length === 0 && outbox?.count === 0 && now === last ? stable + 1 : 0
+      stable = behind.length === 0 && waiting?.count === 0 && now === last ? stable + 1 : 0
       last = now
       if (behind.length > 0) slowest = behind.map(({ topic, partition }) => `${topic}/${partition}`).join(', ')
       if (stable === DRAIN_STABLE) {

@@ -16,6 +16,8 @@ export interface Member {
   readonly database: FaultProxy
   /** For its next start only. */
   prepare(environment: NodeJS.ProcessEnv): void
+  /** For all of its later starts; what was deployed before is gone. */
+  deploy(environment: NodeJS.ProcessEnv): void
   /** Kept down until `release`: whoever looks after the processes leaves it alone. */
   hold(): void
   release(): void
@@ -33,6 +35,8 @@ export interface System {
   readonly topicPrefix: string
   readonly groupPrefix: string
   readonly folder: string
+  /** While this file is there, some functions are broken (`broken.ts`). */
+  readonly switchFile: string
   /** Long faults, as the catalogue has them, instead of some seconds. */
   readonly isFull: boolean
   /** Told of what a fault saw and did. */
@@ -70,6 +74,8 @@ export const SESSION_TIMEOUT_MS = 6_000
 export const PRODUCE_TIMEOUT_MS = 8_000
 const RESTART_MS = 300
 const WATCH_MS = 100
+/** Enough for the load; and what eats all of it dies in a second or two. */
+const RUNNER_HEAP_MB = 384
 
 /** Starts a system; resolves when its gateways and runners are ready. */
 export async function startSystem(options: SystemOptions): Promise<System> {
@@ -77,6 +83,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   mkdirSync(join(folder, 'logs'), { recursive: true })
   const database = await postgres.createDatabase(`f_${name.replaceAll('-', '_')}`)
   const topicPrefix = `${name}.`
+  const switchFile = join(folder, 'broken')
   const notes: string[] = []
   const blames: { invariant: Invariant; text: string }[] = []
   const runners: Member[] = []
@@ -98,6 +105,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     topicPrefix,
     groupPrefix: topicPrefix,
     folder,
+    switchFile,
     isFull,
     notes,
     blames,
@@ -161,6 +169,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const databaseUrl = new URL(database.url)
     databaseUrl.port = String(link.port)
     let once: NodeJS.ProcessEnv = {}
+    let deployed: NodeJS.ProcessEnv = {}
     let isHeld = false
 
     const environment = {
@@ -176,13 +185,18 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       FUNCTIONS_DIR: join(machine.root, 'test/faults/functions'),
       CONSUMER_SESSION_TIMEOUT_MS: String(SESSION_TIMEOUT_MS),
       PRODUCE_TIMEOUT_MS: String(PRODUCE_TIMEOUT_MS),
+      FAULTS_SWITCH: switchFile,
       [party === 'gateway' ? 'PORT' : 'RUNNER_PORT']: String(port)
     }
     const main = party === 'runner' && isNaive ? 'test/faults/naive-consumer.ts' : `${party}/main.ts`
     const child = createProcess({
       name: memberName,
       async command() {
-        const env = { ...environment, ...once }
+        const env = { ...environment, ...deployed, ...once }
+        const heap = party === 'runner' ? `--max-old-space-size=${RUNNER_HEAP_MB}` : ''
+        // Options of several add up.
+        const options = [heap, process.env.NODE_OPTIONS, once.NODE_OPTIONS].filter(Boolean)
+        if (options.length > 0) env.NODE_OPTIONS = options.join(' ')
         once = {}
         return { ...toNodeCommand(main, machine.root, env), outputFile: join(folder, 'logs', `${memberName}.log`) }
       },
@@ -196,6 +210,9 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       database: link,
       prepare(next) {
         once = next
+      },
+      deploy(next) {
+        deployed = next
       },
       hold() {
         isHeld = true

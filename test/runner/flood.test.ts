@@ -119,6 +119,16 @@ t.test(
   }
 )
 
+t.test('rule 20: a transaction that was open when the function was stopped settles nothing either', async t => {
+  await reset()
+  const { brake, flood, settle } = createBreaker()
+  await settle(990, die(990))
+  await flood.trip(await settle(20, die(20)).catch(thrown => thrown))
+
+  t.equal(brake.mode(), 'stopped')
+  await t.rejects(settle(20, die(20)), { code: 'SMG_RUNNER_FLOOD' })
+})
+
 t.test('rule 20: a first record that dies of the same reason stops it again, and another one lets it go', async t => {
   await reset()
   const { brake, flood, settle } = createBreaker()

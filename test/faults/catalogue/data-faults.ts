@@ -13,33 +13,8 @@ const TIMEOUT_MS = 15_000
 const HOUR_MS = 3_540_000
 const CLOCK = `--import ${new URL('../shift-clock.mjs', import.meta.url).href}`
 
-/** Rows 10, 13, 14 and 15: what events hold, how large they are, and what time it is. */
+/** Rows 13, 14 and 15: what events hold, how large they are, and what time it is. */
 export const dataFaults: readonly Fault[] = [
-  {
-    row: 10,
-    name: 'poison-many',
-    title: 'one in ten events of some functions cannot be handled',
-    setup: () => ({ poisonShare: 0.1 }),
-    inject: async () => undefined
-  },
-  {
-    row: 10,
-    name: 'poison-exits',
-    title: 'an event ends the process of every runner that tries it',
-    needs: ['crash-counting'],
-    isAlone: true,
-    async inject({ system, history }) {
-      const client = createHttpClient()
-      const event = { ref: 'x1', key: 'exit', seq: 1 }
-      const sentMs = Date.now()
-      const body = JSON.stringify({ ...event, kind: 'exit' })
-      const answer = await client.post(`${system.gateways[0]?.url}/api/produce/poison`, body, { timeoutMs: TIMEOUT_MS })
-      client.close()
-      const times = { scheduledMs: sentMs, sentMs, answeredMs: Date.now() }
-      const fixed = { topic: 'poison', expected: 'dead', from: 'http', idempotencyKey: null, request: -4 } as const
-      history.add({ ...event, ...fixed, ...times, outcome: toOutcome(answer) })
-    }
-  },
   ...[HOUR_MS, -HOUR_MS].flatMap(ms => [
     clock('runner', ms, 'before it starts'),
     clock('gateway', ms, 'before it starts')

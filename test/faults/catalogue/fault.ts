@@ -3,6 +3,8 @@ import type { HistoryWriter } from '../history.ts'
 import type { Random } from '../random.ts'
 import type { System } from '../system.ts'
 
+const ASK_MS = 25
+
 /** What a fault needs besides one broker, one PostgreSQL and the proxies. */
 export type Need = 'three-brokers' | 'mount' | 'crash-counting'
 
@@ -48,6 +50,17 @@ export interface Fault {
   setup?(random: Random): Setup
   /** Does it, waits for as long as it lasts, and undoes what does not undo itself. */
   inject(context: FaultContext): Promise<void>
+}
+
+/** Waits until something is so; gives whether it ever was. What cannot be asked is not so. */
+export async function isSoon(
+  ask: () => Promise<boolean>,
+  { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal }
+): Promise<boolean> {
+  for (const endMs = Date.now() + timeoutMs; Date.now() < endMs && !signal.aborted; await sleep(ASK_MS)) {
+    if (await ask().catch(() => false)) return true
+  }
+  return false
 }
 
 /** Waits some seconds, or until the schedule is given up. */

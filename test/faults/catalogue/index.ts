@@ -4,7 +4,10 @@ import { diskFaults } from './disk-faults.ts'
 import type { Fault } from './fault.ts'
 import { kafkaFaults } from './kafka-faults.ts'
 import { networkFaults } from './network-faults.ts'
+import { poisonFaults } from './poison-faults.ts'
 import { processFaults } from './process-faults.ts'
+import { redriveFaults } from './redrive-faults.ts'
+import { versionFaults } from './version-faults.ts'
 
 /** Every fault that there is, in the order of the catalogue. */
 export const catalogue: readonly Fault[] = [
@@ -13,5 +16,8 @@ export const catalogue: readonly Fault[] = [
   ...networkFaults,
   ...kafkaFaults,
   ...dataFaults,
+  ...poisonFaults,
+  ...redriveFaults,
+  ...versionFaults,
   ...diskFaults
 ].sort((a, b) => a.row - b.row)

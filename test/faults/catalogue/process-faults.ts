@@ -3,6 +3,7 @@ import type { Random } from '../random.ts'
 import type { Member, System } from '../system.ts'
 import { SESSION_TIMEOUT_MS } from '../system.ts'
 import { type Fault, type FaultContext, seconds } from './fault.ts'
+import { blameLostAnswers, restart } from './restart.ts'
 
 const RUNNER_POINTS = [
   'before-begin',
@@ -95,20 +96,15 @@ export const processFaults: readonly Fault[] = [
     row: 3,
     name: 'gateway-stopped',
     title: 'SIGTERM of a gateway: no request fails',
-    async inject({ system, random, history, isOnly }) {
+    async inject(context) {
+      const { system, random } = context
       const gateway = random.pick(system.gateways)
       const fromMs = Date.now()
       gateway.hold()
       if (await gateway.process.end('SIGTERM', 20_000)) system.blame('I7', `${gateway.name} did not stop in 20 s`)
       const { code, reason } = await gateway.process.ended()
       if (code !== 0) system.blame('I7', `${gateway.name} stopped with ${reason}`)
-      const lost = history.lines.filter(({ sentMs, outcome }) => sentMs >= fromMs - 1_000 && outcome.kind === 'unknown')
-      if (isOnly && lost.length > 0) {
-        system.blame(
-          'I5',
-          `${lost.length} events got no answer, such as ${lost[0]?.ref}, and ${gateway.name} was asked to stop`
-        )
-      }
+      blameLostAnswers(gateway, fromMs, context)
       await sleep(500)
       gateway.release()
     }
@@ -117,13 +113,11 @@ export const processFaults: readonly Fault[] = [
     row: 16,
     name: 'rolling-restart',
     title: 'every gateway and runner is stopped by SIGTERM and started again, one after the other',
-    async inject({ system, signal }) {
+    async inject(context) {
+      const { system, signal } = context
       for (const member of [...system.gateways, ...system.runners]) {
         if (signal.aborted) return
-        member.hold()
-        if (await member.process.end('SIGTERM', 20_000)) system.blame('I7', `${member.name} did not stop in 20 s`)
-        member.release()
-        await untilReady(member, signal)
+        await restart(member, context)
       }
     }
   },
@@ -166,12 +160,4 @@ async function waitForDeath({ system, signal }: FaultContext): Promise<void> {
   const [runner] = system.runners
   for (let left = 40; runner && runner.process.starts() === 1 && runner.process.isRunning() && left > 0; left -= 1)
     await seconds(0.1, signal)
-}
-
-async function untilReady(member: Member, signal: AbortSignal): Promise<void> {
-  for (let left = 200; left > 0 && !signal.aborted; left -= 1) {
-    const answer = await fetch(`${member.url}/health/ready`, { signal: AbortSignal.timeout(1_000) }).catch(() => null)
-    if (answer?.status === 200) return
-    await sleep(100)
-  }
 }
