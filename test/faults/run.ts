@@ -59,6 +59,7 @@ export function whyNot(faults: readonly Fault[]): string | null {
 function whyNotOne(need: Need): string | null {
   if (need === 'crash-counting') return existsSync(CRASH_COUNTING) ? null : 'the runner does not count crashes yet'
   if (need === 'mount') return process.getuid?.() === 0 && process.platform === 'linux' ? null : 'no right to mount'
+  if (need === 'loopback') return process.platform === 'linux' ? null : 'one loopback address only'
   return null
 }
 

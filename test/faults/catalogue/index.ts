@@ -1,3 +1,4 @@
+import { accessFaults } from './access-faults.ts'
 import { dataFaults } from './data-faults.ts'
 import { databaseFaults } from './database-faults.ts'
 import { diskFaults } from './disk-faults.ts'
@@ -5,6 +6,7 @@ import type { Fault } from './fault.ts'
 import { kafkaFaults } from './kafka-faults.ts'
 import { networkFaults } from './network-faults.ts'
 import { processFaults } from './process-faults.ts'
+import { topicFaults } from './topic-faults.ts'
 
 /** Every fault that there is, in the order of the catalogue. */
 export const catalogue: readonly Fault[] = [
@@ -12,6 +14,8 @@ export const catalogue: readonly Fault[] = [
   ...databaseFaults,
   ...networkFaults,
   ...kafkaFaults,
+  ...topicFaults,
+  ...accessFaults,
   ...dataFaults,
   ...diskFaults
 ].sort((a, b) => a.row - b.row)
