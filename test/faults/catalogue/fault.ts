@@ -4,7 +4,7 @@ import type { Random } from '../random.ts'
 import type { System } from '../system.ts'
 
 /** What a fault needs besides one broker, one PostgreSQL and the proxies. */
-export type Need = 'three-brokers' | 'mount' | 'crash-counting' | 'loopback'
+export type Need = 'three-brokers' | 'mount' | 'crash-counting' | 'loopback' | 'faketime'
 
 /** What a fault asks for before the processes start. */
 export interface Setup {

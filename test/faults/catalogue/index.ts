@@ -6,12 +6,14 @@ import type { Fault } from './fault.ts'
 import { kafkaFaults } from './kafka-faults.ts'
 import { networkFaults } from './network-faults.ts'
 import { processFaults } from './process-faults.ts'
+import { serverFaults } from './server-faults.ts'
 import { topicFaults } from './topic-faults.ts'
 
 /** Every fault that there is, in the order of the catalogue. */
 export const catalogue: readonly Fault[] = [
   ...processFaults,
   ...databaseFaults,
+  ...serverFaults,
   ...networkFaults,
   ...kafkaFaults,
   ...topicFaults,
