@@ -5,6 +5,7 @@ import { diskFaults } from './disk-faults.ts'
 import type { Fault } from './fault.ts'
 import { kafkaFaults } from './kafka-faults.ts'
 import { networkFaults } from './network-faults.ts'
+import { outageFaults } from './outage-faults.ts'
 import { processFaults } from './process-faults.ts'
 import { serverFaults } from './server-faults.ts'
 import { topicFaults } from './topic-faults.ts'
@@ -12,6 +13,7 @@ import { topicFaults } from './topic-faults.ts'
 /** Every fault that there is, in the order of the catalogue. */
 export const catalogue: readonly Fault[] = [
   ...processFaults,
+  ...outageFaults,
   ...databaseFaults,
   ...serverFaults,
   ...networkFaults,
