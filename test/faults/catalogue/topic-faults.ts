@@ -34,15 +34,16 @@ async function recreate({ system, signal, onRecreated }: FaultContext, whileAway
   const topic = `${system.topicPrefix}${TOPIC}`
   const before = await readTopicIds(system)
   await retry(() => system.cluster.withAdmin(admin => admin.deleteTopics({ topics: [topic] })))
-  await whileAway()
-  const replicationFactor = system.cluster.brokers.length
-  // A gateway that starts meanwhile makes it as well.
-  await retry(() =>
-    system.cluster.withAdmin(admin => admin.createTopics({ topics: [{ topic, numPartitions: 3, replicationFactor }] }))
-  )
-  // A send that was under way may still have met the old one.
-  await sleep(500)
-  onRecreated(TOPIC)
+  try {
+    await whileAway()
+  } finally {
+    const topics = [{ topic, numPartitions: 3, replicationFactor: system.cluster.brokers.length }]
+    // A gateway that starts meanwhile makes it as well.
+    await retry(() => system.cluster.withAdmin(admin => admin.createTopics({ topics })))
+    // A send that was under way may still have met the old one.
+    await sleep(500)
+    onRecreated(TOPIC)
+  }
   // Runners look for another log every 30 s; what they read of it meanwhile they read again.
   for (let left = 2 * PATIENCE_SECONDS; left > 0 && !signal.aborted; left -= 1) {
     const ids = await readTopicIds(system)
