@@ -115,13 +115,14 @@ export function createIdempotencyWrites(sql: Sql, { produceTimeoutMs, ttlMs }: I
   }
 
   async function insert(request: KeyedRequest, plan: StoredPlan): Promise<Claim | undefined> {
+    // One that begins later than now began while the clock of the database was ahead: nobody works on it by now.
     // A second one that comes meanwhile waits here for the commit of the first, and then finds it in flight.
     const [row] = await run(
       `INSERT INTO idempotency_keys AS known (subject, route, key, body_hash, records, timestamp, started_at)
        VALUES ($1, $2, $3, decode($4, 'hex'), $5::text::json, $6::text::timestamptz, clock_timestamp())
        ON CONFLICT (subject, route, key) DO UPDATE SET started_at = clock_timestamp(), status = NULL
          WHERE known.body_hash = excluded.body_hash AND (known.status = ${OPEN}
-           OR known.status IS NULL AND known.started_at < ${before('$7')})
+           OR known.status IS NULL AND known.started_at NOT BETWEEN ${before('$7')} AND ${before('-$7')})
        RETURNING records::text AS records, (extract(epoch FROM timestamp) * 1000)::bigint::text AS ms,
          answer::text AS answer, started_at::text AS token, xmax = 0 AS "isNew"`,
       [...identify(request), JSON.stringify(plan.records), new Date(plan.timestampMs).toISOString(), produceTimeoutMs]

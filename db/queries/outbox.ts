@@ -60,13 +60,16 @@ export function createOutboxQueries(sql: Sql) {
       return rows.map(row => ({ topic: String(row.topic), partition: Number(row.partition) }))
     },
 
-    /** Takes or keeps the right to send a partition for `ms`; gives whether it was free. By the database's clock. */
+    /**
+     * Takes or keeps the right to send a partition for `ms`; gives whether it was free. By the database's clock: a right
+     * that lasts longer than one can was given while that clock was ahead, and is nobody's.
+     */
     async claim(topic: string, partition: number, owner: string, ms: number): Promise<boolean> {
       const rows = await sql`
         INSERT INTO outbox_leases AS lease (topic, partition, owner, until)
         VALUES (${topic}, ${partition}, ${owner}, now() + ${`${ms} ms`}::interval)
         ON CONFLICT (topic, partition) DO UPDATE SET owner = excluded.owner, until = excluded.until
-          WHERE lease.owner = excluded.owner OR lease.until < now()
+          WHERE lease.owner = excluded.owner OR lease.until < now() OR lease.until > now() + ${`${2 * ms} ms`}::interval
         RETURNING 1`
       return rows.length === 1
     },

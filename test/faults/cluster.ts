@@ -7,11 +7,9 @@ import { getKafkaJars } from '../../stack/kafka-jars.ts'
 import { isKafkaReady } from '../../stack/kafka-probe.ts'
 import type { Command } from '../../stack/launch.ts'
 import { runTask } from '../../stack/run-task.ts'
+import { type Access, createAccess, type Party, toAddress } from './access.ts'
 import { createProcess, type Machine, type Process } from './machine.ts'
 import { type FaultProxy, openProxy } from './proxy.ts'
-
-/** The parties that reach the brokers through proxies. */
-export type Party = 'gateway' | 'runner'
 
 /** One broker, which is a controller too. */
 interface Broker {
@@ -34,7 +32,8 @@ export interface Cluster {
   readonly kafka: Kafka
   /** Connects on first use, and anew after a failure. */
   withAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T>
-  /** Starts what does not run, thaws what is frozen, mends the links. */
+  readonly access: Access
+  /** Starts what does not run, thaws what is frozen, mends the links, gives rights back. */
   heal(): Promise<void>
   stop(): Promise<void>
 }
@@ -78,34 +77,39 @@ export async function startCluster(
     retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 12 }
   })
   let admin: Promise<Admin> | null = null
+  const access = createAccess(withAdmin)
 
   return {
     brokers,
     direct,
     kafka,
     addressFor: party => brokers.map(({ proxies }) => `127.0.0.1:${proxies[party].port}`).join(','),
-    async withAdmin(work) {
-      admin ??= connectAdmin()
-      try {
-        return await work(await admin)
-      } catch (error) {
-        const broken = admin
-        admin = null
-        await (await broken?.catch(() => null))?.disconnect().catch(() => undefined)
-        throw error
-      }
-    },
+    withAdmin,
+    access,
     async heal() {
       for (const { process, proxies } of brokers) {
         process.resume()
         await Promise.all(Object.values(proxies).map(proxy => proxy.heal()))
       }
       await Promise.all(brokers.map(({ process }) => process.start()))
+      await access.restore()
     },
     async stop() {
       await (await admin?.catch(() => null))?.disconnect().catch(() => undefined)
       await Promise.all(brokers.map(({ process }) => process.end('SIGKILL')))
       await Promise.all(brokers.flatMap(({ proxies }) => Object.values(proxies).map(proxy => proxy.close())))
+    }
+  }
+
+  async function withAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
+    admin ??= connectAdmin()
+    try {
+      return await work(await admin)
+    } catch (error) {
+      const broken = admin
+      admin = null
+      await (await broken?.catch(() => null))?.disconnect().catch(() => undefined)
+      throw error
     }
   }
 
@@ -122,8 +126,8 @@ export async function startCluster(
     const data = join(home, 'data')
     mkdirSync(home, { recursive: true })
     const proxies = {
-      gateway: await openProxy({ targetPort: port.gateway }),
-      runner: await openProxy({ targetPort: port.runner })
+      gateway: await openProxy({ targetPort: port.gateway, fromAddress: toAddress('gateway') }),
+      runner: await openProxy({ targetPort: port.runner, fromAddress: toAddress('runner') })
     }
     const advertised = { DIRECT: port.direct, GATEWAY: proxies.gateway.port, RUNNER: proxies.runner.port }
     const properties = join(home, 'server.properties')
@@ -186,6 +190,8 @@ export async function startCluster(
       'inter.broker.listener.name': 'DIRECT',
       'listener.security.protocol.map': [...LISTENERS, 'CONTROLLER'].map(name => `${name}:PLAINTEXT`).join(','),
       'log.dirs': data,
+      'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+      'allow.everyone.if.no.acl.found': true,
       'default.replication.factor': replicas.factor,
       'min.insync.replicas': replicas.inSync,
       'offsets.topic.replication.factor': replicas.factor,

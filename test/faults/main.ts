@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { unmountAll } from './catalogue/disk-faults.ts'
 import { openMachine } from './machine.ts'
 import { parseOptions } from './options.ts'
-import { toLine, toTable, toViolationTexts } from './report.ts'
+import { toLine, toMeasureTexts, toTable, toViolationTexts } from './report.ts'
 import { planSchedules, runPlan, startServers, whyNot } from './run.ts'
 import type { ScheduleResult } from './schedule.ts'
 
@@ -40,6 +40,7 @@ try {
       const result = await runPlan(plan, { servers, machine, options: { ...options, isNaive }, folder: keepFolder })
       if (!isNaive) results.push(result)
       console.log(`${index + 1}/${plans.length} ${isNaive ? 'NAIVE ' : ''}${toLine(result)}`)
+      for (const text of toMeasureTexts(result)) console.log(text)
       if (!isNaive) for (const text of toViolationTexts(result.violations)) console.log(text)
     }
   }

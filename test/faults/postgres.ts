@@ -5,7 +5,9 @@ import postgres, { type Sql } from 'postgres'
 import { migrate } from '../../db/migrate.ts'
 import { preparePostgres } from '../../stack/postgres.ts'
 import { clearPostmaster } from '../../stack/postmaster.ts'
+import { toClockEnvironment } from './faketime.ts'
 import { copyFolder, createProcess, type Machine, type Process } from './machine.ts'
+import { isTakingConnections, type Standby, startStandby } from './standby.ts'
 import { CREATE_TABLES } from './tables.ts'
 
 /** A PostgreSQL that may be killed, frozen, filled up and set back. */
@@ -23,6 +25,10 @@ export interface Postgres {
   backUp(): Promise<void>
   /** Replaces its data by the copy, for which it is stopped and started. */
   restore(): Promise<void>
+  /** Starts it again with a clock that is off, such as `+1h`; null: with that of the machine. */
+  setClock(shift: string | null): Promise<void>
+  /** Starts a standby that streams from it, for which it is stopped and started. */
+  startStandby(): Promise<Standby>
   heal(): Promise<void>
   stop(): Promise<void>
 }
@@ -52,13 +58,17 @@ export async function startPostgres(
   const prepared = await preparePostgres(site, { port: 0, settings: SETTINGS })
   const data = prepared.folder
   const copy = `${data}.copy`
+  let clock: string | null = null
+  let standby: Standby | null = null
   const process = createProcess({
     name: 'postgres',
     command: async () => {
       await clearPostmaster(data, machine.log)
-      return prepared.part.command()
+      const command = await prepared.part.command()
+      return { ...command, env: { ...command.env, ...toClockEnvironment(clock) } }
     },
-    isReady: pid => prepared.part.isReady(pid),
+    // One that was a standby is asked to be more than that when it answers.
+    isReady: pid => isTakingConnections(data, pid),
     records: machine.records
   })
   const password = randomBytes(12).toString('hex')
@@ -97,8 +107,17 @@ export async function startPostgres(
       copyFolder(copy, data)
       await process.start()
     },
+    setClock,
+    async startStandby() {
+      const { databaseUrl, part } = prepared
+      standby = await startStandby({ machine, primary: process, data, databaseUrl, admin, command: part.command })
+      return standby
+    },
     async heal() {
       process.resume()
+      await standby?.discard()
+      standby = null
+      if (clock !== null) await setClock(null)
       await process.start()
       await retry(() => admin`ALTER SYSTEM RESET ALL`)
       await admin`SELECT pg_reload_conf()`
@@ -107,8 +126,15 @@ export async function startPostgres(
     async stop() {
       await admin.end({ timeout: 1 })
       await process.end('SIGINT')
+      await standby?.discard()
       rmSync(copy, { recursive: true, force: true })
     }
+  }
+
+  async function setClock(shift: string | null) {
+    await process.end('SIGINT')
+    clock = shift
+    await process.start()
   }
 
   function urlOfRole(database: string): string {

@@ -37,6 +37,8 @@ export interface FaultProxy {
 
 export interface ProxyOptions {
   readonly targetPort: number
+  /** Where its connections to the server come from, so that a server can tell parties apart; by default 127.0.0.1. */
+  readonly fromAddress?: string | undefined
   /** At least 0, below 1. */
   readonly random?: () => number
 }
@@ -58,7 +60,7 @@ const LISTEN_WAIT_MS = 100
 const READ_AHEAD_BYTES = 256 * 1024
 
 /** Opens a proxy on a free port. */
-export async function openProxy({ targetPort, random = Math.random }: ProxyOptions): Promise<FaultProxy> {
+export async function openProxy({ targetPort, fromAddress, random = Math.random }: ProxyOptions): Promise<FaultProxy> {
   const pairs = new Set<{ client: Socket; server: Socket | null }>()
   const changes = createChanges()
   let conditions = HEALTHY
@@ -93,7 +95,8 @@ export async function openProxy({ targetPort, random = Math.random }: ProxyOptio
     })
     if (conditions.accept === 'silence') return void client.pause()
 
-    const server = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
+    const target = { port: targetPort, host: '127.0.0.1', allowHalfOpen: true, noDelay: true }
+    const server = connect(fromAddress === undefined ? target : { ...target, localAddress: fromAddress })
     pair.server = server
     server.on('error', () => client.resetAndDestroy())
     server.once('close', () => {

@@ -1,5 +1,6 @@
 import type { Violation } from './checker.ts'
 import type { ScheduleResult } from './schedule.ts'
+import { MEASURED } from './system.ts'
 
 /** One line of a schedule. */
 export function toLine(result: ScheduleResult): string {
@@ -16,6 +17,11 @@ export function toLine(result: ScheduleResult): string {
     `${name} seed ${seed} [${faults.join(' + ')}] acked ${acked}, refused ${refused}, unknown ${unknown}${reasons.length > 0 ? ` (${reasons.join(', ')})` : ''}; ` +
     `${effects} effects, ${deadLetters} dead; ${drained}; ${missed}${verdict}; ${seconds.toFixed(1)} s`
   )
+}
+
+/** What faults measured, when. */
+export function toMeasureTexts({ notes }: ScheduleResult): string[] {
+  return notes.filter(note => note.includes(` ${MEASURED}`)).map(note => `  ${note}`)
 }
 
 const SHOWN = 3

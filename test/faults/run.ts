@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Fault, Need } from './catalogue/fault.ts'
 import { catalogue } from './catalogue/index.ts'
 import { type Cluster, startCluster } from './cluster.ts'
+import { findFaketime } from './faketime.ts'
 import type { Machine } from './machine.ts'
 import type { FaultOptions } from './options.ts'
 import { type Postgres, startPostgres } from './postgres.ts'
@@ -59,6 +60,8 @@ export function whyNot(faults: readonly Fault[]): string | null {
 function whyNotOne(need: Need): string | null {
   if (need === 'crash-counting') return existsSync(CRASH_COUNTING) ? null : 'the runner does not count crashes yet'
   if (need === 'mount') return process.getuid?.() === 0 && process.platform === 'linux' ? null : 'no right to mount'
+  if (need === 'loopback') return process.platform === 'linux' ? null : 'one loopback address only'
+  if (need === 'faketime') return findFaketime() === null ? 'no libfaketime (Debian: faketime)' : null
   return null
 }
 

@@ -170,6 +170,7 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleRes
     await system.kill()
     if (isClean) rmSync(folder, { recursive: true, force: true })
     await postgres.heal().catch(() => undefined)
+    await cluster.access.restore().catch(() => undefined)
   }
 }
 

@@ -41,6 +41,8 @@ export interface System {
   readonly isFull: boolean
   /** Told of what a fault saw and did. */
   note(text: string): void
+  /** A note that is printed, too. */
+  measure(text: string): void
   /** Something that must have been so and was not. */
   blame(invariant: Invariant, text: string): void
   readonly notes: readonly string[]
@@ -72,6 +74,8 @@ export interface SystemOptions {
 export const SESSION_TIMEOUT_MS = 6_000
 // Long enough for a new leader.
 export const PRODUCE_TIMEOUT_MS = 8_000
+/** Begins the notes of what was measured. */
+export const MEASURED = 'measured: '
 const RESTART_MS = 300
 const WATCH_MS = 100
 /** Enough for the load; and what eats all of it dies in a second or two. */
@@ -111,6 +115,9 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     blames,
     note(text) {
       notes.push(`${((Date.now() - startedMs) / 1000).toFixed(1)} s: ${text}`)
+    },
+    measure(text) {
+      system.note(`${MEASURED}${text}`)
     },
     blame(invariant, text) {
       blames.push({ invariant, text })

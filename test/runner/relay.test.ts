@@ -159,6 +159,15 @@ t.test('rule 23: takes over a lease that ran out', async t => {
   t.equal(row?.held, true)
 })
 
+t.test('rule 23: takes over a lease that was given while the clock of the database was ahead', async t => {
+  await put('0/a')
+  await sql`INSERT INTO outbox_leases VALUES ('bills', 0, ${randomUUID()}, now() + interval '1 h')`
+  const { sent } = startRelay(t)
+  await until(() => sent.length === 1)
+  const [row] = await sql`SELECT until < now() + interval '1 min' AS "isShort" FROM outbox_leases`
+  t.equal(row?.isShort, true)
+})
+
 t.test('rule 23: a relay that froze past its lease only repeats, and first copies stay in order', async t => {
   let open: () => void = () => undefined
   const door = new Promise<void>(resolve => {

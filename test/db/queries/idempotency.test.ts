@@ -87,6 +87,14 @@ t.test('rule 24: lets a repeat go on with the first plan when the time of the pr
   t.strictSame(await claim(request, second), { kind: 'in-flight' }, 'and nobody else')
 })
 
+t.test('rule 24: lets a repeat go on that was begun while the clock of the database was ahead', async t => {
+  await claim(request, first)
+  await age(-3_600_000)
+
+  t.match(await claim(request, second), { kind: 'claimed', plan: first, isNew: false })
+  t.strictSame(await claim(request, second), { kind: 'in-flight' }, 'and nobody else')
+})
+
 t.test('rule 24: lets a repeat go on at once after an answer that nobody can rely on', async t => {
   const { token } = claimed(await claim(request, first))
   await release(request, { token }, { results: [1] })

@@ -1,38 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { Sql } from 'postgres'
 import { ROLE, retry } from '../postgres.ts'
 import type { System } from '../system.ts'
 import { type Fault, type FaultContext, seconds } from './fault.ts'
 
 const TABLES = ['messages', 'topic_status', 'fault_entries', 'fault_effects', 'dead_letters', 'outbox'] as const
 
-/** Rows 5 and 6, and the restored copy of row 12. */
+/** Row 6: what PostgreSQL refuses; and the restored copy of row 12. */
 export const databaseFaults: readonly Fault[] = [
-  {
-    row: 5,
-    name: 'postgres-killed',
-    title: 'kill -9 of PostgreSQL under load',
-    async inject({ system, signal }) {
-      const { process } = system.postgres
-      await process.end('SIGKILL')
-      await seconds(0.5, signal)
-      await process.start()
-      await expectEffects(system, 'PostgreSQL was killed')
-    }
-  },
-  {
-    row: 6,
-    name: 'postgres-down',
-    title: 'PostgreSQL is stopped for a while',
-    async inject({ system, signal }) {
-      const { process } = system.postgres
-      await process.end('SIGINT')
-      await seconds(system.isFull ? 600 : 5, signal)
-      await expectDegraded(system)
-      await process.start()
-      await expectEffects(system, 'PostgreSQL was stopped')
-    }
-  },
   {
     row: 6,
     name: 'postgres-frozen',
@@ -238,34 +211,4 @@ async function withTrigger({ system, random, signal }: FaultContext, state: stri
   )
   await seconds(system.isFull ? 30 : 3, signal)
   await retry(() => sql.unsafe(`DROP TRIGGER IF EXISTS fault ON ${table}`))
-}
-
-/** After an outage the work goes on at once. */
-async function expectEffects(system: System, what: string): Promise<void> {
-  const { sql } = system.database
-  const count = () => retry(() => countMessages(sql))
-  const before = await count()
-  for (let left = 100; left > 0; left -= 1) {
-    if ((await count()) > before) return
-    await sleep(100)
-  }
-  // There may have been nothing to do: the drain decides whether something was left.
-  system.note(`no new effect within 10 s after ${what}`)
-}
-
-async function countMessages(sql: Sql): Promise<number> {
-  const [row] = await sql`SELECT count(*)::int AS count FROM messages`
-  return row?.count ?? 0
-}
-
-/** Who is asked tells what is away. */
-async function expectDegraded(system: System): Promise<void> {
-  for (const { name, url, process } of system.gateways) {
-    if (!process.isRunning()) continue
-    const answer = await fetch(`${url}/health`, { signal: AbortSignal.timeout(5_000) }).catch(() => null)
-    const body = (await answer?.json().catch(() => null)) as { checks?: { database?: string } } | null
-    if (body && body.checks?.database !== 'down') {
-      system.blame('I9', `${name} says that PostgreSQL is ${body.checks?.database}, and it is stopped`)
-    }
-  }
 }

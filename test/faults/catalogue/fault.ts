@@ -6,7 +6,7 @@ import type { System } from '../system.ts'
 const ASK_MS = 25
 
 /** What a fault needs besides one broker, one PostgreSQL and the proxies. */
-export type Need = 'three-brokers' | 'mount' | 'crash-counting'
+export type Need = 'three-brokers' | 'mount' | 'crash-counting' | 'loopback' | 'faketime'
 
 /** What a fault asks for before the processes start. */
 export interface Setup {

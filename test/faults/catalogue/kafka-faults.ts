@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { retry } from '../postgres.ts'
 import type { System } from '../system.ts'
 import { type Fault, type FaultContext, seconds } from './fault.ts'
@@ -130,37 +129,6 @@ export const kafkaFaults: readonly Fault[] = [
           UPDATE topic_status SET next_offset = next_offset / 2 WHERE topic IN ('entries', 'ledger') AND partition = ${partition}`
       )
     }
-  },
-  {
-    row: 12,
-    name: 'topic-recreated',
-    title: 'a topic is deleted and made again under running gateways and runners',
-    // What is read of the new log before its id is looked at is read again later, in another order.
-    isAlone: true,
-    setup: () => ({ rewinds: true }),
-    async inject({ system, signal, onRecreated }) {
-      const topic = `${system.topicPrefix}entries`
-      const before = await readTopicIds(system)
-      await retry(() => system.cluster.withAdmin(admin => admin.deleteTopics({ topics: [topic] })))
-      await seconds(0.5, signal)
-      const replicationFactor = system.cluster.brokers.length
-      // A gateway that starts meanwhile makes it as well.
-      await retry(() =>
-        system.cluster.withAdmin(admin =>
-          admin.createTopics({ topics: [{ topic, numPartitions: 3, replicationFactor }] })
-        )
-      )
-      // A send that was under way may still have met the old one.
-      await sleep(500)
-      onRecreated('entries')
-      // Runners look for another log every 30 s; what they read of it meanwhile they read again.
-      for (let left = 90; left > 0 && !signal.aborted; left -= 1) {
-        const ids = await readTopicIds(system)
-        if (ids.length > 0 && ids.every(id => !before.includes(id))) return
-        await seconds(0.5, signal)
-      }
-      system.blame('I7', `the positions of ${topic} count in the log that is gone, 45 s later`)
-    }
   }
 ]
 
@@ -187,11 +155,6 @@ async function expectRefusals(system: System, signal: AbortSignal): Promise<void
     if (answer?.status !== 503)
       system.blame('I9', `${name} answers ${answer?.status} to /health without a broker, after ${ms} ms`)
   }
-}
-
-async function readTopicIds({ database }: System): Promise<(string | null)[]> {
-  const rows = await retry(() => database.sql`SELECT topic_id::text AS id FROM topic_status WHERE topic = 'entries'`)
-  return rows.map(({ id }) => id)
 }
 
 const UNWELL_SECONDS = 60

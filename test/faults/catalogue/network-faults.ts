@@ -1,4 +1,4 @@
-import type { Party } from '../cluster.ts'
+import type { Party } from '../access.ts'
 import type { Conditions, FaultProxy } from '../proxy.ts'
 import type { System } from '../system.ts'
 import { type Fault, seconds } from './fault.ts'

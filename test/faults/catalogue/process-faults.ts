@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Random } from '../random.ts'
-import type { Member, System } from '../system.ts'
-import { SESSION_TIMEOUT_MS } from '../system.ts'
+import { type Member, SESSION_TIMEOUT_MS } from '../system.ts'
+import { measureTakeOver, readAssigned } from '../take-over.ts'
 import { type Fault, type FaultContext, seconds } from './fault.ts'
 import { blameLostAnswers, restart } from './restart.ts'
 
@@ -20,8 +20,14 @@ export const processFaults: readonly Fault[] = [
     row: 1,
     name: 'runner-killed',
     title: 'kill -9 of a runner',
-    inject: ({ system, random, signal }) =>
-      repeat(system.isFull ? 100 : random.integer(1, 2), random, signal, () => kill(system, random))
+    inject: ({ system, random, signal, isOnly }) =>
+      repeat(system.isFull ? 100 : random.integer(1, 2), random, signal, async () => {
+        const runner = random.pick(system.runners)
+        const places = isOnly ? await readAssigned(system, runner) : []
+        runner.process.signal('SIGKILL')
+        system.note(`${runner.name} killed`)
+        if (isOnly) await measureTakeOver(system, { places, signal })
+      })
   },
   {
     row: 1,
@@ -54,10 +60,12 @@ export const processFaults: readonly Fault[] = [
     async inject({ system, random, signal }) {
       const { name, process } = random.pick(system.runners)
       process.freeze()
+      const frozenMs = Date.now()
       system.note(`${name} frozen`)
       await seconds(system.isFull ? 60 : SESSION_TIMEOUT_MS / 1000 + 2, signal)
       process.resume()
-      system.note(`${name} thawed`)
+      // What it wrote after that would be a second effect, and the checker finds it.
+      system.measure(`${name} was frozen for ${((Date.now() - frozenMs) / 1000).toFixed(1)} s`)
     }
   },
   {
@@ -137,12 +145,6 @@ export const processFaults: readonly Fault[] = [
     }
   }
 ]
-
-async function kill(system: System, random: Random) {
-  const { name, process } = random.pick(system.runners)
-  process.signal('SIGKILL')
-  system.note(`${name} killed`)
-}
 
 async function repeat(times: number, random: Random, signal: AbortSignal, act: () => Promise<void>): Promise<void> {
   for (let time = 0; time < times && !signal.aborted; time += 1) {
