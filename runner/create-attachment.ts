@@ -18,7 +18,7 @@ import type { Gate } from './gate.ts'
 import { createPositionLocator } from './locate-positions.ts'
 import type { RunnerMetrics } from './metrics.ts'
 import { createMirror, toMirrorTopic } from './mirror.ts'
-import { createPublishCheck, type ToOutboxEntries } from './outbox-entries.ts'
+import { createPublisher, type ToOutboxEntries } from './outbox-entries.ts'
 import { createKeyHints } from './parking.ts'
 import { createRedriver } from './redrive.ts'
 import { toAttemptLimits, toLimits } from './row-cycles.ts'
@@ -85,7 +85,7 @@ export function createAttachment(loaded: LoadedFunction, parts: RunnerParts): At
     log,
     shutdown,
     ageMs: clock.ageMs,
-    findPublishFault: createPublishCheck(functions),
+    toPublished: createPublisher(functions),
     onLateCall: () => metrics.lateCalls.inc({ topic })
   }
 

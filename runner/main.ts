@@ -87,7 +87,7 @@ async function start(config: RunnerConfig): Promise<void> {
   const partitionCounts = createPartitionCounts(functions, producer, log)
 
   const gate = createGate(config.RUNNER_CONCURRENCY)
-  const toOutboxEntries = createOutboxEntries(functions, partitionCounts.of, relay.wake)
+  const toOutboxEntries = createOutboxEntries(partitionCounts.of, relay.wake)
   const shared = {
     config,
     client,

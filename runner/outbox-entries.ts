@@ -1,8 +1,9 @@
 import type { OutboxEntry } from '../db/queries/outbox.ts'
 import { partitionOf } from '../kafka/murmur2.ts'
+import { sdkErrors } from '../sdk/errors.ts'
 import { deriveEventId, timestampMsOf } from '../sdk/event-id.ts'
 import { type IdentifiedRecord, toTime } from '../sdk/record.ts'
-import { describe, type Published } from '../sdk/settle-record.ts'
+import { describe, type Published, type SettleDependencies } from '../sdk/settle-record.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { toBase64 } from './dead-letter.ts'
 import { PRODUCER_ID } from './identify.ts'
@@ -23,23 +24,20 @@ export type ToOutboxEntries = (
  * @param onEntries called when there are some, a moment before they are committed
  */
 export function createOutboxEntries(
-  functions: ReadonlyMap<string, LoadedFunction>,
   partitionCountOf: (topic: string) => number,
   onEntries: () => void = () => undefined
 ): ToOutboxEntries {
   return (record, published, nowMs) => {
     onEntries()
-    return published.map(({ topic, event }, index) => {
+    return published.map(({ topic, key, value }, index) => {
       const eventId = deriveEventId(timestampMsOf(record.id), [record.id, 'published', topic, String(index)])
-      const key = functions.get(topic)?.key(event) ?? null
-      const bytes = key === null ? null : Buffer.from(key)
       return {
         topic,
         // Without a key any partition will do, as long as it is the same for every copy.
-        partition: partitionOf(bytes ?? Buffer.from(eventId), partitionCountOf(topic)),
+        partition: partitionOf(key ?? Buffer.from(eventId), partitionCountOf(topic)),
         eventId,
-        key: toBase64(bytes),
-        value: toBase64(Buffer.from(JSON.stringify(event))),
+        key: toBase64(key),
+        value: toBase64(value),
         headers: toHeaders({ id: eventId, 'content-type': 'application/json', 'producer-id': PRODUCER_ID }),
         timestamp: toTime(nowMs)
       }
@@ -48,22 +46,26 @@ export function createOutboxEntries(
 }
 
 /**
- * Builds the check of what a function publishes: it must be an event of a function, as the runner of that one will read
- * it. A `key` that throws fails the attempt that publishes, and not the transaction after it.
+ * Builds the taking of what a function publishes: it must be an event of a function, as the runner of that one will read
+ * it. All that can fail is done in the attempt that publishes, and not in the transaction after it.
  */
-export function createPublishCheck(functions: ReadonlyMap<string, LoadedFunction>) {
-  return (topic: string, event: unknown): string | null => {
+export function createPublisher(functions: ReadonlyMap<string, LoadedFunction>): SettleDependencies['toPublished'] {
+  return (topic, event) => {
+    const refuse = (why: string) => new sdkErrors.SMG_SDK_BAD_PUBLISH(topic, why)
     const target = functions.get(topic)
-    if (!target) return `there is no function of that name; there are ${[...functions.keys()].join(', ')}`
-    const bytes = Buffer.from(JSON.stringify(event) ?? '')
-    if (bytes.length > MAX_EVENT_BYTES) return `it has ${bytes.length} bytes; ${MAX_EVENT_BYTES} are allowed`
-    try {
-      target.parseEvent(bytes)
-    } catch (error) {
-      return describe(error)
+    if (!target) throw refuse(`there is no function of that name; there are ${[...functions.keys()].join(', ')}`)
+    const value = Buffer.from(JSON.stringify(event) ?? '')
+    if (value.length > MAX_EVENT_BYTES) throw refuse(`it has ${value.length} bytes; ${MAX_EVENT_BYTES} are allowed`)
+    const key = target.key(parse(target, value))
+    return { topic, key: key === null ? null : Buffer.from(key), value }
+
+    function parse({ parseEvent }: LoadedFunction, bytes: Buffer): unknown {
+      try {
+        return parseEvent(bytes)
+      } catch (error) {
+        throw refuse(describe(error))
+      }
     }
-    target.key(event)
-    return null
   }
 }
 

@@ -105,7 +105,7 @@ export function createRowEffects(
     const hasDied = [...tallies.values()].some(({ deadLetters }) => deadLetters > 0)
     wary = care !== 'none' && hasDied ? WARY_CYCLES : Math.max(0, wary - 1)
     care = wary > 0 ? 'ready' : 'none'
-    cancels.onWritten()
+    cancels.onWritten(shares)
     resume()
 
     for (const { owned, ahead, steps, next } of shares) {

@@ -3,6 +3,7 @@ import { insertOutbox, type OutboxEntry } from '../db/queries/outbox.ts'
 import type { WriteTransaction } from '../db/writer.ts'
 import { failpoint } from '../sdk/failpoints.ts'
 import type { IdentifiedRecord } from '../sdk/record.ts'
+import type { Dead } from '../sdk/settle-record.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import { type AttemptDependencies, createTransactionAttempt, type Memory, toMemory } from './attempt-in-transaction.ts'
 import { identify } from './identify.ts'
@@ -58,6 +59,9 @@ export function createPrefixRunner(partition: AssignedPartition, dependencies: P
     const tallies = new Map<number, Tally>()
     const tally = tallyOf(tallies, partition.partition)
     const dead: DeadRecord[] = []
+    /** By event id. Their letters are written behind the last record, and until then the inbox knows nothing of them. */
+    const died = new Map<string, Dead>()
+    const copies: DeadRecord[] = []
     const publications: OutboxEntry[] = []
     const known: { entry: InboxEntry; record: IdentifiedRecord }[] = []
     const endMs = Date.now() + MAX_MS
@@ -78,17 +82,20 @@ export function createPrefixRunner(partition: AssignedPartition, dependencies: P
         // It begins a transaction of its own: if it fails again, what was done before it stands.
         if (remembered && (count > 0 || remembered.notBeforeMs > Date.now())) break
 
-        const { outcome, isKnown } = parking.isBlocked(record)
-          ? { outcome: toParked(), isKnown: false }
-          : remembered?.dead
-            ? { outcome: remembered.dead, isKnown: false }
-            : await attemptOnce(tx, record, remembered?.attempt ?? 1)
+        const diedOf = died.get(record.id)
+        const decided = diedOf ?? (parking.isBlocked(record) ? toParked() : remembered?.dead)
+        const { outcome, isKnown } = decided
+          ? { outcome: decided, isKnown: false }
+          : await attemptOnce(tx, record, remembered?.attempt ?? 1)
         if (outcome.kind === 'retry') {
           memory = toMemory(record, outcome)
           break
         }
-        if (outcome.kind === 'dead') dead.push({ record, reason: outcome })
-        else if (isKnown) known.push({ entry: toEntry(record, [], null), record })
+        if (diedOf) copies.push({ record, reason: diedOf })
+        else if (outcome.kind === 'dead') {
+          dead.push({ record, reason: outcome })
+          died.set(record.id, outcome)
+        } else if (isKnown) known.push({ entry: toEntry(record, [], null), record })
         else {
           tally.messages += 1
           tally.lastMessageMs = Math.max(tally.lastMessageMs ?? 0, record.timestampMs)
@@ -102,7 +109,7 @@ export function createPrefixRunner(partition: AssignedPartition, dependencies: P
       if (write.ordering === 'key' && last && isHead(last.record, last.reason)) break
     }
     dead.push(...(await sortKnown(tx, known, tallies, write)))
-    const fresh = await writeDead(tx, dead, tallies, write)
+    const fresh = await writeDead(tx, [...dead, ...copies], tallies, write)
     await parking.block(dead, fresh)
     await write.flood.check(
       tx,

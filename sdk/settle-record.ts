@@ -41,18 +41,21 @@ export type Outcome =
   | { readonly kind: 'retry'; readonly nextAttempt: number; readonly waitMs: number; readonly error: unknown }
   | Dead
 
-/** An event that an attempt put into the outbox. */
+/** An event that an attempt put into the outbox, as it was at that moment: the function may go on to change it. */
 export interface Published {
   readonly topic: string
-  readonly event: unknown
+  /** Null: none. */
+  readonly key: Buffer | null
+  /** JSON. */
+  readonly value: Buffer
 }
 
 export interface SettleDependencies {
   readonly log: Logger
   /** Aborts when the process is to end: a running attempt is given up, and nothing is settled. */
   readonly shutdown: AbortSignal
-  /** Gives why an event cannot be published to a topic, or null. */
-  readonly findPublishFault: (topic: string, event: unknown) => string | null
+  /** Takes an event for a topic. What it throws (SMG_SDK_BAD_PUBLISH for one that the topic does not take) fails the attempt. */
+  readonly toPublished: (topic: string, event: unknown) => Published
   /** Says whether a failure is not the record's (a lost database): it is thrown on, and no attempt is used up. */
   readonly isForeign?: (thrown: unknown) => boolean
   /** Age of what was stamped at a time, both in milliseconds; by default by the clock of this machine. */
@@ -83,7 +86,7 @@ export function createRecordSettler(definition: LoadedFunction, dependencies: Se
   const {
     log,
     shutdown,
-    findPublishFault,
+    toPublished,
     isForeign = () => false,
     ageMs = timestampMs => Date.now() - timestampMs,
     onLateCall = () => undefined,
@@ -124,11 +127,7 @@ export function createRecordSettler(definition: LoadedFunction, dependencies: Se
     runHandle: RunHandle
   ) {
     const number = before + attempt
-    const context = createContext(
-      record,
-      { attempt: number, isRedrive },
-      { log, shutdown, findPublishFault, onLateCall }
-    )
+    const context = createContext(record, { attempt: number, isRedrive }, { log, shutdown, toPublished, onLateCall })
     const toHandled = (effect: unknown): Outcome => ({ kind: 'handled', event, effect, published: context.close() })
 
     try {
@@ -202,9 +201,9 @@ function createContext(
   {
     log,
     shutdown,
-    findPublishFault,
+    toPublished,
     onLateCall
-  }: Required<Pick<SettleDependencies, 'log' | 'shutdown' | 'findPublishFault' | 'onLateCall'>>
+  }: Required<Pick<SettleDependencies, 'log' | 'shutdown' | 'toPublished' | 'onLateCall'>>
 ): ContextParts {
   const published: Published[] = []
   let isOpen = true
@@ -226,9 +225,7 @@ function createContext(
         onLateCall()
         throw new sdkErrors.SMG_SDK_SETTLED()
       }
-      const fault = findPublishFault(target, event)
-      if (fault !== null) throw new sdkErrors.SMG_SDK_BAD_PUBLISH(target, fault)
-      published.push({ topic: target, event })
+      published.push(toPublished(target, event))
     }
   }
   return {

@@ -1,5 +1,6 @@
 // What a test of a function imports from `smg-kafka/testing`: no broker, no database.
 import pino from 'pino'
+import { sdkErrors } from './errors.ts'
 import { createEventId } from './event-id.ts'
 import { parseDefinition } from './parse-definition.ts'
 import type { IdentifiedRecord } from './record.ts'
@@ -54,7 +55,8 @@ export interface TestResult {
   readonly outcome: 'settled' | 'dead'
   /** As the function gave them; their ids are the runner's. */
   readonly rows: readonly Record<string, unknown>[]
-  readonly published: readonly Published[]
+  /** Each event as it is sent: what JSON leaves of it. */
+  readonly published: readonly { readonly topic: string; readonly event: unknown }[]
   /** Calls of `handle`. */
   readonly attempts: number
   /** The waits between attempts that a runner would have made, in milliseconds: a test does not wait. */
@@ -82,7 +84,7 @@ export async function testFunction(
   const settle = createRecordSettler(loaded, {
     log: pino({ enabled: false }),
     shutdown: new AbortController().signal,
-    findPublishFault: target => (publishTo && !publishTo.includes(target) ? 'there is no function of that name' : null)
+    toPublished: (target, event) => toPublished(target, event, publishTo)
   })
   const runHandle: RunHandle = (input, context) =>
     loaded.handle?.(input, Object.assign(context, { tx: tx as Transaction }) as TransactionContext)
@@ -93,7 +95,7 @@ export async function testFunction(
     if (outcome.kind === 'retry') waitsMs.push(outcome.waitMs)
     else if (outcome.kind === 'handled') {
       const rows = loaded.table ? toRows(outcome.effect) : []
-      const { published } = outcome
+      const published = outcome.published.map(({ topic, value }) => ({ topic, event: JSON.parse(String(value)) }))
       const none = { stage: null, disposition: null, error: null }
       return { outcome: 'settled', rows, published, attempts: attempt, waitsMs, ...none }
     } else {
@@ -101,6 +103,14 @@ export async function testFunction(
       return { outcome: 'dead', rows: [], published: [], attempts, waitsMs, stage, disposition, error }
     }
   }
+}
+
+function toPublished(topic: string, event: unknown, allowed: TestOptions['publishTo']): Published {
+  if (allowed && !allowed.includes(topic))
+    throw new sdkErrors.SMG_SDK_BAD_PUBLISH(topic, 'there is no function of that name')
+  const text = JSON.stringify(event)
+  if (text === undefined) throw new sdkErrors.SMG_SDK_BAD_PUBLISH(topic, 'it is nothing that JSON can hold')
+  return { topic, key: null, value: Buffer.from(text) }
 }
 
 /** What is no row is found when it is to be written: no further attempt makes it one. */

@@ -35,7 +35,7 @@ export interface Context {
   /** Whether the event was a dead letter that is sent through its function again. */
   readonly isRedrive: boolean
   /**
-   * Puts an event into the outbox: it leaves if, and only if, this attempt's effect is committed.
+   * Puts an event into the outbox, as it is now: it leaves if, and only if, this attempt's effect is committed.
    * @throws SMG_SDK_BAD_PUBLISH for an unknown topic or an event that breaks its schema
    */
   readonly publish: (topic: string, event: unknown) => void

@@ -54,3 +54,37 @@ t.test('rule 16: a statement that is cancelled now and then uses no attempt', { 
   t.equal((await stored()).length, 100)
   t.strictSame([...(await sql`SELECT id FROM dead_letters`)], [])
 })
+
+t.test(
+  'rule 16: a record that is always cancelled is tried alone while other partitions have work',
+  { timeout: 60_000 },
+  async t => {
+    const bounds = Object.fromEntries([0, 1, 2].map(n => [n, { logStartOffset: 0n, logEndOffset: 1_000n }]))
+    const rig = await createTestAttachment(t, definition, { database, bounds })
+    const { attachment, kafka, sql, stored, position } = rig
+    await sql`CREATE SEQUENCE cancels`
+    await sql.unsafe(`CREATE OR REPLACE FUNCTION cancel() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    PERFORM nextval('cancels');
+    RAISE EXCEPTION 'canceling statement' USING ERRCODE = '57014'; END $$`)
+    await sql.unsafe(`CREATE OR REPLACE TRIGGER cancel BEFORE INSERT ON messages
+    FOR EACH ROW WHEN (NEW.partition = 2 AND NEW."offset" = 0) EXECUTE FUNCTION cancel()`)
+    attachment.start()
+    kafka.assign(0, 1, 2)
+    await until(() => kafka.calls.length === 3)
+
+    // Fullest where the record is: the others come first whenever it is about one record.
+    for (const [partition, count] of [100, 200, 300].entries())
+      await kafka.deliver(batch(0, range(0, count), { partition }))
+    await until(async () => (await position(2))?.next === 300, 30_000)
+
+    t.strictSame([(await stored(0)).length, (await stored(1)).length, (await stored(2)).length], [100, 200, 299])
+    const letters = await sql`SELECT partition, "offset"::int AS at, attempts, stage FROM dead_letters`
+    t.strictSame(
+      letters.map(letter => ({ ...letter })),
+      [{ partition: 2, at: 0, attempts: 2, stage: 'persist' }]
+    )
+    // Down to one record, and then this one alone: a time limit of PostgreSQL may pass with each.
+    const [cancels] = await sql`SELECT last_value::int AS made FROM cancels`
+    t.ok(cancels?.made <= 4 + 2, `${cancels?.made} are made`)
+  }
+)

@@ -15,7 +15,7 @@ import type { Input, LoadedFunction, TransactionContext } from '../../sdk/types.
 import { createTestDatabase, type Teardown } from '../_support/database.ts'
 import { silent, until } from '../_support/kafka.ts'
 import { createTestAttachment } from './_support/attachment.ts'
-import { batch, defineTestFunction, fetched, identified, idOf, PLACE } from './_support/records.ts'
+import { batch, defineTestFunction, fetched, identified, idOf, noPublish, PLACE } from './_support/records.ts'
 
 const event = Type.Object({ n: Type.Number() })
 const limits = { lockTimeoutMs: 5_000, statementTimeoutMs: 5_000, idleTimeoutMs: 5_000 }
@@ -50,7 +50,7 @@ function createTestRedriver(t: Teardown, definition: LoadedFunction, isPaused = 
     pool,
     limits,
     write: { ...PLACE, ordering, rowWriter, toOutboxEntries: () => [], nowMs: Date.now },
-    settle: { log: silent, shutdown: shutdown.signal, findPublishFault: () => null },
+    settle: { log: silent, shutdown: shutdown.signal, toPublished: noPublish },
     gate: createGate(64),
     metrics: createMetrics(),
     isPaused,
@@ -278,7 +278,12 @@ t.test('rule 12: a row that PostgreSQL refused leaves a dead letter alone, and i
   await bury([])
   const rowWriter = createRowWriter(points)
   const record = identified(0, { n: -1 })
-  const outcome = { kind: 'handled', event: {}, effect: { n: -1 }, published: [{ topic: 'bills', event: {} }] } as const
+  const outcome = {
+    kind: 'handled',
+    event: {},
+    effect: { n: -1 },
+    published: [{ topic: 'bills', key: null, value: Buffer.from('{}') }]
+  } as const
   const bill = { topic: 'bills', partition: 0, eventId: idOf(9), key: null, value: null, headers: [] }
   const dependencies: WriteDependencies = {
     ...PLACE,

@@ -5,7 +5,7 @@ import { createWriter } from '../../db/writer.ts'
 import { kafkaErrors } from '../../kafka/errors.ts'
 import { toKafkaError } from '../../kafka/failure.ts'
 import type { AppendResult, OutgoingRecord } from '../../kafka/types.ts'
-import { createOutboxEntries, createPublishCheck } from '../../runner/outbox-entries.ts'
+import { createOutboxEntries, createPublisher } from '../../runner/outbox-entries.ts'
 import { createRelay } from '../../runner/relay.ts'
 import { Type } from '../../sdk/index.ts'
 import { createTestDatabase, type Teardown } from '../_support/database.ts'
@@ -24,7 +24,8 @@ const bills = defineTestFunction(
   },
   'bills'
 )
-const toEntries = createOutboxEntries(new Map([['bills', bills]]), () => 4)
+const toPublished = createPublisher(new Map([['bills', bills]]))
+const toEntries = createOutboxEntries(() => 4)
 t.beforeEach(() => sql`TRUNCATE outbox, outbox_leases`.then())
 
 async function put(...texts: string[]) {
@@ -296,7 +297,7 @@ t.test('goes on after PostgreSQL was away', async t => {
 })
 
 t.test('makes the same entries of the same record, and another id of each', async t => {
-  const published = [1, 2, 3].map(n => ({ topic: 'bills', event: { n, key: 'k' } }))
+  const published = [1, 2, 3].map(n => toPublished('bills', { n, key: 'k' }))
 
   const first = toEntries(identified(1), published, TIME_MS)
   const second = toEntries(identified(1), published, TIME_MS)
@@ -326,12 +327,31 @@ const published: { when: string; topic?: string; event: unknown; fault: RegExp |
 ]
 for (const { when, topic = 'bills', event, fault } of published) {
   t.test(`checks what is published when ${when}`, async t => {
-    const found = createPublishCheck(new Map([['bills', bills]]))(topic, event)
+    const publish = () => toPublished(topic, event)
 
-    if (fault === null) t.equal(found, null)
-    else t.match(found, fault)
+    if (fault === null) t.match(publish(), { topic, key: null, value: Buffer.from(JSON.stringify(event)) })
+    else t.throws(publish, { code: 'SMG_SDK_BAD_PUBLISH', message: fault })
   })
 }
+
+t.test('publishes what an event was when it was published', async t => {
+  const event = { n: 1, key: 'a' }
+  const published = [toPublished('bills', event)]
+  Object.assign(event, { n: 2, key: 'b' })
+  published.push(toPublished('bills', event))
+  Object.assign(event, { n: 3n, key: 4 })
+
+  const entries = toEntries(identified(1), published, TIME_MS)
+
+  const text = (base64: string | null) => String(Buffer.from(base64 ?? '', 'base64'))
+  t.strictSame(
+    entries.map(({ key, value }) => [text(key), text(value)]),
+    [
+      ['a', '{"n":1,"key":"a"}'],
+      ['b', '{"n":2,"key":"b"}']
+    ]
+  )
+})
 
 t.test('a key that throws fails the attempt that publishes', async t => {
   const strict = defineTestFunction({
@@ -340,5 +360,5 @@ t.test('a key that throws fails the attempt that publishes', async t => {
       throw new Error('no key')
     }
   })
-  t.throws(() => createPublishCheck(new Map([['orders', strict]]))('orders', { n: 1 }), { message: 'no key' })
+  t.throws(() => createPublisher(new Map([['orders', strict]]))('orders', { n: 1 }), { message: 'no key' })
 })

@@ -454,6 +454,36 @@ t.test('rule 10: keeps one dead letter of an event that comes more than once', a
   t.notOk(calls.includes('0/5#1'), 'what has a dead letter is not attempted again')
 })
 
+for (const how of ['is given up', 'is out of time'] as const) {
+  t.test(`rule 11: a copy of an event that ${how} in the same hand is not attempted`, async t => {
+    const door = createDoor()
+    t.teardown(door.open)
+    const { kafka, calls, effects, stored, letters, position } = await attach(
+      t,
+      async (input, { tx }) => {
+        await write(tx, input)
+        if (input.offset !== '1') return
+        if (how === 'is out of time') await door.closed
+        throw new NonRetriableError('no')
+      },
+      { maxAttempts: 1, timeoutMs: how === 'is out of time' ? 300 : 10_000 }
+    )
+    const [first, copy, other] = [fromGateway(1, idOf(1)), fromGateway(3, idOf(1)), fromGateway(4, idOf(1), { n: 2 })]
+
+    await kafka.deliver(batch(0, [fetched(0), first, fetched(2), copy, other, fetched(5)]))
+    await until(async () => (await position())?.next === 6)
+
+    t.strictSame(await effects(), ['0/0', '0/2', '0/5'], 'no effect behind that of a later record')
+    t.strictSame(await stored(), [0, 2, 5])
+    t.notOk(calls.includes('0/3#1'))
+    t.match(await letters(), [
+      { at: 1, disposition: how === 'is given up' ? 'non_retriable' : 'timed_out', attempts: 1, copies: [[0, '3']] },
+      { at: 4, disposition: 'id_reused' }
+    ])
+    t.match(await position(), { duplicates: 1 })
+  })
+}
+
 t.test('settles a record whose function throws what defies a look at it', async t => {
   const { kafka, letters, position, attachment } = await attach(
     t,

@@ -11,7 +11,7 @@ import { createRecordSettler } from '../../sdk/settle-record.ts'
 import type { Input } from '../../sdk/types.ts'
 import type { Teardown } from '../_support/database.ts'
 import { silent, until } from '../_support/kafka.ts'
-import { batch, defineTestFunction, fetched, range } from './_support/records.ts'
+import { batch, defineTestFunction, fetched, noPublish, range } from './_support/records.ts'
 
 const orders = pgTable('orders', { id: uuid().primaryKey(), n: integer() })
 const rowWriter = createRowWriter(orders)
@@ -37,7 +37,7 @@ function createHandled(t: Teardown, handle: Handle, { gate = createGate(64), ...
   const settle = createRecordSettler(definition, {
     log: silent,
     shutdown: shutdown.signal,
-    findPublishFault: () => null
+    toPublished: noPublish
   })
   let failed = 0
   const ahead = createSettleAhead(partition, {

@@ -9,15 +9,13 @@ import type { SettledRecord, WriteDependencies } from '../../runner/settled.ts'
 import { toEntry } from '../../runner/to-entry.ts'
 import type { Care } from '../../runner/write-entries.ts'
 import { writeOutcomes } from '../../runner/write-outcomes.ts'
-import { Type } from '../../sdk/index.ts'
 import type { IdentifiedRecord } from '../../sdk/record.ts'
 import { createTestDatabase } from '../_support/database.ts'
-import { defineTestFunction, fetched, identified, idOf, PLACE, TIME_MS, TOPIC } from './_support/records.ts'
+import { fetched, identified, idOf, PLACE, TIME_MS, TOPIC } from './_support/records.ts'
 
 const orders = pgTable('orders', { id: uuid().primaryKey(), amount: integer().notNull(), code: text().unique() })
 const rowWriter = createRowWriter(orders)
 const limits = { lockTimeoutMs: 5_000, statementTimeoutMs: 5_000, idleTimeoutMs: 5_000 }
-const bills = defineTestFunction({ event: Type.Object({ n: Type.Number() }), partitions: 1 }, 'bills')
 
 const { databaseUrl, sql } = await createTestDatabase(t)
 await sql.unsafe('CREATE TABLE orders (id uuid PRIMARY KEY, amount int NOT NULL CHECK (amount >= 0), code text UNIQUE)')
@@ -30,7 +28,7 @@ const dependencies: WriteDependencies = {
   flood: { check: async () => undefined },
   topicIdOf: () => null,
   rowWriter,
-  toOutboxEntries: createOutboxEntries(new Map([['bills', bills]]), () => 1),
+  toOutboxEntries: createOutboxEntries(() => 1),
   nowMs: () => TIME_MS
 }
 
@@ -46,7 +44,7 @@ function handled(
   record: IdentifiedRecord,
   { amount = 1, code, publishes = false, rows = 1 }: Handled = {}
 ): SettledRecord {
-  const published = publishes ? [{ topic: 'bills', event: { n: 1 } }] : []
+  const published = publishes ? [{ topic: 'bills', key: null, value: Buffer.from('{"n":1}') }] : []
   const effect = Array.from({ length: rows }, () => ({ amount, code: code ?? null }))
   return {
     record,

@@ -12,7 +12,9 @@ const rows = defineFunction({
   table: visits,
   handle: ({ event: { user } }, { publish }) => {
     if (user === 'nobody') return null
-    publish('greetings', { user })
+    const greeting = { user }
+    publish('greetings', greeting)
+    greeting.user = 'somebody else'
     return [{ user, count: 1 }, { user }]
   }
 })

@@ -16,7 +16,7 @@ import { createRecordSettler } from '../../../sdk/settle-record.ts'
 import type { LoadedFunction } from '../../../sdk/types.ts'
 import type { Teardown, TestDatabase } from '../../_support/database.ts'
 import { silent } from '../../_support/kafka.ts'
-import { PLACE } from './records.ts'
+import { noPublish, PLACE } from './records.ts'
 
 export const TOPIC_ID = '0b6ff7b0-0000-4000-8000-000000000001'
 const LIMITS = { lockTimeoutMs: 5_000, statementTimeoutMs: 30_000, idleTimeoutMs: 5_000 }
@@ -41,7 +41,7 @@ export async function createTestAttachment(
   const pool = createWriterPool(databaseUrl, { size: 2, applicationName: 'test-writer' })
   const shutdown = new AbortController()
   const kafka = createFakeKafka(bounds)
-  const settle = { log: silent, shutdown: shutdown.signal, findPublishFault: () => null }
+  const settle = { log: silent, shutdown: shutdown.signal, toPublished: noPublish }
   const { ordering } = definition.options
   const write = { ...PLACE, ordering, rowWriter: null, toOutboxEntries: () => [], nowMs: Date.now }
   const gate = createGate(64)

@@ -41,6 +41,11 @@ export function range(from: number, end: number): FetchedRecord[] {
   return Array.from({ length: end - from }, (_, index) => fetched(from + index))
 }
 
+/** For functions that publish nothing. */
+export function noPublish(): never {
+  throw new Error('nothing is published here')
+}
+
 /** An event id that is the same for the same number. */
 export function idOf(number: number): string {
   return deriveEventId(TIME_MS + number, [String(number)])
