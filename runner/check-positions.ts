@@ -53,8 +53,8 @@ export function createPositionCheck(dependencies: CheckPositionsDependencies): P
     const bounds = await locator.readBounds()
     for (const partition of owned.values()) {
       if (partition.isWriting) continue
-      const { position } = partition
-      const settled = await locator.settle(position, bounds)
+      const { position, fetchedTo } = partition
+      const settled = await locator.settle(position, bounds, fetchedTo)
       if (!isSame(settled, position) && partition.position === position) moveTo(partition, settled)
     }
     onBounds(bounds)

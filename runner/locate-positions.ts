@@ -54,13 +54,18 @@ export function createPositionLocator({ groupId, topic, positions, cluster, log 
     return positions.create(groupId, topic, { partition, nextOffset, topicId })
   }
 
-  /** Gives a position as it must be in a log; a moved one is in PostgreSQL already, unless another owner was faster. */
-  async function settle(position: Position, bounds: LogBounds): Promise<Position> {
-    let target = toTarget(position, bounds)
+  /**
+   * Gives a position as it must be in a log; a moved one is in PostgreSQL already, unless another owner was faster.
+   *
+   * @param fetchedTo end, exclusive, of the records from the position on that are in hand: retention cannot take these.
+   * Default: the position, nothing is in hand
+   */
+  async function settle(position: Position, bounds: LogBounds, fetchedTo = position.nextOffset): Promise<Position> {
+    let target = toTarget(position, bounds, fetchedTo)
     if (target?.why === 'truncated') {
       // A new leader tells an end that is behind for a moment: only what is still so then was cut.
       await sleep(CONFIRM_MS)
-      target = toTarget(position, await readBounds())
+      target = toTarget(position, await readBounds(), fetchedTo)
     }
     if (!target) return position
     const { to, lost, why } = target
@@ -86,7 +91,7 @@ interface Target {
   readonly why: 'named' | 'recreated' | 'truncated' | 'retention'
 }
 
-function toTarget(position: Position, { topicId, byPartition }: LogBounds): Target | null {
+function toTarget(position: Position, { topicId, byPartition }: LogBounds, fetchedTo: bigint): Target | null {
   const log = byPartition.get(position.partition)
   if (!log) return null
   const atStart = { partition: position.partition, nextOffset: log.logStartOffset, topicId }
@@ -96,6 +101,8 @@ function toTarget(position: Position, { topicId, byPartition }: LogBounds): Targ
   // The inbox makes it harmless to handle a record again; to skip one would not be.
   if (position.nextOffset > log.logEndOffset) return { to: atStart, lost: 0n, why: 'truncated' }
   if (position.nextOffset < log.logStartOffset) {
+    // What is in hand goes first; what is still missing then is found at the next look.
+    if (fetchedTo > position.nextOffset) return null
     return { to: atStart, lost: log.logStartOffset - position.nextOffset, why: 'retention' }
   }
   return topicId !== position.topicId && topicId !== null

@@ -1,4 +1,4 @@
-import { releaseKeys } from '../db/queries/blocked-keys.ts'
+import { lockKeysOf, releaseKeys } from '../db/queries/blocked-keys.ts'
 import type { InboxEntry } from '../db/queries/inbox.ts'
 import { insertOutbox } from '../db/queries/outbox.ts'
 import { countRedriven, failAgain, findEnded, type Redriving, resolve, takeRedriving } from '../db/queries/redrive.ts'
@@ -88,11 +88,14 @@ export function createRedriveBatch(dependencies: RedriveBatchDependencies) {
       else addHandled({ letter, record, outcome, isKnown })
     }
     const { resolved, tally } = await writeHandled(tx, handled, failed)
+    await countRedriven(tx.query, write, tally)
+    // Behind the position, as in a cycle. It waits for cycles that park right now; a cycle that met a copy of one of
+    // these letters waits for this in turn: PostgreSQL ends one of the two, and it is run again. What fails holds its key
+    // too, or an operator sends what is parked past a head that is about to be dead again.
+    const settled = [...resolved, ...failed.map(({ letter }) => letter.id)]
+    if (ordering === 'key') await lockKeysOf(tx.query, settled, 'UPDATE')
     await writeFailed(tx, failed)
     await resolve(tx.query, resolved)
-    await countRedriven(tx.query, write, tally)
-    // Last: it waits for cycles that park right now. A cycle that met a copy of one of these letters waits for this in
-    // turn; PostgreSQL ends one of the two, and it is run again.
     if (ordering === 'key') await releaseKeys(tx.query, groupId, hashesOf(letters, resolved))
     return { resolved, failed: failed.map(({ letter }) => letter.id), waiting, ended, tally }
 

@@ -22,6 +22,23 @@ export async function lockBlockedKeys(query: Query, groupId: string, hashes: Has
   return new Set(rows.map(row => String(row.hash)))
 }
 
+/**
+ * Holds the blocked keys of some dead letters until the end of the transaction: call it before the states of a key are
+ * looked at or changed, in another statement. `SHARE` for whoever only looks at what goes before, and waits for nobody
+ * but who changes it; `UPDATE` for who lets a head go or makes one. Always in one call, and behind any lock of a
+ * position: cycles lock both in this order too.
+ */
+export async function lockKeysOf(query: Query, ids: readonly string[], mode: 'SHARE' | 'UPDATE'): Promise<void> {
+  if (ids.length === 0) return
+  await query(
+    `SELECT FROM blocked_keys AS blocked WHERE (group_id, key_hash) IN (
+       SELECT dead.group_id, sha256(dead.key) FROM dead_letters AS dead
+       WHERE dead.id IN (SELECT id::uuid FROM json_array_elements_text($1::text::json) AS given(id)))
+     ORDER BY group_id, key_hash FOR ${mode} OF blocked`,
+    [JSON.stringify(ids)]
+  )
+}
+
 /** Makes later records of these keys park. Only the owner of their partition may, while it holds the position's lock. */
 export async function blockKeys(query: Query, groupId: string, hashes: Hashes): Promise<void> {
   if (hashes.length === 0) return

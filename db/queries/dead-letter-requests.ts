@@ -1,6 +1,6 @@
 import type { Sql } from 'postgres'
 import type { WriteTransaction } from '../writer.ts'
-import { releaseKeys } from './blocked-keys.ts'
+import { lockKeysOf, type Query, releaseKeys } from './blocked-keys.ts'
 import { isInTheWay } from './redrivable.ts'
 
 /** Runs `work` in a transaction of its own. */
@@ -33,15 +33,19 @@ export interface RequestedRedrive {
 
 const EXPIRE_AT_ONCE = 1_000
 
-/** What operators ask for of `dead_letters`; runners do it. Every change begins with a comparison of the state. */
+/**
+ * What operators ask for of `dead_letters`; runners do it. Every change begins with a comparison of the state, and holds
+ * the key before: what a runner is about to say of its head is waited for.
+ */
 export function createDeadLetterRequests(sql: Sql, runTransaction: RunTransaction) {
   return {
     /** Asks for the redrive of one that is dead and first in its key; undefined when there is no such dead letter. */
     async redrive(id: string, request: RedriveRequest): Promise<RequestedRedrive | undefined> {
-      const first = await redriveOne(id, request)
+      const ask = () => runTransaction(tx => redriveOne(tx.query, id, request))
+      const first = await ask()
       // Dead, free and yet not changed: another request came first, and now it is seen.
       const isOvertaken = first?.state === 'dead' && !first.isChanged && first.olderId === null
-      return isOvertaken ? redriveOne(id, request) : first
+      return isOvertaken ? ask() : first
     },
 
     /**
@@ -52,21 +56,24 @@ export function createDeadLetterRequests(sql: Sql, runTransaction: RunTransactio
       some: readonly string[],
       { all, overtake, requestedBy }: { all: readonly string[] } & Omit<RedriveRequest, 'editedValue'>
     ): Promise<{ redriven: number; skipped: number }> {
-      const [row] = await run(
-        `WITH request AS MATERIALIZED (SELECT id::uuid FROM json_array_elements_text($1::text::json) AS given(id)),
-         chosen AS MATERIALIZED (
-           SELECT dead.id, EXISTS (SELECT FROM dead_letters AS older WHERE ${isInTheWay('$3::bool')}
-             AND older.id NOT IN (SELECT id FROM request)) AS "isBlocked"
-           FROM json_array_elements_text($2::text::json) AS given(id) JOIN dead_letters AS dead ON dead.id = given.id::uuid
-           WHERE dead.state = 'dead' ORDER BY dead.id FOR NO KEY UPDATE OF dead),
-         changed AS (
-           UPDATE dead_letters AS dead SET state = 'redriving', edited_value = NULL, requested_by = $4
-           FROM chosen WHERE dead.id = chosen.id AND dead.state = 'dead' AND NOT "isBlocked" RETURNING dead.id)
-         SELECT (SELECT count(*) FROM changed)::int AS redriven,
-           (SELECT count(*) FROM chosen WHERE "isBlocked")::int AS skipped`,
-        [JSON.stringify(all), JSON.stringify(some), overtake, requestedBy]
-      )
-      return { redriven: row?.redriven ?? 0, skipped: row?.skipped ?? 0 }
+      return runTransaction(async tx => {
+        await lockKeysOf(tx.query, some, 'SHARE')
+        const [row] = await tx.query(
+          `WITH request AS MATERIALIZED (SELECT id::uuid FROM json_array_elements_text($1::text::json) AS given(id)),
+           chosen AS MATERIALIZED (
+             SELECT dead.id, EXISTS (SELECT FROM dead_letters AS older WHERE ${isInTheWay('$3::bool')}
+               AND older.id NOT IN (SELECT id FROM request)) AS "isBlocked"
+             FROM json_array_elements_text($2::text::json) AS given(id) JOIN dead_letters AS dead ON dead.id = given.id::uuid
+             WHERE dead.state = 'dead' ORDER BY dead.id FOR NO KEY UPDATE OF dead),
+           changed AS (
+             UPDATE dead_letters AS dead SET state = 'redriving', edited_value = NULL, requested_by = $4
+             FROM chosen WHERE dead.id = chosen.id AND dead.state = 'dead' AND NOT "isBlocked" RETURNING dead.id)
+           SELECT (SELECT count(*) FROM changed)::int AS redriven,
+             (SELECT count(*) FROM chosen WHERE "isBlocked")::int AS skipped`,
+          [JSON.stringify(all), JSON.stringify(some), overtake, requestedBy]
+        )
+        return { redriven: Number(row?.redriven ?? 0), skipped: Number(row?.skipped ?? 0) }
+      })
     },
 
     /**
@@ -75,6 +82,7 @@ export function createDeadLetterRequests(sql: Sql, runTransaction: RunTransactio
      */
     discard(id: string, requestedBy: string | null): Promise<string | undefined> {
       return runTransaction(async tx => {
+        await lockKeysOf(tx.query, [id], 'UPDATE')
         const [row] = await tx.query(
           `UPDATE dead_letters SET state = 'discarded', resolved_at = now(), requested_by = $2
            WHERE id = $1::uuid AND state = 'dead'
@@ -91,19 +99,21 @@ export function createDeadLetterRequests(sql: Sql, runTransaction: RunTransactio
 
     /** Deletes some of what was resolved or discarded longer ago, and says how many; call it again until that is 0. */
     async expire(retentionMs: number): Promise<number> {
-      const { count } = await run(
+      const { count } = await sql.unsafe(
         `DELETE FROM dead_letters WHERE id IN (
            SELECT id FROM dead_letters WHERE resolved_at < now() - $1::float8 * interval '1 millisecond'
              AND state IN ('resolved', 'discarded')
            ORDER BY resolved_at LIMIT ${EXPIRE_AT_ONCE} FOR UPDATE SKIP LOCKED)`,
-        [retentionMs]
+        [retentionMs],
+        { prepare: true }
       )
       return count
     }
   }
 
-  async function redriveOne(id: string, { editedValue, overtake, requestedBy }: RedriveRequest) {
-    const [row] = await run(
+  async function redriveOne(query: Query, id: string, { editedValue, overtake, requestedBy }: RedriveRequest) {
+    await lockKeysOf(query, [id], 'SHARE')
+    const [row] = await query(
       `WITH dead AS MATERIALIZED (SELECT * FROM dead_letters WHERE id = $1::uuid),
        older AS MATERIALIZED (
          SELECT older.id FROM dead_letters AS older JOIN dead ON ${isInTheWay('$3::bool')}
@@ -120,9 +130,5 @@ export function createDeadLetterRequests(sql: Sql, runTransaction: RunTransactio
       [id, editedValue, overtake, requestedBy]
     )
     return row && ({ ...row } as unknown as RequestedRedrive)
-  }
-
-  function run(text: string, parameters: (string | number | boolean | null)[]) {
-    return sql.unsafe(text, parameters, { prepare: true })
   }
 }

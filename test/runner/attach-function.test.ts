@@ -101,6 +101,36 @@ t.test('rule 1: finishes what is in hand before it looks for a gap', async t => 
   t.equal((await position())?.lost, 8)
 })
 
+t.test('rule 1: loses nothing to retention that is in hand, and counts what is not', async t => {
+  const door = createDoor()
+  const held = defineHeld(() => door.closed)
+  const { attachment, kafka, stored, position } = await createTestAttachment(t, held, { bounds, database })
+  attachment.start()
+  kafka.assign(0)
+  await until(() => kafka.calls.length === 1)
+  await kafka.deliver(batch(0, range(0, 10)))
+
+  let looks = 0
+  kafka.beforeOffsets = async () => {
+    looks += 1
+  }
+  kafka.bounds.set(0, { logStartOffset: 15n, logEndOffset: 1_000n })
+  // One look at a time: when the second begins, the first is over.
+  await until(async () => {
+    await kafka.deliver(batch(0, range(0, 1)))
+    return looks === 2
+  })
+  door.open()
+  await until(async () => (await position())?.next === 10)
+  await kafka.deliver(batch(15, range(15, 16)))
+  await until(() => kafka.calls.includes('start 0 15'))
+  await kafka.deliver(batch(15, range(15, 16)))
+  await until(async () => (await position())?.next === 16)
+
+  t.strictSame(await stored(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15])
+  t.equal((await position())?.lost, 5)
+})
+
 t.test('takes a partition once, however often the position of another one has to be asked for', async t => {
   const { attachment, kafka, sql, setPosition } = await createTestAttachment(t, inbox, {
     bounds: { 0: log, 1: { logStartOffset: 5n, logEndOffset: 1_000n } },

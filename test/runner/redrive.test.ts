@@ -1,7 +1,9 @@
 import { sql as statement } from 'drizzle-orm'
 import { integer, pgTable, uuid } from 'drizzle-orm/pg-core'
 import t from 'tap'
+import { createDeadLetterRequests } from '../../db/queries/dead-letter-requests.ts'
 import { createRowWriter } from '../../db/queries/row-writer.ts'
+import { createWriter } from '../../db/writer.ts'
 import { createGate } from '../../runner/gate.ts'
 import { PRODUCER_ID } from '../../runner/identify.ts'
 import { createMetrics } from '../../runner/metrics.ts'
@@ -273,6 +275,54 @@ t.test(
     )
   }
 )
+
+for (const { ask, before, after } of [
+  { ask: 'redrive', before: 'resolved', after: 'resolved' },
+  { ask: 'discard', before: 'dead', after: 'discarded' }
+]) {
+  t.test(`rule 22: nothing parked runs before a head that fails while an operator asks for a ${ask}`, async t => {
+    await bury([
+      ['a', 0, before],
+      ['a', -1],
+      ['a', 2, 'dead', 'parked_behind_key'],
+      ['b', 3]
+    ])
+    await sql`INSERT INTO blocked_keys (group_id, key_hash) VALUES (${PLACE.groupId}, sha256('a'))`
+    // It stands between the failure that is written and the commit.
+    await sql`CREATE OR REPLACE FUNCTION stand() RETURNS trigger LANGUAGE plpgsql AS
+      'BEGIN IF NEW."offset" = 3 THEN PERFORM pg_advisory_xact_lock(7); END IF; RETURN NEW; END'`
+    await sql`CREATE TRIGGER stand BEFORE UPDATE ON dead_letters FOR EACH ROW EXECUTE FUNCTION stand()`
+    t.teardown(() => sql`DROP TRIGGER stand ON dead_letters`.then())
+    const writer = createWriter(databaseUrl, { applicationName: 'test' })
+    t.teardown(() => writer.close())
+    const requests = createDeadLetterRequests(sql, work => writer.transaction(work, limits))
+    const waiting = async () => (await sql`SELECT FROM pg_locks WHERE NOT granted`).length
+    let asking: Promise<unknown> = Promise.resolve()
+    let isAnswered = false
+
+    await sql.begin(async tx => {
+      await tx`SELECT pg_advisory_xact_lock(7)`
+      createTestRedriver(t, { ...rowFunction, options: { ...rowFunction.options, ordering: 'key' } }).wake()
+      await until(async () => (await waiting()) === 1)
+      asking =
+        ask === 'redrive'
+          ? requests.redrive(idOf(1002), { editedValue: null, overtake: false, requestedBy: null })
+          : requests.discard(idOf(1000), null)
+      void asking.finally(() => {
+        isAnswered = true
+      })
+      await until(async () => isAnswered || (await waiting()) === 2)
+    })
+    await asking
+    await until(async () => !(await states()).includes('redriving'))
+
+    t.strictSame(await states(), [after, 'dead', 'dead', 'resolved'])
+    t.strictSame(
+      [...(await sql`SELECT n FROM points`)].map(({ n }) => n),
+      [3]
+    )
+  })
+}
 
 t.test('rule 12: a row that PostgreSQL refused leaves a dead letter alone, and its redrive succeeds', async t => {
   await bury([])

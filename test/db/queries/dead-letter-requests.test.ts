@@ -10,7 +10,27 @@ const hash = (key: string) => createHash('sha256').update(key).digest()
 t.beforeEach(() => sql`TRUNCATE dead_letters, blocked_keys, messages`)
 
 const insert = (given?: Dead) => insertDead(sql, given)
+const block = (key: string) =>
+  sql`INSERT INTO blocked_keys (group_id, key_hash) VALUES ('smg.user-activities', ${hash(key)})`
 const stateOf = async (id: string) => (await sql`SELECT state FROM dead_letters WHERE id = ${id}`)[0]?.state
+
+const isWaiting = async () =>
+  (await sql`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`).length > 0
+
+/** Asks while a runner's transaction, which holds the key, is about to commit that the redrive of its head failed. */
+async function duringFailure<T>(head: string, ask: () => Promise<T>): Promise<T> {
+  let isDone = false
+  let asking: Promise<T> | undefined
+  await sql.begin(async tx => {
+    await tx`SELECT FROM blocked_keys FOR UPDATE`
+    await tx`UPDATE dead_letters SET state = 'dead' WHERE id = ${head}`
+    asking = ask().finally(() => {
+      isDone = true
+    })
+    while (!isDone && !(await isWaiting())) await new Promise(resolve => setTimeout(resolve, 5))
+  })
+  return asking as Promise<T>
+}
 
 t.test('redrive', async t => {
   t.test('sets one that is dead, with who asked and the edit', async t => {
@@ -100,12 +120,21 @@ t.test('redrive', async t => {
     await sql.begin(async tx => {
       await tx`UPDATE dead_letters SET state = 'redriving' WHERE id = ${id}`
       asking = redrive(id, asked)
-      const waiting = () =>
-        sql`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`
-      while ((await waiting()).length === 0) await new Promise(resolve => setTimeout(resolve, 5))
+      while (!(await isWaiting())) await new Promise(resolve => setTimeout(resolve, 5))
     })
 
     t.match(await asking, { state: 'redriving', isChanged: false })
+  })
+
+  t.test('rule 22: does not pass a head that is failing again right now', async t => {
+    await block('k')
+    const head = await insert({ offset: 5, state: 'redriving' })
+    const parked = await insert({ offset: 6, disposition: 'parked_behind_key' })
+
+    const done = await duringFailure(head, () => redrive(parked, asked))
+
+    t.match(done, { state: 'dead', isChanged: false, olderId: head })
+    t.equal(await stateOf(parked), 'dead')
   })
 
   t.test('is done once by many at the same instant', async t => {
@@ -139,6 +168,18 @@ t.test('redriveSome', async t => {
     const all = [younger, older]
 
     t.strictSame(await redriveSome([younger], { all, ...asked }), { redriven: 1, skipped: 0 })
+  })
+
+  t.test('rule 22: does not pass a head that is failing again right now', async t => {
+    await block('k')
+    const head = await insert({ offset: 5, state: 'redriving' })
+    const parked = await insert({ offset: 6, disposition: 'parked_behind_key' })
+    const all = [parked]
+
+    const done = await duringFailure(head, () => redriveSome(all, { all, ...asked }))
+
+    t.strictSame(done, { redriven: 0, skipped: 1 })
+    t.equal(await stateOf(parked), 'dead')
   })
 
   t.test('never loses count when two ask for the same', async t => {
@@ -179,7 +220,7 @@ t.test('discard', async t => {
   })
 
   t.test('rule 22: lets the parked ones go with the last head, in the same transaction', async t => {
-    await sql`INSERT INTO blocked_keys (group_id, key_hash) VALUES ('smg.user-activities', ${hash('k')})`
+    await block('k')
     const head = await insert({ offset: 5 })
     const parked = await insert({ offset: 6, disposition: 'parked_behind_key' })
 
@@ -189,8 +230,19 @@ t.test('discard', async t => {
     t.equal((await sql`SELECT FROM blocked_keys`).length, 1, 'the key is blocked until they have run')
   })
 
+  t.test('rule 22: leaves the parked ones behind a head that is failing again right now', async t => {
+    await block('k')
+    const first = await insert({ offset: 4 })
+    const head = await insert({ offset: 5, state: 'redriving' })
+    const parked = await insert({ offset: 6, disposition: 'parked_behind_key' })
+
+    t.equal(await duringFailure(head, () => discard(first, null)), 'discarded')
+
+    t.equal(await stateOf(parked), 'dead')
+  })
+
   t.test('rule 22: unblocks a key that holds nothing any more', async t => {
-    await sql`INSERT INTO blocked_keys (group_id, key_hash) VALUES ('smg.user-activities', ${hash('k')})`
+    await block('k')
     const head = await insert({ offset: 5 })
 
     await discard(head, null)
