@@ -59,14 +59,45 @@ export function firstOffset(this: KafkaJsBatch): string | null {
   return this.messagesWithinOffset[0]?.offset ?? null
 }
 
+interface KafkaJsRunner {
+  readonly running: boolean
+  readonly fetchManager: { stop(): Promise<void> }
+}
+
+type Fetch = (this: KafkaJsRunner, nodeId: number) => Promise<readonly unknown[]>
+
+/**
+ * Ends the fetching of a consumer that was stopped, whichever fetchers it has by then. KafkaJS stops those that it had
+ * when it was asked; what a change of the brokers makes a moment later gets an empty answer at once and asks again, for
+ * ever, without leaving the turn of the event loop: no timer and no signal comes through.
+ *
+ * @returns whether it was applied; not on any other release than the one it was written for
+ */
+export function endStoppedFetches(require: NodeJS.Require): boolean {
+  if (!isPatched(require)) return false
+  const runner: { prototype: { fetch: Fetch } } = require('kafkajs/src/consumer/runner')
+  const { fetch } = runner.prototype
+
+  runner.prototype.fetch = function fetchOrEnd(nodeId) {
+    // Not waited for: it ends with the answer to this fetch.
+    if (!this.running) void this.fetchManager.stop()
+    return fetch.call(this, nodeId)
+  }
+  return true
+}
+
+function isPatched(require: NodeJS.Require): boolean {
+  const { version }: { version: string } = require('kafkajs/package.json')
+  return version === PATCHED_VERSION
+}
+
 /**
  * Patches KafkaJS. Must run before `kafkajs` itself is first required: its producer keeps what it finds then.
  *
  * @returns whether the patches were applied; not on any other release than the one they were written for
  */
 export function applyPatches(require: NodeJS.Require): boolean {
-  const { version }: { version: string } = require('kafkajs/package.json')
-  if (version !== PATCHED_VERSION) return false
+  if (!endStoppedFetches(require)) return false
 
   const queue: { prototype: Record<string, unknown> } = require('kafkajs/src/network/requestQueue')
   queue.prototype.scheduleCheckPendingRequests = scheduleCheckPendingRequests

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { type Admin, Kafka, logLevel } from 'kafkajs'
+import { endStoppedFetches } from '../../kafka/patches.ts'
 import { findJava } from '../../stack/java.ts'
 import { getKafkaJars } from '../../stack/kafka-jars.ts'
 import { isKafkaReady } from '../../stack/kafka-probe.ts'
@@ -28,7 +30,7 @@ export interface Cluster {
   readonly direct: string
   /** `host:port,…` through the proxies of a party. */
   addressFor(party: Party): string
-  /** A client of KafkaJS as it comes, without our patches. */
+  /** A client of KafkaJS as it comes, without our patches but the one that lets a stopped consumer end. */
   readonly kafka: Kafka
   /** Connects on first use, and anew after a failure. */
   withAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T>
@@ -50,6 +52,8 @@ const TEMPLATE = join(import.meta.dirname, '..', '..', 'stack', 'kafka')
 const JVM = ['-Xms128m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Djava.awt.headless=true']
 const LISTENERS = ['DIRECT', 'GATEWAY', 'RUNNER'] as const
 const READY_TIMEOUT_MS = 90_000
+
+endStoppedFetches(createRequire(import.meta.url))
 
 /** Starts brokers whose data are in the machine's folder. */
 export async function startCluster(

@@ -1,8 +1,10 @@
 // What many write first: eachMessage, an INSERT, the offsets committed by the client. It runs in place of our runner under
 // the same faults, so that the checker can be seen failing.
 import { createServer } from 'node:http'
+import { createRequire } from 'node:module'
 import { Kafka, logLevel } from 'kafkajs'
 import postgres from 'postgres'
+import { endStoppedFetches } from '../../kafka/patches.ts'
 
 const TOPICS = ['entries', 'ledger', 'orders', 'poison'] as const
 const { KAFKA_BROKERS = '', DATABASE_URL = '', TOPIC_PREFIX = '', RUNNER_PORT = '0' } = process.env
@@ -12,6 +14,9 @@ const sql = postgres(DATABASE_URL, { max: 4, onnotice: () => undefined })
 const kafka = new Kafka({ clientId: 'naive', brokers: KAFKA_BROKERS.split(','), logLevel: logLevel.NOTHING })
 const consumer = kafka.consumer({ groupId: `${TOPIC_PREFIX}naive`, sessionTimeout: SESSION_TIMEOUT_MS })
 let isReady = false
+
+// How it handles records is its own; without this it may not even hear SIGTERM.
+endStoppedFetches(createRequire(import.meta.url))
 
 createServer((_request, response) => {
   response.statusCode = isReady ? 200 : 503

@@ -1,7 +1,10 @@
+import { execFile } from 'node:child_process'
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import t from 'tap'
 import {
   applyPatches,
+  endStoppedFetches,
   firstOffset,
   groupMessagesPerPartition,
   scheduleCheckPendingRequests
@@ -99,6 +102,7 @@ t.test('patches what the producer of KafkaJS then uses', async t => {
     require('kafkajs/src/network/requestQueue').prototype.scheduleCheckPendingRequests,
     scheduleCheckPendingRequests
   )
+  t.equal(require('kafkajs/src/consumer/runner').prototype.fetch.name, 'fetchOrEnd')
 })
 
 const control = { offset: '7', isControlRecord: true, timestamp: '0' }
@@ -118,8 +122,63 @@ for (const { when, messages, first } of batches) {
   })
 }
 
+// A broker joins while one fetcher is in its long poll, and the consumer is stopped before that poll ends.
+const STOP_WHILE_BROKERS_CHANGE = `
+  const logger = { namespace: () => logger, debug() {}, info() {}, warn() {}, error() {} }
+  const Runner = require('kafkajs/src/consumer/runner')
+  const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
+  let nodeIds = [1, 2]
+  let endPoll
+  const runner = new Runner({
+    logger,
+    concurrency: 1,
+    instrumentationEmitter: { emit() {} },
+    onCrash: error => console.log('crashed', error),
+    consumerGroup: {
+      connect: async () => {}, joinAndSync: async () => {}, leave: async () => console.log('left'),
+      heartbeat: async () => {}, getNodeIds: () => nodeIds,
+      fetch: nodeId => nodeId === 2 ? new Promise(resolve => { endPoll = () => resolve([]) }) : sleep(1).then(() => [])
+    }
+  })
+  await runner.start()
+  nodeIds = [1, 2, 3]
+  await sleep(50)
+  const stopped = runner.stop()
+  console.log('stopping')
+  endPoll()
+  await stopped
+  setTimeout(() => console.log('a timer ran'))`
+
+/** Runs code beside this process, which it may keep busy for ever, and gives what it said and what ended it. */
+function runBeside(code: string): Promise<{ said: string; signal: NodeJS.Signals | null }> {
+  const script = `
+    const { endStoppedFetches } = await import(${JSON.stringify(join(import.meta.dirname, '../../kafka/patches.ts'))})
+    const require = (await import('node:module')).createRequire(${JSON.stringify(import.meta.filename)})
+    ${code}`
+  const options = { timeout: 6_000, killSignal: 'SIGKILL' } as const
+  return new Promise(resolve => {
+    const args = ['--import', 'tsx', '--input-type=module', '-e', script]
+    execFile(process.execPath, args, options, (error, stdout) =>
+      resolve({ said: stdout, signal: (error?.signal as NodeJS.Signals | undefined) ?? null })
+    )
+  })
+}
+
+t.test('leaves the turn of the event loop when a consumer stops while the brokers change', async t => {
+  const patched = await runBeside(`endStoppedFetches(require)${STOP_WHILE_BROKERS_CHANGE}`)
+
+  t.strictSame(patched, { said: 'stopping\nleft\na timer ran\n', signal: null })
+})
+
+t.test('KafkaJS as it comes never leaves it: the patch is still needed', async t => {
+  const stock = await runBeside(STOP_WHILE_BROKERS_CHANGE)
+
+  t.strictSame(stock, { said: 'stopping\n', signal: 'SIGKILL' })
+})
+
 t.test('leaves another release of KafkaJS as it is', async t => {
   const other = Object.assign(() => ({ version: '2.2.5' }), require)
 
   t.equal(applyPatches(other as unknown as NodeJS.Require), false)
+  t.equal(endStoppedFetches(other as unknown as NodeJS.Require), false)
 })
