@@ -46,7 +46,7 @@ export interface AttachDependencies {
   readonly createEffects: (owned: ReadonlyMap<number, AssignedPartition>, hooks: EffectHooks) => Effects
   /** What is noted of a partition's records before they are handled; by default nothing. */
   readonly createTrial?: (partition: number) => Trial
-  /** Told when a function is stopped, with what to do, and when it runs again. */
+  /** Told when a function is stopped, with what to do, again as long as it is, and when it runs again. */
   readonly onState?: (state: 'running' | 'stopped', reason: string | null) => void
   /** Told whenever it waits for Kafka or PostgreSQL, and whenever it does not. */
   readonly onWaiting?: (isWaiting: boolean) => void
@@ -96,8 +96,9 @@ export function attachFunction({
       const isNews = (next === 'stopped') !== (state.state === 'stopped') || reason !== state.reason
       state = { state: next, reason }
       onWaiting(next === 'waiting')
-      // A pause is an operator's, and written down already.
-      if (isNews && next !== 'waiting' && next !== 'paused') onState(next === 'stopped' ? 'stopped' : 'running', reason)
+      // A pause is an operator's, and written down already. A stop is said again: else it is taken for forgotten.
+      if ((isNews || next === 'stopped') && next !== 'waiting' && next !== 'paused')
+        onState(next === 'stopped' ? 'stopped' : 'running', reason)
     }
   })
   const keeper = createConsumerKeeper({

@@ -153,7 +153,8 @@ export function createAttachment(loaded: LoadedFunction, parts: RunnerParts): At
     onHopeless: parts.onHopeless,
     log
   })
-  return { groupId, fileHash: definition.fileHash, ordering, brake, hints, redriver, attachment }
+  const isWorking = () => attachment.state().state === 'running' && attachment.lag().size > 0
+  return { groupId, fileHash: definition.fileHash, ordering, brake, hints, redriver, isWorking, attachment }
 }
 
 /** The consumer group of a function. */

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { lockRecent, type Recent, writeRecent } from '../db/queries/flood.ts'
+import { lockRecent, type Runs, writeRecent } from '../db/queries/flood.ts'
 import type { WriteTransaction } from '../db/writer.ts'
 import type { Dead } from '../sdk/settle-record.ts'
 import type { Brake } from './brake.ts'
@@ -39,14 +39,13 @@ interface FloodDependencies {
 
 /**
  * Builds the breaker of one function. The count of its dead is in PostgreSQL, by group, so that neither a restart nor
- * another runner begins a new one; records that did not die are added to it when the next one does.
+ * another runner begins a new one; records that did not die, of all its runners, are added to it when the next one does.
  *
  * After a stop the function goes on with a single record. It is settled whatever becomes of it, so that each resuming
  * moves by one; if it died of the same reason, the function is stopped again.
  */
 export function createFloodBreaker(dependencies: FloodDependencies): FloodBreaker {
   const { groupId, topic, brake, writeStop, writeGo, log } = dependencies
-  let sinceLastDeath = 0
   let probeDiedOf: string | null = null
   let isUnreadable = false
 
@@ -61,14 +60,13 @@ export function createFloodBreaker(dependencies: FloodDependencies): FloodBreake
       const reasons = dead.flatMap(({ reason }) => (isParked(reason) ? [] : toReason(reason)))
       // Of any of its partitions: one that settles a good record does not speak for the others.
       if (brake.mode() === 'probe') probeDiedOf ??= reasons.at(-1) ?? null
-      if (reasons.length === 0) {
-        // Counted although the transaction may yet fail: at worst a flood is noticed some records later.
-        sinceLastDeath = Math.min(WINDOW, sinceLastDeath + records)
-        return
-      }
-      const { recent, isStopped } = await lockRecent(tx.query, { groupId, topic })
+      if (reasons.length === 0) return
+
+      const { recent, settled, isStopped } = await lockRecent(tx.query, { groupId, topic })
+      const alive = records - dead.length
       const runs = reasons.map(reason => [reason, 1] as const)
-      const next = addRuns(recent, [[null, sinceLastDeath + records - dead.length], ...runs])
+      // From the counters of the group: who owns a partition of bad records sees nothing of the good ones elsewhere.
+      const next = addRuns(recent.runs, [[null, Math.max(0, settled - recent.counted) + alive], ...runs])
       // Stopped or paused since this transaction began: it is judged like any other.
       if (brake.mode() !== 'probe') {
         const worst = findWorst(next)
@@ -78,8 +76,8 @@ export function createFloodBreaker(dependencies: FloodDependencies): FloodBreake
         // Another runner of the group stopped it: this one does not go on alone.
         if (isStopped) throw toFlood(reasons.at(-1) as string, reasons.length)
       }
-      await writeRecent(tx.query, { groupId, topic }, next)
-      sinceLastDeath = 0
+      // Those of this transaction reach the counters with its end.
+      await writeRecent(tx.query, { groupId, topic }, { counted: settled + alive, runs: next })
     },
 
     async committed() {
@@ -124,7 +122,7 @@ function toFlood(reason: string, count: number): Error {
   return Object.assign(new runnerErrors.SMG_RUNNER_FLOOD(String(count), String(WINDOW), reason), { reason })
 }
 
-function addRuns(before: Recent, added: Recent): Recent {
+function addRuns(before: Runs, added: Runs): Runs {
   const runs: [string | null, number][] = []
   for (const [reason, count] of [...before, ...added]) {
     const last = runs.at(-1)
@@ -143,7 +141,7 @@ function addRuns(before: Recent, added: Recent): Recent {
   return runs
 }
 
-function findWorst(recent: Recent): { reason: string; count: number } | null {
+function findWorst(recent: Runs): { reason: string; count: number } | null {
   const counts = new Map<string, number>()
   let seen = 0
   for (const [reason, count] of recent) {

@@ -146,6 +146,8 @@ export function createRowEffects(
     mustReload = true
     if (isCancelled(error)) cancels.onCancelled(shares, error)
     if (fault === 'world') return waitForWorld(error)
+    // Another member has what this was about: it finds out itself.
+    if (shares.every(({ owned }) => owned.revoked.aborted)) return
 
     const reason = `${(error as Error).message}: mend it, the batch is tried again every ${RETRY_OURS_MS / 1000} s`
     const places = shares.map(({ owned, expected }) => ({ partition: owned.partition, offset: String(expected) }))

@@ -45,6 +45,8 @@ export function createTransactionEffects(
     flood,
     topicIdOf: (partition: number) => owned.get(partition)?.position.topicId ?? null
   }
+  /** Why partitions are stopped, by partition. */
+  const stopped = new Map<number, string>()
   let isStopping = false
 
   async function run(partition: AssignedPartition): Promise<void> {
@@ -83,8 +85,12 @@ export function createTransactionEffects(
         await failpoint('after-commit')
         if (prefix.memory) memories.set(prefix.memory.offset, prefix.memory)
         for (const { record } of hand.slice(0, prefix.count)) if (record) memories.delete(record.offset)
-        if (patience.reset()) log.info({ partition: partition.partition }, 'writing again')
-        hooks.onState('running', null)
+        const hadWaited = patience.reset()
+        if (hadWaited) log.info({ partition: partition.partition }, 'writing again')
+        stopped.delete(partition.partition)
+        const [reason] = stopped.values()
+        if (reason === undefined) hooks.onState('running', null)
+        else if (hadWaited) hooks.onState('stopped', reason)
         commit(partition, prefix)
         hand.splice(0, prefix.count)
         if (prefix.count > 0) await flood.committed()
@@ -147,6 +153,8 @@ export function createTransactionEffects(
     partition: AssignedPartition,
     patience: ReturnType<typeof createPatience>
   ): Promise<void> {
+    // What a stop gives up, or another owner has by now, is nobody's fault.
+    if (isStopping || partition.revoked.aborted) return
     if (movedPartitions(error)) {
       log.warn({ partition: partition.partition }, 'someone else moved the position: the batch is dropped')
       await hooks
@@ -174,6 +182,7 @@ export function createTransactionEffects(
       { err: error, partition: partition.partition, offset: String(nextOffset) },
       'the function is stopped: this needs someone to act'
     )
+    stopped.set(partition.partition, reason)
     hooks.onState('stopped', reason)
     await pause(RETRY_OURS_MS, AbortSignal.any([partition.revoked, ending.signal]))
   }
@@ -195,7 +204,7 @@ export function createTransactionEffects(
       loops.add(loop)
       void loop.finally(() => loops.delete(loop))
     },
-    onReleased() {},
+    onReleased: partition => void stopped.delete(partition),
     onMoved() {},
     async room(partition, bytes, ms) {
       const until = Date.now() + ms

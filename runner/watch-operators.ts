@@ -16,6 +16,8 @@ export interface Watched {
   readonly brake: Brake
   readonly hints: KeyHints
   readonly redriver: Redriver
+  /** It owns some of the function, and can handle and write it. */
+  readonly isWorking: () => boolean
 }
 
 /** Asks PostgreSQL what operators and other runners want of the functions of this one. */
@@ -54,7 +56,7 @@ export function createOperatorWatch(
     for (const { groupId, hints } of keyed) hints.refresh(await operators.blockedKeys(groupId))
   }
 
-  async function apply({ groupId, fileHash, brake, redriver }: Watched, state: OperatorState | undefined) {
+  async function apply({ groupId, fileHash, brake, redriver, isWorking }: Watched, state: OperatorState | undefined) {
     const { flood } = state ?? {}
     if (state?.state === 'paused') return brake.set('paused', state.reason ?? 'an operator paused it')
     if (state?.state === 'stopped' && flood) {
@@ -65,6 +67,8 @@ export function createOperatorWatch(
       return
     }
     if (state?.isProbe && brake.mode() !== 'free') return brake.set('probe', flood?.reason ?? null)
+    // Who stopped has left, or owns nothing any more. Who owns nothing says nothing.
+    if (state?.isForgotten && isWorking()) await operators.work(groupId)
     const wasHeld = brake.isHeld()
     brake.set('free')
     if (wasHeld) redriver.wake()

@@ -1,19 +1,30 @@
 import type { Query } from './blocked-keys.ts'
 
 /** Runs of records that came to the same: a reason, or null for those that did not die. The oldest first. */
-export type Recent = readonly (readonly [reason: string | null, count: number])[]
+export type Runs = readonly (readonly [reason: string | null, count: number])[]
+
+/** What became of a group's last records. */
+export interface Recent {
+  /** Records of the group that did not die, as its counters had them when this was noted. */
+  readonly counted: number
+  readonly runs: Runs
+}
 
 interface Group {
   readonly groupId: string
   readonly topic: string
 }
 
-/** Locks what became of a group's last records, until the end of the transaction. */
+/**
+ * Locks what became of a group's last records, until the end of the transaction.
+ *
+ * @returns also how many did not die so far, whichever runner settled them
+ */
 export async function lockRecent(
   query: Query,
   { groupId, topic }: Group
-): Promise<{ recent: Recent; isStopped: boolean }> {
-  const text = `SELECT state, recent::text, details->'flood' IS NOT NULL AS is_flood FROM function_states
+): Promise<{ recent: Recent; settled: number; isStopped: boolean }> {
+  const text = `SELECT state, CASE json_typeof(recent) WHEN 'object' THEN recent::text END AS recent, details->'flood' IS NOT NULL AS is_flood FROM function_states
     WHERE group_id = $1 AND topic = $2 FOR UPDATE`
   let [row] = await query(text, [groupId, topic])
   if (!row) {
@@ -23,8 +34,16 @@ export async function lockRecent(
     ])
     ;[row] = await query(text, [groupId, topic])
   }
-  const recent = row?.recent == null ? [] : (JSON.parse(String(row.recent)) as Recent)
-  return { recent, isStopped: row?.state === 'stopped' && row.is_flood === true }
+  // Without a note, all that was settled so far went well.
+  const recent = row?.recent == null ? { counted: 0, runs: [] } : (JSON.parse(String(row.recent)) as Recent)
+  // Behind the lock, and on its own: only so it sees what those who had the lock before settled.
+  const [counters] = await query(
+    `SELECT coalesce(sum(message_count + duplicate_count), 0)::float8 AS settled FROM topic_status
+     WHERE group_id = $1 AND topic = $2`,
+    [groupId, topic]
+  )
+  const isStopped = row?.state === 'stopped' && row.is_flood === true
+  return { recent, settled: Number(counters?.settled), isStopped }
 }
 
 /** Notes what became of a group's last records. */

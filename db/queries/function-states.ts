@@ -21,17 +21,24 @@ export interface LastError {
   readonly at: string
 }
 
-/** Writes down what a function is doing. One that an operator paused stays paused, and one that a flood stopped, stopped. */
+/**
+ * Writes down what a function is doing. One that an operator paused stays paused, and one that a flood stopped, stopped.
+ * A stop may be said again and again: that it still stands is noted too.
+ */
 export async function writeFunctionState(
   sql: Sql,
   { groupId, topic, state, reason }: Omit<FunctionState, 'since'>
 ): Promise<void> {
   await sql`
-    INSERT INTO function_states AS known (group_id, topic, state, reason)
-    VALUES (${groupId}, ${topic}, ${state}, ${reason})
-    ON CONFLICT (group_id, topic) DO UPDATE SET state = excluded.state, reason = excluded.reason, since = now()
+    INSERT INTO function_states AS known (group_id, topic, state, reason, details)
+    VALUES (${groupId}, ${topic}, ${state}, ${reason},
+      CASE ${state} WHEN 'stopped' THEN jsonb_build_object('stoppedAt', extract(epoch FROM now())) ELSE '{}' END)
+    ON CONFLICT (group_id, topic) DO UPDATE SET state = excluded.state, reason = excluded.reason,
+        details = known.details - 'stoppedAt' || excluded.details,
+        since = CASE WHEN (known.state, known.reason) IS DISTINCT FROM (excluded.state, excluded.reason)
+          THEN now() ELSE known.since END
       WHERE known.state <> 'paused' AND NOT (known.state = 'stopped' AND known.details->'flood' IS NOT NULL)
-        AND (known.state, known.reason) IS DISTINCT FROM (excluded.state, excluded.reason)`
+        AND (excluded.state = 'stopped' OR (known.state, known.reason) IS DISTINCT FROM (excluded.state, excluded.reason))`
 }
 
 /** What operators ask for of `function_states`; runners look there. */

@@ -8,7 +8,15 @@ export interface OperatorState {
   readonly isProbe: boolean
   /** Of the last stop by a flood; undefined without one. */
   readonly flood: { readonly reason: string; readonly fileHash: string } | undefined
+  /** It is stopped, by no flood, and for a while no runner has said so. */
+  readonly isForgotten: boolean
 }
+
+/** A stopped runner says so every 30 s, when it tries again, and that may take a while; of these it may miss two. */
+const FORGOTTEN_S = 90
+
+const IS_FORGOTTEN = `(state = 'stopped' AND details->'flood' IS NULL AND
+  coalesce((details->>'stoppedAt')::float8, extract(epoch FROM since)) < extract(epoch FROM now()) - ${FORGOTTEN_S})`
 
 /** Hints only: what they miss is found by the transaction that asks. */
 const MAX_BLOCKED = 100_000
@@ -22,11 +30,12 @@ export function createOperatorQueries(sql: Sql) {
     /** By group; one that has no row runs. */
     async states(groupIds: readonly string[]): Promise<Map<string, OperatorState>> {
       const rows = await sql`
-        SELECT group_id, state, reason, details::text FROM function_states WHERE group_id IN ${given(groupIds)}`
+        SELECT group_id, state, reason, details::text, ${sql.unsafe(IS_FORGOTTEN)} AS is_forgotten
+        FROM function_states WHERE group_id IN ${given(groupIds)}`
       return new Map(
-        rows.map(({ group_id, state, reason, details }) => {
+        rows.map(({ group_id, state, reason, details, is_forgotten }) => {
           const { probe, flood } = JSON.parse(String(details)) as { probe?: boolean; flood?: OperatorState['flood'] }
-          return [String(group_id), { state, reason, isProbe: probe === true, flood }]
+          return [String(group_id), { state, reason, isProbe: probe === true, flood, isForgotten: is_forgotten }]
         })
       )
     },
@@ -66,6 +75,13 @@ export function createOperatorQueries(sql: Sql) {
         ON CONFLICT (group_id, topic) DO UPDATE SET state = 'stopped', reason = excluded.reason,
             details = excluded.details, since = now()
           WHERE known.state <> 'paused' AND (known.state <> 'stopped' OR known.details->'flood' IS NULL)`
+    },
+
+    /** Notes that a function runs where a runner owns some of it, if no other has said for a while that it is stopped. */
+    async work(groupId: string): Promise<void> {
+      await sql`
+        UPDATE function_states SET state = 'running', reason = NULL, since = now(), details = details - 'stoppedAt'
+        WHERE group_id = ${groupId} AND ${sql.unsafe(IS_FORGOTTEN)}`
     },
 
     /** Notes that a resumed function got past its first record: its counting begins anew. */

@@ -13,8 +13,11 @@ export const functionStates = pgTable(
       .default('running'),
     reason: text(),
     details: jsonb().notNull().default({}),
-    /** What became of its last 1,000 records, in runs: `[[reason or null, count], …]`; null while none of them died. */
-    recent: json().$type<readonly (readonly [reason: string | null, count: number])[]>(),
+    /**
+     * What became of its last 1,000 records, in runs: `[[reason or null, count], …]`, and how many of all did not die
+     * until then; null while none died.
+     */
+    recent: json().$type<{ counted: number; runs: readonly (readonly [reason: string | null, count: number])[] }>(),
     since: time('since').notNull().defaultNow()
   },
   table => [primaryKey({ columns: [table.groupId, table.topic] })]

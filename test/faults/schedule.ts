@@ -175,10 +175,12 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleRes
 }
 
 function toFirstStart(setups: readonly Setup[]) {
-  return {
-    runner: Object.assign({}, ...setups.map(({ runner }) => runner)) as NodeJS.ProcessEnv,
-    gateway: Object.assign({}, ...setups.map(({ gateway }) => gateway)) as NodeJS.ProcessEnv
+  const join = (environments: readonly (NodeJS.ProcessEnv | undefined)[]): NodeJS.ProcessEnv => {
+    // Two faults may have a failpoint each.
+    const failpoints = environments.flatMap(environment => environment?.SMG_FAILPOINTS ?? []).join(',')
+    return Object.assign({}, ...environments, failpoints && { SMG_FAILPOINTS: failpoints })
   }
+  return { runner: join(setups.map(({ runner }) => runner)), gateway: join(setups.map(({ gateway }) => gateway)) }
 }
 
 /** Waits until every position is at the end of its log, and nothing waits in the outbox or for its redrive. */

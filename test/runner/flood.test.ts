@@ -33,7 +33,12 @@ function createBreaker({ fileHash = 'one' } = {}) {
     flood,
     /** Settles records in a transaction; `deaths` gives the messages of those that died. */
     settle: (records: number, deaths: readonly DeadRecord[] = []) =>
-      writer.transaction(tx => flood.check(tx, records, deaths), limits)
+      writer.transaction(async tx => {
+        await flood.check(tx, records, deaths)
+        await tx.query('UPDATE topic_status SET message_count = message_count + $1 WHERE partition = 0', [
+          records - deaths.length
+        ])
+      }, limits)
   }
 }
 
@@ -48,7 +53,9 @@ const die = (
   })
 
 async function reset() {
-  await sql`TRUNCATE function_states`
+  await sql`TRUNCATE function_states, topic_status`
+  await sql`INSERT INTO topic_status (group_id, topic, partition, next_offset)
+    SELECT ${PLACE.groupId}, ${PLACE.topic}, partition, 0 FROM generate_series(0, 2) AS partition`
 }
 
 const floods = [
@@ -92,6 +99,28 @@ t.test('rule 20: neither a restart nor another runner begins a new count', async
   await createBreaker().settle(600, die(600))
 
   await t.rejects(createBreaker().settle(400, die(400)), { code: 'SMG_RUNNER_FLOOD' })
+})
+
+t.test('rule 20: counts what other runners of the group settle, and what was settled before a restart', async t => {
+  await reset()
+  const other = createBreaker()
+
+  // A foreign writer has one partition for himself: of 11 records one dies.
+  for (let turn = 0; turn < 120; turn += 1) {
+    await createBreaker().settle(10, die(10))
+    await other.settle(100)
+  }
+
+  await createBreaker().settle(400, die(400))
+  await t.rejects(createBreaker().settle(100, die(100)), { code: 'SMG_RUNNER_FLOOD' }, 'and still sees a flood')
+})
+
+t.test('rule 20: does not count what it settles itself twice', async t => {
+  await reset()
+  const { settle } = createBreaker()
+  for (let turn = 0; turn < 100; turn += 1) await settle(10, die(5))
+
+  await t.rejects(settle(1, die(1)), { code: 'SMG_RUNNER_FLOOD' })
 })
 
 t.test(

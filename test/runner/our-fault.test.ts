@@ -1,13 +1,15 @@
+import { sql as statement } from 'drizzle-orm'
 import t from 'tap'
+import { runnerErrors } from '../../runner/errors.ts'
 import { Type } from '../../sdk/index.ts'
-import type { LoadedFunction } from '../../sdk/types.ts'
+import type { Input, LoadedFunction, TransactionContext } from '../../sdk/types.ts'
 import { createTestDatabase } from '../_support/database.ts'
 import { until } from '../_support/kafka.ts'
 import { createTestAttachment } from './_support/attachment.ts'
 import { batch, defineTestFunction, range } from './_support/records.ts'
 
 // Both wait for the next try at the same time.
-t.jobs = 2
+t.jobs = 4
 
 const bounds = { 0: { logStartOffset: 0n, logEndOffset: 1_000n } }
 const RETRIES_MS = 45_000
@@ -51,3 +53,56 @@ for (const kind of ['inbox', 'transaction'] as const) {
     }
   )
 }
+
+const event = Type.Object({ n: Type.Number() })
+
+t.test("rule 19: a stop that gives an attempt up is nobody's fault", { timeout: 30_000 }, async t => {
+  let isHandling = false
+  const handle = (_input: Input, { signal }: TransactionContext) => {
+    isHandling = true
+    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+  }
+  const database = await createTestDatabase(t)
+  const { attachment, kafka, position, shutdown, told } = await createTestAttachment(
+    t,
+    defineTestFunction({ event, handle }),
+    { bounds, database }
+  )
+  attachment.start()
+  kafka.assign(0)
+  await until(() => kafka.calls.length === 1)
+  await kafka.deliver(batch(0, range(0, 1)))
+  await until(() => isHandling)
+
+  await attachment.stop(Date.now() + 50)
+  shutdown.abort(new runnerErrors.SMG_RUNNER_STOPPING())
+  // Waits for what still ran.
+  await attachment.stop(Date.now() + 10_000)
+
+  t.strictSame(told, ['running'])
+  t.equal((await position())?.next, 0)
+})
+
+t.test('rule 19: a partition that works does not hide that another one is stopped', { timeout: 30_000 }, async t => {
+  const handle = async ({ partition }: Input<typeof event>, { tx }: TransactionContext) => {
+    if (partition === 0) await tx.execute(statement`SELECT FROM nothing`)
+  }
+  const log = { logStartOffset: 0n, logEndOffset: 1_000n }
+  const database = await createTestDatabase(t)
+  const { attachment, kafka, position, told } = await createTestAttachment(t, defineTestFunction({ event, handle }), {
+    bounds: { 0: log, 1: log },
+    database
+  })
+  attachment.start()
+  kafka.assign(0, 1)
+  await until(() => kafka.calls.length === 2)
+  await kafka.deliver(batch(0, range(0, 1)))
+  await until(() => attachment.state().state === 'stopped')
+  await kafka.deliver(batch(0, range(0, 1), { partition: 1 }))
+  await until(async () => (await position(1))?.next === 1)
+  await kafka.deliver(batch(1, range(1, 2), { partition: 1 }))
+  await until(async () => (await position(1))?.next === 2)
+
+  t.equal(attachment.state().state, 'stopped')
+  t.notOk(told.slice(1).includes('running'))
+})

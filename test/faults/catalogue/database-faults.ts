@@ -108,7 +108,7 @@ export const databaseFaults: readonly Fault[] = [
     async inject({ system, random, signal }) {
       for (let round = 0; round < (system.isFull ? 50 : 6) && !signal.aborted; round += 1) {
         const links = system.runners.map(({ database }) => database)
-        if (round % 2 === 0) await Promise.all(links.map(link => link.set({ heldAt: 'COMMIT' })))
+        if (round % 2 === 0) await Promise.all(links.map(link => link.set({ heldAt: 'COMMIT\0' })))
         // Every COMMIT is done, and waits for a standby that there is not.
         else await setServer(system, 'synchronous_standby_names', "'nobody'")
         await seconds(0.4, signal)

@@ -58,6 +58,7 @@ export async function createTestAttachment(
     writeGo: () => operators.go(groupId),
     log: silent
   })
+  const told: string[] = []
   const shared = { pool, limits, write, flood, brake, metrics, log: silent }
 
   const attachment = attachFunction({
@@ -86,6 +87,7 @@ export async function createTestAttachment(
               log: silent
             }
           }),
+    onState: state => void told.push(state),
     log: silent
   })
   t.teardown(async () => {
@@ -99,7 +101,10 @@ export async function createTestAttachment(
     brake,
     kafka,
     metrics,
+    shutdown,
     sql,
+    /** Every state that was to be written down, in order. */
+    told,
     /** Offsets of the partition's messages, in order. */
     async stored(partition = 0): Promise<number[]> {
       const rows = await sql`SELECT "offset"::int AS at FROM messages WHERE partition = ${partition} ORDER BY "offset"`
