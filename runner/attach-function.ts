@@ -7,7 +7,7 @@ import { createPositionCheck } from './check-positions.ts'
 import type { EffectHooks, Effects } from './effects.ts'
 import { createHints } from './hints.ts'
 import { createConsumerKeeper } from './keep-consumer.ts'
-import type { createPositionLocator } from './locate-positions.ts'
+import type { createPositionLocator, LogBounds } from './locate-positions.ts'
 import { createPatience, logOnce, pause } from './patience.ts'
 import { createSupervision } from './supervise.ts'
 import { createBatchTaker } from './take-batches.ts'
@@ -48,6 +48,8 @@ export interface AttachDependencies {
   readonly createTrial?: (partition: number) => Trial
   /** Told when a function is stopped, with what to do, again as long as it is, and when it runs again. */
   readonly onState?: (state: 'running' | 'stopped', reason: string | null) => void
+  /** Called with partitions that are about to be owned, before their positions are made or moved. */
+  readonly beforeOwned?: (partitions: readonly number[], bounds: LogBounds) => Promise<void>
   /** Told whenever it waits for Kafka or PostgreSQL, and whenever it does not. */
   readonly onWaiting?: (isWaiting: boolean) => void
   /** Told when consumers fetch nothing, however often they are made anew: the process had better end. */
@@ -64,6 +66,7 @@ export function attachFunction({
   createEffects,
   createTrial = () => NO_TRIAL,
   onState = () => undefined,
+  beforeOwned = async () => undefined,
   onWaiting = () => undefined,
   onHopeless = () => undefined,
   log
@@ -194,6 +197,7 @@ export function attachFunction({
         const bounds = await locator.readBounds()
         // Those that were found before another one failed are being handled already.
         const missing = partitions.filter(partition => !owned.has(partition))
+        await beforeOwned(missing, bounds)
         const found = await locator.readOrCreate(missing, async () => bounds)
         for (const position of found.values()) {
           const settled = await locator.settle(position, bounds)

@@ -23,6 +23,7 @@ import { createKeyHints } from './parking.ts'
 import { createRedriver } from './redrive.ts'
 import { toAttemptLimits, toLimits } from './row-cycles.ts'
 import { createRowEffects } from './row-effects.ts'
+import { createStandstill } from './standstill.ts'
 import { createTransactionEffects } from './transaction-effects.ts'
 import { createTrials } from './trial.ts'
 import type { Watched } from './watch-operators.ts'
@@ -81,6 +82,8 @@ export function createAttachment(loaded: LoadedFunction, parts: RunnerParts): At
     log
   })
   const clock = createWorldClock()
+  // Until Kafka and PostgreSQL answered for the first time.
+  clock.setWaiting(true)
   const settle = {
     log,
     shutdown,
@@ -123,7 +126,7 @@ export function createAttachment(loaded: LoadedFunction, parts: RunnerParts): At
         })
 
   const positions = createPositionQueries(database.sql, clock.learn)
-  const { maxAttempts } = definition.options
+  const { maxAttempts, maxAgeMs } = definition.options
 
   const redriver = createRedriver({
     definition,
@@ -142,6 +145,7 @@ export function createAttachment(loaded: LoadedFunction, parts: RunnerParts): At
     createConsumer: events => createConsumer(client, config, { topic, groupId, events }),
     locator: createPositionLocator({ groupId, topic, positions, cluster, log }),
     createEffects,
+    ...(maxAgeMs !== null && { beforeOwned: createStandstill({ groupId, topic, positions, stood: clock.stood }) }),
     onWaiting: clock.setWaiting,
     ...(definition.handle && { createTrial: createTrials({ groupId, topic, positions, maxAttempts, log }) }),
     onState(state, reason) {

@@ -34,7 +34,8 @@ export async function openParking(
     sort(item) {
       const { record, outcome } = item
       const isBehind = isBlocked(record)
-      if (isParked(outcome) && !isBehind) throw new runnerErrors.SMG_RUNNER_UNPARKED()
+      if (isParked(outcome) && !isBehind)
+        throw Object.assign(new runnerErrors.SMG_RUNNER_UNPARKED(), { key: record.key })
       return isBehind ? { record, outcome: toParked(), entry: null } : item
     },
     async block(dead, fresh) {
@@ -57,9 +58,10 @@ export function isParked(outcome: { readonly kind: string; readonly disposition?
   return outcome.kind === 'dead' && outcome.disposition === 'parked_behind_key'
 }
 
-/** Whether a transaction met a record that was parked, and need not be any more. */
-export function isUnparked(error: unknown): boolean {
-  return (error as { code?: unknown } | null)?.code === 'SMG_RUNNER_UNPARKED'
+/** The key of a record that a transaction met parked, and that need not be any more; null for any other error. */
+export function unparkedKey(error: unknown): Buffer | null {
+  const { code, key } = (error ?? {}) as { code?: unknown; key?: Buffer | null }
+  return code === 'SMG_RUNNER_UNPARKED' && key ? key : null
 }
 
 /** Whether later records of its key wait behind this outcome. Records without a key never wait. */
@@ -79,8 +81,10 @@ function hashOf(key: Buffer): string {
 export interface KeyHints {
   has(key: Buffer | null): boolean
   add(key: Buffer | null): void
-  /** Takes over what PostgreSQL has; null forgets everything. */
-  refresh(hashes: Iterable<string> | null): void
+  /** Nothing of this key is parked. */
+  forget(key: Buffer): void
+  /** Takes over what PostgreSQL has. */
+  refresh(hashes: Iterable<string>): void
 }
 
 /** How long a hint of our own stands without PostgreSQL confirming it: longer than a cycle that has to wait a little. */
@@ -88,7 +92,8 @@ const UNCONFIRMED_MS = 10_000
 
 /** Builds the hints of one function; they are empty for `ordering: 'partition'`. */
 export function createKeyHints(ordering: 'partition' | 'key', nowMs = () => performance.now()): KeyHints {
-  if (ordering === 'partition') return { has: () => false, add: () => undefined, refresh: () => undefined }
+  if (ordering === 'partition')
+    return { has: () => false, add: () => undefined, forget: () => undefined, refresh: () => undefined }
   let known = new Set<string>()
   const own = new Map<string, number>()
 
@@ -101,10 +106,13 @@ export function createKeyHints(ordering: 'partition' | 'key', nowMs = () => perf
     add(key) {
       if (key !== null) own.set(hashOf(key), nowMs())
     },
+    forget(key) {
+      known.delete(hashOf(key))
+      own.delete(hashOf(key))
+    },
     refresh(hashes) {
-      known = new Set(hashes ?? [])
-      for (const [hash, sinceMs] of own)
-        if (hashes === null || known.has(hash) || nowMs() - sinceMs > UNCONFIRMED_MS) own.delete(hash)
+      known = new Set(hashes)
+      for (const [hash, sinceMs] of own) if (known.has(hash) || nowMs() - sinceMs > UNCONFIRMED_MS) own.delete(hash)
     }
   }
 }

@@ -7,7 +7,7 @@ import { createCancelLimit } from './cancel-limit.ts'
 import type { EffectHooks, Effects } from './effects.ts'
 import { type FloodBreaker, isFlood } from './flood.ts'
 import type { RunnerMetrics } from './metrics.ts'
-import { isUnparked } from './parking.ts'
+import { unparkedKey } from './parking.ts'
 import { createPatience, pause, RETRY_OURS_MS } from './patience.ts'
 import { movedPartitions } from './positions-of-cycle.ts'
 import { collectShares, createCycleWriter, type Share, toSingle } from './row-cycles.ts'
@@ -132,10 +132,12 @@ export function createRowEffects(
     if (isUnclassified(error)) metrics.unclassified.inc({ topic: write.topic })
     const partitions = shares.map(({ owned }) => owned.partition)
     if (isFlood(error)) return stopForFlood(error, partitions)
-    if (isUnparked(error)) {
-      // What was believed of blocked keys is out of date: these records are handled after all.
-      hints.refresh(null)
-      return hooks.drop(partitions)
+    const key = unparkedKey(error)
+    if (key) {
+      // What was believed of it is out of date: its head was settled before, or is by now.
+      hints.forget(key)
+      for (const { ahead } of shares) ahead.unpark(key)
+      return
     }
     const fault = databaseFault(error)
     if (fault === 'record' && care === 'none') {

@@ -10,7 +10,7 @@ import type { Brake } from './brake.ts'
 import { toCrashed } from './dead-letter.ts'
 import type { Gate } from './gate.ts'
 import { identify } from './identify.ts'
-import { isHead, type KeyHints, toParked } from './parking.ts'
+import { isHead, isParked, type KeyHints, toParked } from './parking.ts'
 import type { SettledRecord } from './settled.ts'
 import { toEntry } from './to-entry.ts'
 
@@ -34,6 +34,8 @@ export interface SettleAhead {
   ready(limit: { records: number; bytes: number }): readonly ReadyStep[]
   /** Makes the first step a dead letter: PostgreSQL does not take it, however often. */
   refuse(dead: Dead): void
+  /** Nothing of a key has to wait: what was parked of it is handled after all, before anything that comes behind it. */
+  unpark(key: Buffer): void
   /** Removes steps that were written. */
   drop(count: number): void
   /** Forgets everything: the partition went to another position. */
@@ -90,6 +92,8 @@ export function createSettleAhead(
     definition.handle?.(input, context as Parameters<typeof definition.handle>[1])
   const busyKeys = new Map<string, number>()
   let slots: Slot[] = []
+  /** Those that were parked, and are to be handled after all; in order. */
+  let unparked: { slot: Slot; record: IdentifiedRecord }[] = []
   let bytesAhead = 0
   let inFlight = 0
   let attempting = 0
@@ -100,11 +104,17 @@ export function createSettleAhead(
     while (!partition.revoked.aborted && !isClosed) {
       const isAlone = partition.trial.isAlone() || brake.mode() === 'probe'
       const maxAhead = isAlone ? 1 : MAX_AHEAD_RECORDS
-      if (inFlight >= concurrency || slots.length >= maxAhead || bytesAhead >= MAX_AHEAD_BYTES || brake.isHeld()) {
+      const isFull = unparked.length === 0 && (slots.length >= maxAhead || bytesAhead >= MAX_AHEAD_BYTES)
+      if (inFlight >= concurrency || isFull || brake.isHeld()) {
         await partition.changed.wait()
         continue
       }
       if (gate.isFull()) await gate.room()
+      const again = unparked.shift()
+      if (again) {
+        await runAgain(again.slot, again.record)
+        continue
+      }
       const item = partition.queue.shift()
       if (!item) {
         await partition.changed.wait()
@@ -135,9 +145,19 @@ export function createSettleAhead(
     slots.push(slot)
     bytesAhead += slot.bytes
     if (!record) finish(slot, null)
+    else first(slot, record)
+  }
+
+  function first(slot: Slot, record: IdentifiedRecord) {
     // Not even looked at: it waits behind a dead letter of its key.
-    else if (hints.has(record.key)) finish(slot, { record, outcome: toParked(), entry: null })
+    if (hints.has(record.key)) finish(slot, { record, outcome: toParked(), entry: null })
     else attempt(slot, record, 1, partition.epoch)
+  }
+
+  async function runAgain(slot: Slot, record: IdentifiedRecord): Promise<void> {
+    const { epoch } = partition
+    while (slot.key !== null && busyKeys.has(slot.key) && isWanted(epoch)) await partition.changed.wait()
+    if (isWanted(epoch)) first(slot, record)
   }
 
   /** Ended the process too often: it is not tried once more. */
@@ -267,12 +287,22 @@ export function createSettleAhead(
       const [first] = slots
       if (first?.settled) first.settled = toSettled(first.settled.record, dead)
     },
+    unpark(key) {
+      for (const slot of slots) {
+        const { settled } = slot
+        if (!settled || !isParked(settled.outcome) || !settled.record.key?.equals(key)) continue
+        slot.settled = undefined
+        unparked.push({ slot, record: settled.record })
+      }
+      partition.changed.wake()
+    },
     drop(count) {
       for (const slot of slots.splice(0, count)) bytesAhead -= slot.bytes
       partition.changed.wake()
     },
     reset() {
       slots = []
+      unparked = []
       bytesAhead = 0
       inFlight = 0
       busyKeys.clear()

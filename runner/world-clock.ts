@@ -2,14 +2,18 @@
 const MAX_WAITS = 100
 const MAX_ASKING_MS = 1_000
 
+type Wait = [fromMs: number, toMs: number]
+
 /** Tells how old records are: by the clock of the database, and without the time in which the world was waited for. */
 export interface WorldClock {
   /** Call with what the database said its time is (epoch in ms), and when it was asked and answered, of `performance.now()`. */
   learn(databaseMs: number, askedMs: number, answeredMs: number): void
   /** Waiting begins or goes on, or is over; calls that tell nothing new may be repeated. */
   setWaiting(isWaiting: boolean): void
+  /** A partition made no progress from `sinceMs` (epoch, by the clock of the database) until now, and had reason to. */
+  stood(partition: number, sinceMs: number): void
   /** Age of what was stamped at `timestampMs`, in milliseconds; negative when that lies ahead. */
-  ageMs(timestampMs: number): number
+  ageMs(timestampMs: number, partition?: number): number
 }
 
 /**
@@ -23,15 +27,21 @@ export function createWorldClock({
   let aheadMs = startMs
   let waitingSinceMs: number | null = null
   /** In time order, by the clock of the database. */
-  const waits: [fromMs: number, toMs: number][] = []
+  const waits: Wait[] = []
+  /** The same, by partition: what this process did not see itself. */
+  const standstills = new Map<number, Wait[]>()
   const databaseNow = () => nowMs() + aheadMs
 
-  function waitedMs(fromMs: number, toMs: number): number {
-    const open: typeof waits = waitingSinceMs === null ? [] : [[waitingSinceMs, toMs]]
-    return [...waits, ...open].reduce(
-      (sum, [from, to]) => sum + Math.max(0, Math.min(to, toMs) - Math.max(from, fromMs)),
-      0
-    )
+  function waitedMs(fromMs: number, toMs: number, standstill: readonly Wait[]): number {
+    const open: Wait[] = waitingSinceMs === null ? [] : [[waitingSinceMs, toMs]]
+    let untilMs = fromMs
+    let sum = 0
+    // One may lie within another: what was counted is not counted again.
+    for (const [from, to] of [...waits, ...open, ...standstill].sort(([a], [b]) => a - b)) {
+      sum += Math.max(0, Math.min(to, toMs) - Math.max(from, untilMs))
+      untilMs = Math.max(untilMs, to)
+    }
+    return sum
   }
 
   return {
@@ -43,15 +53,27 @@ export function createWorldClock({
     setWaiting(isWaiting) {
       if (isWaiting) waitingSinceMs ??= databaseNow()
       else if (waitingSinceMs !== null) {
-        waits.push([waitingSinceMs, databaseNow()])
+        remember(waits, [waitingSinceMs, databaseNow()])
         waitingSinceMs = null
-        const [oldest, second] = waits
-        if (waits.length > MAX_WAITS && oldest && second) waits.splice(0, 2, [oldest[0], second[1]])
       }
     },
-    ageMs(timestampMs) {
+    stood(partition, sinceMs) {
+      const known = standstills.get(partition) ?? []
+      standstills.set(partition, known)
+      const last = known.at(-1)
+      // Looked at once more, before there was any progress.
+      if (last?.[0] === sinceMs) last[1] = databaseNow()
+      else remember(known, [sinceMs, databaseNow()])
+    },
+    ageMs(timestampMs, partition = -1) {
       const now = databaseNow()
-      return now - timestampMs - waitedMs(timestampMs, now)
+      return now - timestampMs - waitedMs(timestampMs, now, standstills.get(partition) ?? [])
     }
   }
+}
+
+function remember(waits: Wait[], wait: Wait) {
+  waits.push(wait)
+  const [oldest, second] = waits
+  if (waits.length > MAX_WAITS && oldest && second) waits.splice(0, 2, [oldest[0], second[1]])
 }

@@ -69,7 +69,8 @@ export async function writeOutcomes(
     const others = copies.flatMap(({ record, outcome }) =>
       outcome.kind === 'dead' ? [{ record, reason: outcome }] : []
     )
-    await writeDead(tx, [...reused, ...others], tallies, dependencies)
+    const late = [...reused, ...others]
+    await parking.block(late, await writeDead(tx, late, tallies, dependencies))
   }
 
   function kill({ id }: InboxEntry, reason: Dead) {

@@ -59,7 +59,7 @@ export interface SettleDependencies {
   /** Says whether a failure is not the record's (a lost database): it is thrown on, and no attempt is used up. */
   readonly isForeign?: (thrown: unknown) => boolean
   /** Age of what was stamped at a time, both in milliseconds; by default by the clock of this machine. */
-  readonly ageMs?: (timestampMs: number) => number
+  readonly ageMs?: (timestampMs: number, partition: number) => number
   /** Told of each call of `publish` that comes when its attempt is over. */
   readonly onLateCall?: () => void
   /** 0 up to 1; for the jitter. */
@@ -113,7 +113,7 @@ export function createRecordSettler(definition: LoadedFunction, dependencies: Se
       return { ...toUnreadable(error), attempts: before }
     }
     // Whoever redrives a record knows its age.
-    if (!redrive && maxAgeMs !== null && ageMs(record.timestampMs) > maxAgeMs) {
+    if (!redrive && maxAgeMs !== null && ageMs(record.timestampMs, record.partition) > maxAgeMs) {
       const error = new sdkErrors.SMG_SDK_EXPIRED(maxAgeMs)
       return { kind: 'dead', stage: 'handle', disposition: 'record_expired', attempts: attempt - 1, error }
     }

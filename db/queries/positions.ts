@@ -64,6 +64,24 @@ export function createPositionQueries(sql: Sql, learnClock: LearnClock = () => u
       return new Map(rows.map(row => [Number(row.partition), toPosition(row)]))
     },
 
+    /** When positions of a group moved last: epoch in ms, by the clock of the database, which it learns too. */
+    async progress(
+      groupId: string,
+      topic: string
+    ): Promise<{ partition: number; nextOffset: bigint; updatedMs: number }[]> {
+      const askedMs = Date.now()
+      const rows = await sql`
+        SELECT partition, next_offset::text, extract(epoch FROM updated_at) * 1000 AS updated_ms,
+          extract(epoch FROM clock_timestamp()) * 1000 AS now_ms
+        FROM topic_status WHERE group_id = ${groupId} AND topic = ${topic}`
+      if (rows[0]) learnClock(Number(rows[0].now_ms), askedMs, Date.now())
+      return rows.map(row => ({
+        partition: Number(row.partition),
+        nextOffset: BigInt(row.next_offset),
+        updatedMs: Number(row.updated_ms)
+      }))
+    },
+
     /** Makes a position unless there is one, and gives the one that is there then: two owners may race. */
     async create(groupId: string, topic: string, position: Position): Promise<Position> {
       await sql`

@@ -518,3 +518,17 @@ t.test('can be stopped before it was started, and twice', async t => {
   await attachment.stop(performance.now() + 100)
   t.pass()
 })
+
+t.test('rule 17: tells what stood still before it reads or makes a position', async t => {
+  const rig = await createTestAttachment(t, inbox, { bounds, database })
+  await rig.setPosition(5)
+  await rig.setPosition(1_000, 1)
+  await rig.sql`UPDATE topic_status SET updated_at = now() - interval '9 minutes'`
+  rig.attachment.start()
+
+  rig.kafka.assign(0, 1, 2)
+  await until(() => rig.kafka.calls.length === 3)
+
+  t.strictSame([...rig.stood.keys()], [0], 'of 1 all is settled, 2 is new')
+  t.ok(Math.abs(Date.now() - 540_000 - (rig.stood.get(0) ?? 0)) < 60_000)
+})

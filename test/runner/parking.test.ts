@@ -13,11 +13,11 @@ const database = await createTestDatabase(t)
 const { sql } = database
 await sql`CREATE TABLE effects (n int, at serial)`
 
-/** Fails for events that break; a `kind` of its own writes effects in a transaction. */
-function define(kind: 'inbox' | 'transaction', calls: number[]): LoadedFunction {
+/** Fails for events that break, or whose number is broken; a `kind` of its own writes effects in a transaction. */
+function define(kind: 'inbox' | 'transaction', calls: number[], broken: ReadonlySet<number>): LoadedFunction {
   const handle = async ({ event: { n, breaks } }: Input<typeof event>, { tx }: TransactionContext) => {
     calls.push(n)
-    if (breaks) throw new Error('broken')
+    if (breaks || broken.has(n)) throw new Error('broken')
     if (kind === 'transaction') await tx.execute(statement`INSERT INTO effects (n) VALUES (${n})`)
   }
   const definition = defineTestFunction({ event, ordering: 'key', maxAttempts: 1, handle })
@@ -27,12 +27,13 @@ function define(kind: 'inbox' | 'transaction', calls: number[]): LoadedFunction 
 
 async function attach(t: Teardown, kind: 'inbox' | 'transaction') {
   const calls: number[] = []
-  const rig = await createTestAttachment(t, define(kind, calls), { bounds, database })
+  const broken = new Set<number>()
+  const rig = await createTestAttachment(t, define(kind, calls, broken), { bounds, database })
   await sql`TRUNCATE effects RESTART IDENTITY`
   rig.attachment.start()
   rig.kafka.assign(0)
   await until(() => rig.kafka.calls.length === 1)
-  return { ...rig, calls }
+  return { ...rig, calls, broken }
 }
 
 const keyed = (offset: number, key: string | null, breaks = false) =>
@@ -87,6 +88,30 @@ for (const kind of ['inbox', 'transaction'] as const) {
     t.equal((await letters()).length, 1)
   })
 }
+
+t.test('rule 22: a replay of records that are settled and fail now holds nothing back', async t => {
+  const { kafka, calls, broken, stored, position, setPosition } = await attach(t, 'inbox')
+  const records = Array.from({ length: 22 }, (_, offset) => keyed(offset, 'a'))
+  await kafka.deliver(batch(0, records.slice(0, 20)))
+  await until(async () => (await position())?.next === 20)
+  await setPosition(0)
+  await kafka.deliver(batch(20, [keyed(20, 'a')]))
+  await until(() => kafka.calls.length === 2)
+
+  for (let n = 0; n < 20; n += 4) broken.add(n)
+  calls.length = 0
+  await kafka.deliver(batch(0, records))
+  await until(async () => (await position())?.next === 22)
+
+  t.strictSame(kafka.calls, ['start 0 0', 'start 0 0'], 'nothing is fetched twice')
+  t.strictSame((await stored()).slice(-2), [20, 21])
+  t.strictSame(await letters(), [])
+  t.strictSame(
+    calls,
+    records.map((_, n) => n),
+    'each is handled once, in order'
+  )
+})
 
 t.test('rule 22: a cycle that decides to park waits for a redrive that settles the head', async t => {
   const { kafka, stored, position } = await attach(t, 'transaction')

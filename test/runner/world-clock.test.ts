@@ -94,3 +94,25 @@ t.test('rule 17: the reading of positions tells the clock of the database', asyn
   t.ok(askedMs <= answeredMs)
   t.ok(Math.abs(databaseMs - performance.timeOrigin - answeredMs) < 60_000, 'the same machine here')
 })
+
+t.test('rule 17: does not count the time in which nobody made progress, before a partition was owned', async t => {
+  const clock = createClock()
+  clock.setWaiting(true)
+  clock.pass(60_000)
+  clock.setWaiting(false)
+  clock.pass(10_000)
+
+  // The outage began 9 minutes before this process.
+  clock.stood(0, START_MS - 540_000)
+  clock.pass(1_000)
+
+  t.equal(clock.ageMs(START_MS - 545_000, 0), 6_000, 'stamped before')
+  t.equal(clock.ageMs(START_MS, 0), 1_000, 'stamped during it: what was waited here lies within')
+  t.equal(clock.ageMs(START_MS, 1), 11_000, 'of another partition')
+
+  clock.stood(0, START_MS + 70_500)
+  t.equal(clock.ageMs(START_MS - 545_000, 0), 5_500, 'owned once more')
+  clock.pass(500)
+  clock.stood(0, START_MS + 70_500)
+  t.equal(clock.ageMs(START_MS - 545_000, 0), 5_500, 'looked at once more')
+})

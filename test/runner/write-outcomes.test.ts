@@ -102,7 +102,7 @@ async function stored() {
   }
 }
 
-t.beforeEach(() => sql`TRUNCATE messages, orders, dead_letters, outbox`.then())
+t.beforeEach(() => sql`TRUNCATE messages, orders, dead_letters, outbox, blocked_keys`.then())
 
 t.test('writes inbox, rows and outbox, once for the same events', async t => {
   const cycle = [
@@ -167,6 +167,18 @@ for (const { when, second } of reuses) {
     }
   })
 }
+
+t.test('rule 22: a copy that is another event in truth holds its key back', async t => {
+  const key = Buffer.from('a')
+  const cycle = [handled(identified(1, { n: 1 }, { key })), handled(identified(2, { n: 2 }, { key, id: idOf(1) }))]
+  await writer.transaction(
+    tx => writeOutcomes(tx, cycle, { care: 'none' }, { ...dependencies, ordering: 'key' }),
+    limits
+  )
+
+  t.match((await stored()).letters, [{ at: 2, disposition: 'id_reused' }])
+  t.equal((await sql`SELECT FROM blocked_keys WHERE key_hash = sha256('a')`).length, 1)
+})
 
 t.test('rule 9: never drops an event that has the id of a dead one', async t => {
   await run([dead(identified(1, { n: 1 }))])

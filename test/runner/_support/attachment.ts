@@ -10,6 +10,7 @@ import { createPositionLocator } from '../../../runner/locate-positions.ts'
 import { createMetrics } from '../../../runner/metrics.ts'
 import { createKeyHints } from '../../../runner/parking.ts'
 import { createRowEffects } from '../../../runner/row-effects.ts'
+import { createStandstill } from '../../../runner/standstill.ts'
 import { createTransactionEffects } from '../../../runner/transaction-effects.ts'
 import { createWriterPool } from '../../../runner/writer-pool.ts'
 import { createRecordSettler } from '../../../sdk/settle-record.ts'
@@ -59,6 +60,8 @@ export async function createTestAttachment(
     log: silent
   })
   const told: string[] = []
+  const stood = new Map<number, number>()
+  const positions = createPositionQueries(sql)
   const shared = { pool, limits, write, flood, brake, metrics, log: silent }
 
   const attachment = attachFunction({
@@ -67,7 +70,7 @@ export async function createTestAttachment(
     createConsumer: kafka.createConsumer,
     locator: createPositionLocator({
       ...PLACE,
-      positions: createPositionQueries(sql),
+      positions,
       cluster: kafka.cluster,
       log: silent
     }),
@@ -88,6 +91,11 @@ export async function createTestAttachment(
             }
           }),
     onState: state => void told.push(state),
+    beforeOwned: createStandstill({
+      ...PLACE,
+      positions,
+      stood: (partition, sinceMs) => void stood.set(partition, sinceMs)
+    }),
     log: silent
   })
   t.teardown(async () => {
@@ -103,6 +111,8 @@ export async function createTestAttachment(
     metrics,
     shutdown,
     sql,
+    /** Since when partitions stood still before they were owned, epoch in ms by partition. */
+    stood,
     /** Every state that was to be written down, in order. */
     told,
     /** Offsets of the partition's messages, in order. */
