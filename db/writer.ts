@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import postgres, { type ReservedSql, type Sql } from 'postgres'
+import { askBackend, type BackendState } from './ask-backend.ts'
 import { connectionOptions } from './client.ts'
 import { databaseFault } from './database-fault.ts'
 import { dbErrors } from './errors.ts'
@@ -18,6 +20,12 @@ export interface WriteTransaction {
   savepoint<T>(work: () => Promise<T>): Promise<T>
   /** A Drizzle transaction for one attempt of a function. `onLate` is told of each call that comes when it is over. */
   openDrizzle(onLate?: () => void): AttemptSession
+  /**
+   * Whether PostgreSQL works on what was sent, or has answered all of it. False when the statement waits for a lock, or
+   * never arrived, or its answer was lost, and when nobody can be asked: whoever waits for it waits for the world.
+   * Takes two seconds at most, and a connection of its own.
+   */
+  isAtWork(): Promise<boolean>
   /** Gives the connection up at once, with all that this transaction did: something still runs on it. */
   destroy(): Promise<void>
 }
@@ -53,6 +61,7 @@ export interface Writer {
 interface Session {
   readonly client: Sql
   readonly connection: ReservedSql
+  readonly ask: (pid: number) => Promise<BackendState>
   isLost: boolean
   /** A transaction was committed on it. */
   isProven: boolean
@@ -72,7 +81,8 @@ export function createWriter(url: string, { applicationName }: { applicationName
   let isBusy = false
 
   async function open(): Promise<Session> {
-    const opened = { isLost: false, isProven: false }
+    const ask = (pid: number) => askBackend(url, { pid, applicationName })
+    const opened = { ask, isLost: false, isProven: false }
     const client = postgres(url, {
       ...connectionOptions,
       // A savepoint and the statement behind it go out together; nothing else is in flight with them.
@@ -134,7 +144,7 @@ async function runTransaction<T>(
   let isCommitting = false
 
   try {
-    await transaction.run(toBegin(limits))
+    await transaction.begin(limits)
     const result = await work(transaction.tx)
     transaction.end()
     isCommitting = true
@@ -189,6 +199,8 @@ async function rollBack(run: (text: string) => Promise<unknown>): Promise<boolea
 const GRACE_MS = 2_000
 // A statement whose connection was given up ends by then, and with it its locks.
 const CHECK_CLIENT_MS = 500
+// An answer that was sent before the server was asked on another connection is here by then.
+const ARRIVE_MS = 200
 
 function toBegin({ lockTimeoutMs, statementTimeoutMs, idleTimeoutMs }: TransactionLimits): string {
   // One round trip. SET LOCAL, so that a pooler may hand the connection on; constraints at once, so that none fails in COMMIT.
@@ -198,7 +210,8 @@ function toBegin({ lockTimeoutMs, statementTimeoutMs, idleTimeoutMs }: Transacti
     SET LOCAL idle_in_transaction_session_timeout = ${idleTimeoutMs};
     SET LOCAL tcp_user_timeout = ${idleTimeoutMs};
     SET LOCAL client_connection_check_interval = ${CHECK_CLIENT_MS};
-    SET CONSTRAINTS ALL IMMEDIATE`
+    SET CONSTRAINTS ALL IMMEDIATE;
+    SELECT pg_backend_pid() AS pid`
 }
 
 function createTransaction(session: Session, discard: () => Promise<void>, answerMs: number) {
@@ -207,7 +220,10 @@ function createTransaction(session: Session, discard: () => Promise<void>, answe
   let isDestroyed = false
   let savepoints = 0
   let inFlight = 0
+  let answers = 0
   let failures = 0
+  /** Asked for in each transaction: a pooler gives each another backend. */
+  let pid = 0
   /** A savepoint whose work is done: it is released on the way to the next statement, which saves a round trip. */
   let done: string | null = null
 
@@ -222,10 +238,12 @@ function createTransaction(session: Session, discard: () => Promise<void>, answe
       () => {
         clearTimeout(timer)
         inFlight -= 1
+        answers += 1
       },
       (error: unknown) => {
         clearTimeout(timer)
         inFlight -= 1
+        answers += 1
         failures += 1
         if (endsConnection(error)) session.isLost = true
       }
@@ -237,6 +255,11 @@ function createTransaction(session: Session, discard: () => Promise<void>, answe
     const result = await send(text)
     // Several statements in one text give a list of results; the last is the one that counts.
     return (Array.isArray(result[0]) ? result.at(-1) : result) as unknown as Rows
+  }
+
+  async function begin(limits: TransactionLimits): Promise<void> {
+    const [row] = await run(toBegin(limits))
+    pid = Number(row?.pid)
   }
 
   async function query(text: string, parameters: readonly Parameter[] = []): Promise<Rows> {
@@ -323,14 +346,24 @@ function createTransaction(session: Session, discard: () => Promise<void>, answe
     }
   }
 
+  async function isAtWork(): Promise<boolean> {
+    if (inFlight === 0) return true
+    const before = answers
+    const state = await session.ask(pid)
+    if (state !== 'idle') return state === 'working'
+    await sleep(ARRIVE_MS)
+    return answers > before && !session.isLost
+  }
+
   async function destroy(): Promise<void> {
     isDestroyed = true
     await discard()
   }
 
-  const tx: WriteTransaction = { query, savepoint: work => savepoint(work), openDrizzle, destroy }
+  const tx: WriteTransaction = { query, savepoint: work => savepoint(work), openDrizzle, isAtWork, destroy }
   return {
     tx,
+    begin,
     run,
     isDestroyed: () => isDestroyed,
     end() {

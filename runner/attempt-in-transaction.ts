@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { databaseFault, isCancelled, isUnclassified, sqlState } from '../db/database-fault.ts'
+import { dbErrors } from '../db/errors.ts'
 import { writeInbox } from '../db/queries/inbox.ts'
 import type { AttemptSession, WriteTransaction } from '../db/writer.ts'
 import type { IdentifiedRecord } from '../sdk/record.ts'
@@ -41,19 +42,19 @@ export interface AttemptResult {
   readonly isKnown: boolean
 }
 
-type Retry = Extract<Outcome, { kind: 'retry' }>
-
 /** What happened in one attempt, beside what it gave or threw. */
 interface Attempt {
   session: AttemptSession | null
   isKnown: boolean
   isPending: boolean
+  /** It was still pending when it was settled. */
+  isLate: boolean
 }
 
 /** Builds the attempt of a function that does any SQL: in a transaction, behind a savepoint, after the inbox. */
 export function createTransactionAttempt({ definition, settle, write, metrics, log }: AttemptDependencies) {
   const { groupId, topic } = write
-  let attempt: Attempt = { session: null, isKnown: false, isPending: false }
+  let attempt: Attempt = { session: null, isKnown: false, isPending: false, isLate: false }
 
   // What the session saw outranks what was thrown: a function that wraps a lost connection has not failed.
   const isForeign = (thrown: unknown) => [attempt.session?.seen(), thrown].some(error => isInfrastructure(error))
@@ -65,7 +66,7 @@ export function createTransactionAttempt({ definition, settle, write, metrics, l
    * @param number of this run, 1 on the first
    * @param redrive null for a record that comes from its topic
    * @throws SMG_RUNNER_ABANDONED with `memory` when the attempt ran out of time and still runs: the connection is gone,
-   * and with it all of this transaction
+   * and with it all of this transaction; SMG_DB_CONNECTION_LOST when it ran out of time for want of an answer
    */
   return async function attemptOnce(
     tx: WriteTransaction,
@@ -73,13 +74,12 @@ export function createTransactionAttempt({ definition, settle, write, metrics, l
     number: number,
     redrive: Redrive | null = null
   ): Promise<AttemptResult> {
-    const current: Attempt = { session: null, isKnown: false, isPending: false }
+    const current: Attempt = { session: null, isKnown: false, isPending: false, isLate: false }
     attempt = current
     const outcome = await settleAttempt(tx, record, { number, redrive, current })
-    if (!current.isPending) return { outcome, isKnown: current.isKnown }
-    // Out of time, and still running: nothing can be undone on a connection that is busy with it.
-    current.session?.revoke()
-    await tx.destroy()
+    if (!current.isLate) return { outcome, isKnown: current.isKnown }
+    await abandon(tx, current)
+    note(record, number, outcome)
     const memory =
       outcome.kind === 'dead' ? { ...toMemory(record, null, outcome), attempt: number } : toMemory(record, outcome)
     throw Object.assign(new runnerErrors.SMG_RUNNER_ABANDONED(), { memory })
@@ -93,8 +93,8 @@ export function createTransactionAttempt({ definition, settle, write, metrics, l
     try {
       const settled = await settleRecord(record, number, createRunHandle(tx, record, { redrive, current }), redrive)
       const outcome = heedCancel(settled, number, current)
-      if (outcome.kind !== 'handled' && isUnclassified(outcome.error)) metrics.unclassified.inc({ topic })
-      if (outcome.kind === 'retry') noteFailure(record, number, outcome)
+      current.isLate = current.isPending
+      if (!current.isLate) note(record, number, outcome)
       return outcome
     } catch (error) {
       const seen = current.session?.seen()
@@ -114,7 +114,22 @@ export function createTransactionAttempt({ definition, settle, write, metrics, l
     return { kind: 'retry', nextAttempt: number + 1, waitMs: backoffMs.max, error }
   }
 
-  function noteFailure({ partition, offset }: IdentifiedRecord, number: number, { error, waitMs }: Retry) {
+  /**
+   * Ends an attempt that is out of time and still runs. It has used itself up when the time was its own; one that waits
+   * for a lock, or on a link that leads nowhere, has not.
+   */
+  async function abandon(tx: WriteTransaction, { session }: Attempt): Promise<void> {
+    session?.revoke()
+    const isItsOwn = await tx.isAtWork()
+    // Nothing can be undone on a connection that is busy with it.
+    await tx.destroy()
+    if (!isItsOwn) throw new dbErrors.SMG_DB_CONNECTION_LOST('on purpose: PostgreSQL owed an attempt its answer')
+  }
+
+  function note({ partition, offset }: IdentifiedRecord, number: number, outcome: Outcome) {
+    if (outcome.kind !== 'handled' && isUnclassified(outcome.error)) metrics.unclassified.inc({ topic })
+    if (outcome.kind !== 'retry') return
+    const { error, waitMs } = outcome
     metrics.attemptsFailed.inc({ topic })
     log.warn({ err: error, partition, offset, attempt: number, waitMs }, 'attempt failed')
   }

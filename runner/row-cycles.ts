@@ -112,12 +112,18 @@ export function toLimits(sessionTimeoutMs: number): TransactionLimits {
   return { lockTimeoutMs: idleTimeoutMs, statementTimeoutMs: 30_000, idleTimeoutMs }
 }
 
-/** The limits of a transaction in which attempts run: its statements and its pauses may last as long as an attempt may. */
+/** No lock is given up earlier, however little time an attempt has: other writers hold theirs for a moment. */
+const SHORTEST_LOCK_MS = 500
+
+/**
+ * The limits of a transaction in which attempts run: its statements and its pauses may last as long as an attempt may.
+ * Locks may not: PostgreSQL has to say that there is one before the attempt is out of time, for that is not its fault.
+ */
 export function toAttemptLimits(limits: TransactionLimits, timeoutMs: number): TransactionLimits {
   // Else PostgreSQL would end what the attempt's own deadline has to judge, and the record would be tried for ever.
   const atLeastMs = timeoutMs + 2_000
   return {
-    ...limits,
+    lockTimeoutMs: Math.min(limits.lockTimeoutMs, Math.max(SHORTEST_LOCK_MS, Math.floor(timeoutMs / 2))),
     statementTimeoutMs: Math.max(limits.statementTimeoutMs, atLeastMs),
     idleTimeoutMs: Math.max(limits.idleTimeoutMs, atLeastMs)
   }

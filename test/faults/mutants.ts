@@ -454,8 +454,8 @@ export type RunKeyed =`
     patches: [
       {
         file: 'runner/attempt-in-transaction.ts',
-        find: 'if (!current.isPending) return { outcome',
-        replace: 'if (!current.isPending || number > 0) return { outcome'
+        find: 'if (!current.isLate) return { outcome',
+        replace: 'if (!current.isLate || number > 0) return { outcome'
       }
     ],
     scenario: { faults: ['poison-many'], events: 6_000 }

@@ -71,5 +71,15 @@ t.test('rule 8: PostgreSQL ends no statement of an attempt before the attempt is
 
   t.ok(limits.statementTimeoutMs > 60_000)
   t.ok(limits.idleTimeoutMs > 60_000)
-  t.strictSame(toAttemptLimits(toLimits(45_000), 5_000), toLimits(45_000))
+  t.match(toAttemptLimits(toLimits(45_000), 5_000), { statementTimeoutMs: 30_000, idleTimeoutMs: 10_000 })
+})
+
+t.test('rule 16: PostgreSQL gives a lock up before an attempt that waits for it is out of time', async t => {
+  for (const [timeoutMs, lockTimeoutMs] of [
+    [10_000, 5_000],
+    [3_001, 1_500],
+    [60_000, 10_000],
+    [5, 500]
+  ] as const)
+    t.match(toAttemptLimits(toLimits(45_000), timeoutMs), { lockTimeoutMs })
 })

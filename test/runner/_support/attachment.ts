@@ -9,6 +9,7 @@ import { createGate } from '../../../runner/gate.ts'
 import { createPositionLocator } from '../../../runner/locate-positions.ts'
 import { createMetrics } from '../../../runner/metrics.ts'
 import { createKeyHints } from '../../../runner/parking.ts'
+import { toAttemptLimits } from '../../../runner/row-cycles.ts'
 import { createRowEffects } from '../../../runner/row-effects.ts'
 import { createStandstill } from '../../../runner/standstill.ts'
 import { createTransactionEffects } from '../../../runner/transaction-effects.ts'
@@ -62,6 +63,7 @@ export async function createTestAttachment(
   const told: string[] = []
   const stood = new Map<number, number>()
   const positions = createPositionQueries(sql)
+  const attemptLimits = toAttemptLimits(limits, definition.options.timeoutMs)
   const shared = { pool, limits, write, flood, brake, metrics, log: silent }
 
   const attachment = attachFunction({
@@ -76,7 +78,7 @@ export async function createTestAttachment(
     }),
     createEffects: (owned, hooks) =>
       definition.kind === 'transaction'
-        ? createTransactionEffects(owned, hooks, { ...shared, definition, settle, gate })
+        ? createTransactionEffects(owned, hooks, { ...shared, limits: attemptLimits, definition, settle, gate })
         : createRowEffects(owned, hooks, {
             ...shared,
             settleAhead: {
