@@ -70,9 +70,22 @@ const MAX_PARAM_LENGTH = 200
  * given stays open.
  */
 export async function buildApp(dependencies: GatewayDependencies): Promise<App> {
-  const { functions, settings, producer, cluster, log, now = Date.now } = dependencies
-  const minutes = { requests: createMinuteStats(now), queries: createMinuteStats(now) }
-  const guard = { timeoutMs: QUERY_TIMEOUT_MS, maxPending: MAX_PENDING_QUERIES, latency: minutes.queries, now }
+  const {
+    functions,
+    settings,
+    producer,
+    cluster,
+    log,
+    now = Date.now,
+    steadyMs = () => performance.now()
+  } = dependencies
+  const minutes = { requests: createMinuteStats(steadyMs), queries: createMinuteStats(steadyMs) }
+  const guard = {
+    timeoutMs: QUERY_TIMEOUT_MS,
+    maxPending: MAX_PENDING_QUERIES,
+    latency: minutes.queries,
+    now: steadyMs
+  }
   const queries = guardQueries(dependencies.queries, guard)
   const writes = guardQueries(dependencies.writes, guard)
   const readTopics = createTopicReader({
@@ -104,14 +117,11 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   app.decorate('cluster', cluster)
   app.decorate('writes', writes)
   app.decorate('produce', producing.produce)
-  app.decorate(
-    'produceOnce',
-    createProduceOnce({ producing, runKeyed: createKeyedRequests(writes.idempotency, log), now })
-  )
+  app.decorate('produceOnce', createProduceOnce({ producing, runKeyed: createKeyedRequests(writes.idempotency, log) }))
   app.decorate('outcomes', outcomes)
   app.decorate('readTopics', readTopics)
   app.decorate('sampler', sampler)
-  app.decorate('checkHealth', createHealth({ producer, cluster, queries, now }))
+  app.decorate('checkHealth', createHealth({ producer, cluster, queries }))
   app.decorate('minutes', minutes)
   app.decorate('isClosing', () => isClosing)
   app.decorate('startClosing', () => {
@@ -121,9 +131,9 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   // In the order of their hooks: an answer has its headers before anything can refuse it, who asks is known before it
   // is counted, and all of that before a body is read.
   await app.register(headers)
-  await app.register(metrics, { producer, sampler, waiters: outcomes, requests: minutes.requests, now })
-  await app.register(security, { security: settings.security, now })
-  await app.register(limits, { security: settings.security, now })
+  await app.register(metrics, { producer, sampler, waiters: outcomes, requests: minutes.requests, now: steadyMs })
+  await app.register(security, { security: settings.security })
+  await app.register(limits, { security: settings.security })
   await app.register(requestLog)
   await app.register(problems)
   await app.register(body)

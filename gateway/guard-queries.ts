@@ -9,7 +9,7 @@ interface GuardOptions {
   /** Queries that may be under way: a database that hangs must not fill the memory of the gateway. */
   readonly maxPending: number
   readonly latency: MinuteRecorder
-  /** Epoch in milliseconds. */
+  /** In milliseconds, of the clock that `latency` goes by. */
   readonly now: () => number
 }
 

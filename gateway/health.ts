@@ -16,7 +16,6 @@ interface HealthDependencies {
   readonly producer: Pick<Producer, 'isHealthy'>
   readonly cluster: Pick<ClusterView, 'brokers'>
   readonly queries: Pick<GatewayQueries, 'functionStates'>
-  readonly now: () => number
 }
 
 const TIMEOUT_MS = 1_000
@@ -24,11 +23,12 @@ const TIMEOUT_MS = 1_000
 const MAX_AGE_MS = 1_000
 
 /** Builds the check of health: at most one run a second, each settled within a second. */
-export function createHealth({ producer, cluster, queries, now }: HealthDependencies) {
+export function createHealth({ producer, cluster, queries }: HealthDependencies) {
   let last: { atMs: number; health: Promise<Health> } | null = null
 
   return function checkHealth(): Promise<Health> {
-    if (!last || now() - last.atMs >= MAX_AGE_MS) last = { atMs: now(), health: check() }
+    const nowMs = performance.now()
+    if (!last || nowMs - last.atMs >= MAX_AGE_MS) last = { atMs: nowMs, health: check() }
     return last.health
   }
 

@@ -31,7 +31,7 @@ interface Slot {
 /**
  * Measures over the last 60 seconds in a ring of one-second histograms: its memory does not grow with the traffic.
  *
- * @param now epoch in milliseconds
+ * @param now in milliseconds, of the clock that samples are stamped by
  */
 export function createMinuteStats(now: () => number) {
   const startedMs = now()

@@ -10,11 +10,10 @@ import type { ProduceOptions, Producing, ValidEvent } from './produce.ts'
 interface OnceDependencies {
   readonly producing: Pick<Producing, 'plan' | 'replan' | 'send'>
   readonly runKeyed: RunKeyed
-  readonly now: () => number
 }
 
 /** Builds the producing of requests with an `Idempotency-Key`: their events are written once, however often they come. */
-export function createProduceOnce({ producing, runKeyed, now }: OnceDependencies) {
+export function createProduceOnce({ producing, runKeyed }: OnceDependencies) {
   return {
     /** Gives the answer to one event; throws what the event was refused with. */
     async event(
@@ -22,7 +21,7 @@ export function createProduceOnce({ producing, runKeyed, now }: OnceDependencies
       definition: LoadedFunction,
       { event, traceparent }: ProduceOptions & { readonly event: ValidEvent }
     ): Promise<Accepted> {
-      const startedMs = now()
+      const startedMs = performance.now()
       let refusal: Error = new gatewayErrors.SMG_GATEWAY_NOT_ACKNOWLEDGED()
 
       const accepted = await runKeyed<Accepted>(request, {
@@ -49,7 +48,7 @@ export function createProduceOnce({ producing, runKeyed, now }: OnceDependencies
       definition: LoadedFunction,
       { parsed, traceparent }: ProduceOptions & { readonly parsed: readonly (ValidEvent | RefusedEvent)[] }
     ): Promise<readonly BatchResult[]> {
-      const startedMs = now()
+      const startedMs = performance.now()
       const valid = parsed.flatMap((one, index) => ('error' in one ? [] : [{ one, index }]))
       let results: readonly BatchResult[] = []
 

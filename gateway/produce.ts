@@ -27,6 +27,7 @@ export type ProduceOutcome = Accepted | { readonly error: Error }
 interface ProduceDependencies {
   readonly producer: Omit<Producer, 'close'>
   readonly timeoutMs: number
+  /** Stamps events: epoch in milliseconds. */
   readonly now: () => number
   /** Told of each event of a topic: `accepted`, or the code of the error. */
   readonly observe: (topic: string, result: string) => void
@@ -38,7 +39,7 @@ export interface ProduceOptions {
 }
 
 interface SendOptions extends ProduceOptions {
-  /** When the request began: the deadline is `timeoutMs` after it. */
+  /** When the request began, of `performance.now()`: the deadline is `timeoutMs` after it. */
   readonly startedMs: number
 }
 
@@ -77,7 +78,7 @@ export function createProduce({ producer, timeoutMs, now, observe }: ProduceDepe
     events: readonly ValidEvent[],
     { traceparent }: ProduceOptions = {}
   ): Promise<ProduceOutcome[]> {
-    const startedMs = now()
+    const startedMs = performance.now()
     return send(definition.topic, await plan(definition, events), { startedMs, traceparent })
   }
 
@@ -105,7 +106,7 @@ export function createProduce({ producer, timeoutMs, now, observe }: ProduceDepe
     const outgoing = records.map(({ id, partition, key, value }): OutgoingRecord => {
       return { partition, key, value, headers: toHeaders(id, traceparent), timestampMs }
     })
-    const results = await append(topic, outgoing, Math.max(1, timeoutMs - (now() - startedMs)))
+    const results = await append(topic, outgoing, Math.max(1, timeoutMs - (performance.now() - startedMs)))
     await failpoint('after-produce-before-ack')
 
     return records.map(({ id }, index) => {

@@ -23,6 +23,8 @@ export interface GatewayDependencies {
   readonly log: FastifyBaseLogger
   /** Epoch in milliseconds; the system's clock by default. */
   readonly now?: () => number
+  /** In milliseconds from whenever, for what lasts: `performance.now()` by default. It is never set back or on. */
+  readonly steadyMs?: () => number
 }
 
 /** What a token must allow for a route; `public` needs no token. */

@@ -11,14 +11,15 @@ interface WindowOptions {
   readonly windowMs: number
   /** Keys that are remembered; the one that was made first is forgotten for a new one. */
   readonly maxKeys: number
-  readonly now: () => number
+  /** In milliseconds; default `performance.now()`, so that no window lasts until a clock that was set back catches up. */
+  readonly now?: () => number
 }
 
 /**
  * Counts by key in fixed windows, in bounded memory. What @fastify/rate-limit cannot: a request that weighs more than
  * one (the events of a batch), and fields of today's draft.
  */
-export function createWindowLimit({ max, windowMs, maxKeys, now }: WindowOptions) {
+export function createWindowLimit({ max, windowMs, maxKeys, now = () => performance.now() }: WindowOptions) {
   const windows = new Map<string, { count: number; endsMs: number }>()
 
   /** Takes `weight` from what a key has left; takes nothing when that is too little. A weight of 0 only looks. */

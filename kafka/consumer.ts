@@ -61,12 +61,12 @@ export function createConsumer(
       const partitions = [...(assignment[kafkaTopic] ?? [])].sort((a, b) => a - b)
       started = new Set()
       if (partitions.length > 0) consumer.pause([{ topic: kafkaTopic, partitions }])
-      fetchedAtMs = Date.now()
+      fetchedAtMs = performance.now()
       events.onAssigned(partitions)
       joined.resolve()
     },
     FETCH() {
-      fetchedAtMs = Date.now()
+      fetchedAtMs = performance.now()
     },
     START_BATCH({ partition, batchSize, firstOffset, lastOffset, highWatermark }) {
       // Nothing but control records or aborted ones, or what compaction left: KafkaJS steps over them and calls no handler.
@@ -124,7 +124,7 @@ export function createConsumer(
 
   function watchFetches() {
     watch = setInterval(() => {
-      if (Date.now() - fetchedAtMs < STALLED_MS + settings.CONSUMER_MAX_WAIT_MS) return
+      if (performance.now() - fetchedAtMs < STALLED_MS + settings.CONSUMER_MAX_WAIT_MS) return
       clearInterval(watch)
       if (!isStopped) events.onCrash(new kafkaErrors.SMG_KAFKA_STALLED(STALLED_MS))
     }, WATCH_MS)
@@ -136,7 +136,7 @@ export function createConsumer(
       try {
         await consumer.connect()
         await consumer.subscribe({ topics: [kafkaTopic], fromBeginning: true })
-        fetchedAtMs = Date.now()
+        fetchedAtMs = performance.now()
         isRunning = true
         watchFetches()
         await consumer.run({

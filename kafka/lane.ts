@@ -104,7 +104,7 @@ export function createLane({ sender, budget, lingerMs, batchBytes, onOutcome }: 
 
   function pumpAlone(queue: RecordQueue): void {
     if (queue.isInFlight) return
-    const waitMs = queue.retryAtMs - Date.now()
+    const waitMs = queue.retryAtMs - performance.now()
     if (waitMs > 0) {
       retryIn(queue, waitMs)
       return
@@ -196,7 +196,7 @@ export function createLane({ sender, budget, lingerMs, batchBytes, onOutcome }: 
   function retryLater({ queue, entries }: Take): void {
     queue.failures += 1
     const waitMs = Math.min(RETRY_MS.min * 2 ** (queue.failures - 1), RETRY_MS.max)
-    queue.retryAtMs = Date.now() + waitMs * (0.5 + Math.random() / 2)
+    queue.retryAtMs = performance.now() + waitMs * (0.5 + Math.random() / 2)
     sendAlone({ queue, entries })
   }
 

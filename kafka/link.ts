@@ -92,7 +92,7 @@ export function createLink(client: Pick<KafkaClient, 'brokers' | 'cluster' | 'lo
     try {
       return await work()
     } catch (error) {
-      if (toFailureKind(error) !== 'world' || Date.now() + RETRY_MS >= deadlineMs) throw error
+      if (toFailureKind(error) !== 'world' || performance.now() + RETRY_MS >= deadlineMs) throw error
       await sleep(RETRY_MS)
       return attempt(work, deadlineMs)
     }
@@ -109,7 +109,7 @@ export function createLink(client: Pick<KafkaClient, 'brokers' | 'cluster' | 'lo
     close,
     async call(work) {
       try {
-        return await bounded(attempt(work, Date.now() + CALL_TIMEOUT_MS), CALL_TIMEOUT_MS)
+        return await bounded(attempt(work, performance.now() + CALL_TIMEOUT_MS), CALL_TIMEOUT_MS)
       } catch (error) {
         throw toKafkaError(error)
       }

@@ -86,6 +86,38 @@ export function endStoppedFetches(require: NodeJS.Require): boolean {
   return true
 }
 
+interface ConsumerGroup {
+  lastRequest: number
+}
+
+interface BrokerPool {
+  readonly metadataMaxAge: number
+  metadataExpireAt: number | null
+}
+
+type Heartbeat = (this: ConsumerGroup, options: { interval: number }) => Promise<void>
+type RefreshMetadata = (this: BrokerPool, topics: readonly string[]) => Promise<unknown>
+
+/**
+ * Lets go of times that lie ahead because the clock was set back: KafkaJS would send no heartbeat until the old time has
+ * come again, and lose its place in the group, and would not look for new partitions.
+ */
+function forgetTimesAhead(require: NodeJS.Require): void {
+  const group: { prototype: { heartbeat: Heartbeat } } = require('kafkajs/src/consumer/consumerGroup')
+  const { heartbeat } = group.prototype
+  group.prototype.heartbeat = function beat(options) {
+    if (this.lastRequest > Date.now()) this.lastRequest = 0
+    return heartbeat.call(this, options)
+  }
+
+  const pool: { prototype: { refreshMetadataIfNecessary: RefreshMetadata } } = require('kafkajs/src/cluster/brokerPool')
+  const { refreshMetadataIfNecessary } = pool.prototype
+  pool.prototype.refreshMetadataIfNecessary = function refreshIfOld(topics) {
+    if ((this.metadataExpireAt ?? 0) > Date.now() + this.metadataMaxAge) this.metadataExpireAt = null
+    return refreshMetadataIfNecessary.call(this, topics)
+  }
+}
+
 function isPatched(require: NodeJS.Require): boolean {
   const { version }: { version: string } = require('kafkajs/package.json')
   return version === PATCHED_VERSION
@@ -98,6 +130,7 @@ function isPatched(require: NodeJS.Require): boolean {
  */
 export function applyPatches(require: NodeJS.Require): boolean {
   if (!endStoppedFetches(require)) return false
+  forgetTimesAhead(require)
 
   const queue: { prototype: Record<string, unknown> } = require('kafkajs/src/network/requestQueue')
   queue.prototype.scheduleCheckPendingRequests = scheduleCheckPendingRequests

@@ -32,6 +32,7 @@ export interface ProducerOptions {
   readonly maxQueuedBytes?: number
   /** How long `close` waits for what is not acknowledged, default 10 s. */
   readonly closeTimeoutMs?: number
+  /** Default `performance.now()`. */
   readonly nowMs?: () => number
 }
 
@@ -48,7 +49,12 @@ export function createProducer(
     ProducerSettings,
     'PRODUCER_LANES' | 'PRODUCER_LINGER_MS' | 'PRODUCER_BATCH_BYTES' | 'PRODUCER_COMPRESSION'
   >,
-  { log, maxQueuedBytes = MAX_QUEUED_BYTES, closeTimeoutMs = CLOSE_TIMEOUT_MS, nowMs = Date.now }: ProducerOptions
+  {
+    log,
+    maxQueuedBytes = MAX_QUEUED_BYTES,
+    closeTimeoutMs = CLOSE_TIMEOUT_MS,
+    nowMs = () => performance.now()
+  }: ProducerOptions
 ): Producer {
   const compression = toCompressionType(settings.PRODUCER_COMPRESSION, client.unwritableCodecs)
   const sender = createSender({ open: () => client.producer() as unknown as InnerProducer, compression, log })

@@ -40,6 +40,7 @@ export interface Sender {
 
 interface Line {
   readonly producer: InnerProducer
+  /** Of `performance.now()`, as all that waits: the wall clock may be set back. */
   readonly openedAtMs: number
   connected: Promise<void> | undefined
   sends: number
@@ -77,7 +78,7 @@ export function createSender({
   function openLine(): Line {
     const line: Line = {
       producer: open(),
-      openedAtMs: Date.now(),
+      openedAtMs: performance.now(),
       connected: undefined,
       sends: 0,
       failures: 0,
@@ -159,7 +160,7 @@ export function createSender({
     },
 
     renew() {
-      if (Date.now() - shared.openedAtMs > YOUNG_MS) replace(shared)
+      if (performance.now() - shared.openedAtMs > YOUNG_MS) replace(shared)
     },
 
     async close() {
@@ -179,5 +180,5 @@ export function createSender({
 /** Whether a producer that fails again and again, or never answers, is better made anew. */
 function isWorn({ failures, openedAtMs }: Line, error: unknown): boolean {
   const isHung = error instanceof kafkaErrors.SMG_KAFKA_UNAVAILABLE
-  return isHung || (failures >= MAX_FAILURES && Date.now() - openedAtMs > WORN_AFTER_MS)
+  return isHung || (failures >= MAX_FAILURES && performance.now() - openedAtMs > WORN_AFTER_MS)
 }

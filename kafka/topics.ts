@@ -127,10 +127,11 @@ function reasonOf(error: unknown): string {
 
 // KafkaJS's own waiting rejects when a broker has not heard of a new topic yet (tulios/kafkajs#1563).
 async function waitForLeaders(link: Link, names: readonly string[]): Promise<void> {
-  const deadlineMs = Date.now() + LEADERS_TIMEOUT_MS
+  const deadlineMs = performance.now() + LEADERS_TIMEOUT_MS
 
   while (!hasLeaders(await link.call(() => link.metadata(names)), names)) {
-    if (Date.now() > deadlineMs) throw new kafkaErrors.SMG_KAFKA_UNAVAILABLE(`no leaders for ${names.join(', ')}`)
+    if (performance.now() > deadlineMs)
+      throw new kafkaErrors.SMG_KAFKA_UNAVAILABLE(`no leaders for ${names.join(', ')}`)
     await sleep(POLL_MS)
   }
 }

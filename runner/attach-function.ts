@@ -30,7 +30,7 @@ export interface Attachment {
   readonly groupId: string
   /** Joins the group, and stays in it through every failure of Kafka and PostgreSQL. */
   start(): void
-  /** Finishes what is in hand as far as `deadline` (epoch in ms) allows, commits, leaves the group. */
+  /** Finishes what is in hand as far as `deadline` (of `performance.now()`) allows, commits, leaves the group. */
   stop(deadline: number): Promise<void>
   state(): { readonly state: AttachmentState; readonly reason: string | null }
   /** Records of the log that are not settled, by partition, as of the last fetch. */
@@ -255,14 +255,14 @@ export function attachFunction({
     async stop(deadline) {
       for (const timer of timers) clearInterval(timer)
       await effects.stop(deadline)
-      const hintMs = Math.max(0, Math.min(1_000, deadline - Date.now()))
+      const hintMs = Math.max(0, Math.min(1_000, deadline - performance.now()))
       await Promise.race([hints.commit(consumer()), pause(hintMs, stopping.signal)])
       stopping.abort()
       await consumer()?.stop()
       const released = Promise.all([...owned.keys()].map(release))
       await Promise.race([
         released,
-        pause(Math.max(MIN_RELEASE_MS, deadline - Date.now()), new AbortController().signal)
+        pause(Math.max(MIN_RELEASE_MS, deadline - performance.now()), new AbortController().signal)
       ])
       await running
     },

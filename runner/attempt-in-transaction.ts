@@ -20,6 +20,7 @@ import { toEntry } from './to-entry.ts'
 export interface Memory {
   readonly offset: string
   readonly attempt: number
+  /** Of `performance.now()`. */
   readonly notBeforeMs: number
   /** Its last attempt is over, and all that is left is to write it down. */
   readonly dead: Dead | null
@@ -150,7 +151,7 @@ export function createTransactionAttempt({ definition, settle, write, metrics, l
 /** What to remember of a record that is not settled, or whose last attempt is over. */
 export function toMemory(record: IdentifiedRecord, outcome: Outcome | null, dead: Dead | null = null): Memory {
   const isRetry = outcome?.kind === 'retry'
-  const notBeforeMs = isRetry ? Date.now() + outcome.waitMs : 0
+  const notBeforeMs = isRetry ? performance.now() + outcome.waitMs : 0
   return { offset: record.offset, attempt: isRetry ? outcome.nextAttempt : 1, notBeforeMs, dead }
 }
 

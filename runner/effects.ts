@@ -12,7 +12,7 @@ export interface Effects {
   room(partition: AssignedPartition, bytes: number, ms: number): Promise<void>
   /** Runs `work` while nothing is being written. */
   betweenWrites(work: () => Promise<void>): Promise<void>
-  /** Writes what is handled already, begins nothing new, and gives up at `deadline` (epoch in ms). */
+  /** Writes what is handled already, begins nothing new, and gives up at `deadline` (of `performance.now()`). */
   stop(deadline: number): Promise<void>
 }
 

@@ -117,7 +117,7 @@ async function start(config: RunnerConfig): Promise<void> {
     }
     isStopping = true
     log.info({ signal }, 'the runner is stopping')
-    const deadline = Date.now() + FINISH_MS
+    const deadline = performance.now() + FINISH_MS
     await Promise.all([watch.stop(), ...attachments.map(attachment => attachment.stop(deadline))])
     shutdown.abort(new runnerErrors.SMG_RUNNER_STOPPING())
     await Promise.all(parts.map(({ redriver }) => redriver.stop()))

@@ -87,7 +87,7 @@ export interface KeyHints {
 const UNCONFIRMED_MS = 10_000
 
 /** Builds the hints of one function; they are empty for `ordering: 'partition'`. */
-export function createKeyHints(ordering: 'partition' | 'key', nowMs: () => number = Date.now): KeyHints {
+export function createKeyHints(ordering: 'partition' | 'key', nowMs = () => performance.now()): KeyHints {
   if (ordering === 'partition') return { has: () => false, add: () => undefined, refresh: () => undefined }
   let known = new Set<string>()
   const own = new Map<string, number>()

@@ -24,12 +24,12 @@ export function createPatience(): Patience {
 
   return {
     async wait(signal) {
-      if (failures === 0) sinceMs = Date.now()
+      if (failures === 0) sinceMs = performance.now()
       const wholeMs = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(failures, 10))
       failures += 1
       await pause(wholeMs * (0.75 + Math.random() / 4), signal)
     },
-    failingMs: () => (failures === 0 ? 0 : Date.now() - sinceMs),
+    failingMs: () => (failures === 0 ? 0 : performance.now() - sinceMs),
     reset() {
       const had = failures > 0
       failures = 0

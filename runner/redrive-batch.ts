@@ -67,18 +67,18 @@ export function createRedriveBatch(dependencies: RedriveBatchDependencies) {
 
   /** @throws what an attempt in a transaction throws, with `deadLetterId` beside it */
   return async function runBatch(tx: WriteTransaction, memories: ReadonlyMap<string, Memory>): Promise<Redriven> {
-    const except = [...memories].flatMap(([id, { notBeforeMs }]) => (notBeforeMs > Date.now() ? [id] : []))
+    const except = [...memories].flatMap(([id, { notBeforeMs }]) => (notBeforeMs > performance.now() ? [id] : []))
     const ended = await findEnded(tx.query, [...memories.keys()])
     const letters = await takeRedriving(tx.query, write, { limit, maxBytes: MAX_BYTES, except })
     const waiting = new Map<string, Memory>()
     const handled: Handled[] = []
     const failed: Failed[] = []
     const endedKeys = new Set<string | null>()
-    const endMs = Date.now() + MAX_MS
+    const endMs = performance.now() + MAX_MS
 
     for (const letter of letters) {
       if (letter.keyHash !== null && endedKeys.has(letter.keyHash)) continue
-      if (Date.now() > endMs) break
+      if (performance.now() > endMs) break
       const record = toRecord(letter, topic)
       const { outcome, isKnown } = await attemptLetter(tx, letter, record, memories.get(letter.id))
       if (outcome.kind !== 'handled') endedKeys.add(letter.keyHash)

@@ -94,7 +94,7 @@ export function createRedriver(dependencies: RedriverDependencies): Redriver {
   function nextAttemptMs(): number | undefined {
     const next = [...memories.values()].map(({ notBeforeMs }) => notBeforeMs)
     if (next.length === 0) return undefined
-    const ms = Math.min(...next) - Date.now()
+    const ms = Math.min(...next) - performance.now()
     return ms > 0 ? ms : HELD_MS
   }
 

@@ -42,6 +42,7 @@ interface Place {
 /** How a partition that fails is tried again. */
 interface Trouble {
   readonly failures: number
+  /** Of `performance.now()`. */
   readonly retryAtMs: number
 }
 
@@ -65,9 +66,9 @@ export function createRelay({ outbox, producer, log, onBacklog = () => undefined
     while (!stopping.signal.aborted) {
       try {
         for (const place of await outbox.pending()) begin(place)
-        if (Date.now() >= reportAtMs) {
+        if (performance.now() >= reportAtMs) {
           onBacklog(await outbox.backlog())
-          reportAtMs = Date.now() + BACKLOG_MS
+          reportAtMs = performance.now() + BACKLOG_MS
         }
         isFailing = false
         // What another runner sends, or Kafka refuses for now, is looked at again later.
@@ -84,7 +85,7 @@ export function createRelay({ outbox, producer, log, onBacklog = () => undefined
   /** Begins to send a partition, unless that is under way or has to wait. */
   function begin(place: Place): void {
     const name = `${place.topic}/${place.partition}`
-    if (sending.has(name) || (troubles.get(name)?.retryAtMs ?? 0) > Date.now()) return
+    if (sending.has(name) || (troubles.get(name)?.retryAtMs ?? 0) > performance.now()) return
     sending.set(
       name,
       sendAll(name, place).finally(() => sending.delete(name))
@@ -102,7 +103,7 @@ export function createRelay({ outbox, producer, log, onBacklog = () => undefined
       const level = failures === 1 ? 'warn' : 'debug'
       log[level]({ err: error, ...place }, 'Kafka does not take the outbox of the partition: it is sent again')
       const waitMs = Math.min(POLL_MS * 2 ** Math.min(failures - 1, 10), LONGEST_RETRY_MS)
-      troubles.set(name, { failures, retryAtMs: Date.now() + waitMs })
+      troubles.set(name, { failures, retryAtMs: performance.now() + waitMs })
     }
   }
 

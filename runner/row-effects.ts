@@ -62,10 +62,10 @@ export function createRowEffects(
   async function run(): Promise<void> {
     for (;;) {
       for (const task of between.splice(0)) await task()
-      const shares = brake.isHeld() || (isStopping && Date.now() > deadline) ? [] : collect()
+      const shares = brake.isHeld() || (isStopping && performance.now() > deadline) ? [] : collect()
       if (shares.length > 0) await runCycle(shares)
       else if (!isStopping) await work.wait()
-      else if (Date.now() > deadline || !isBusy()) break
+      else if (performance.now() > deadline || !isBusy()) break
       else await work.wait(20)
     }
     for (const task of between.splice(0)) await task()
@@ -209,8 +209,8 @@ export function createRowEffects(
       handled.get(partition.partition)?.ahead.reset()
     },
     async room(partition, bytes, ms) {
-      const until = Date.now() + ms
-      while (partition.queue.bytes() > bytes && Date.now() < until && !partition.revoked.aborted)
+      const until = performance.now() + ms
+      while (partition.queue.bytes() > bytes && performance.now() < until && !partition.revoked.aborted)
         await pause(5, ending.signal)
     },
     betweenWrites(task) {
@@ -223,7 +223,7 @@ export function createRowEffects(
       deadline = at
       for (const { ahead } of handled.values()) ahead.close()
       work.wake()
-      const timer = setTimeout(() => ending.abort(), Math.max(0, at - Date.now()))
+      const timer = setTimeout(() => ending.abort(), Math.max(0, at - performance.now()))
       // A write that gets no answer is given up: the connection goes with the process, and PostgreSQL rolls it back.
       await Promise.race([loop, aborted(ending.signal)])
       clearTimeout(timer)

@@ -60,7 +60,7 @@ export function createPrefixRunner(partition: AssignedPartition, dependencies: P
     const dead: DeadRecord[] = []
     const publications: OutboxEntry[] = []
     const known: { entry: InboxEntry; record: IdentifiedRecord }[] = []
-    const endMs = Date.now() + MAX_MS
+    const endMs = performance.now() + MAX_MS
     let memory: Memory | null = null
     let count = 0
     let next = expected
@@ -70,13 +70,13 @@ export function createPrefixRunner(partition: AssignedPartition, dependencies: P
     const parking = await openParking(tx, inHand, write)
 
     for (const item of hand) {
-      if (count > 0 && (Date.now() > endMs || partition.revoked.aborted)) break
+      if (count > 0 && (performance.now() > endMs || partition.revoked.aborted)) break
       if (item.record) {
         const place = { topic, topicId: partition.position.topicId, partition: partition.partition }
         const record = identify(item.record, place)
         const remembered = memories.get(record.offset)
         // It begins a transaction of its own: if it fails again, what was done before it stands.
-        if (remembered && (count > 0 || remembered.notBeforeMs > Date.now())) break
+        if (remembered && (count > 0 || remembered.notBeforeMs > performance.now())) break
 
         const { outcome, isKnown } = parking.isBlocked(record)
           ? { outcome: toParked(), isKnown: false }

@@ -112,7 +112,7 @@ export function createTransactionEffects(
   async function waitFor(memories: Memories, hand: readonly QueuedItem[], partition: AssignedPartition): Promise<void> {
     const memory = memories.get(hand[0]?.record?.offset ?? '')
     if (!memory) return
-    const ms = memory.notBeforeMs - Date.now()
+    const ms = memory.notBeforeMs - performance.now()
     if (ms > 0) await pause(ms, AbortSignal.any([partition.revoked, ending.signal]))
   }
 
@@ -198,8 +198,8 @@ export function createTransactionEffects(
     onReleased() {},
     onMoved() {},
     async room(partition, bytes, ms) {
-      const until = Date.now() + ms
-      while (partition.queue.bytes() > bytes && Date.now() < until && !partition.revoked.aborted)
+      const until = performance.now() + ms
+      while (partition.queue.bytes() > bytes && performance.now() < until && !partition.revoked.aborted)
         await pause(5, ending.signal)
     },
     betweenWrites: work => work(),
@@ -209,7 +209,7 @@ export function createTransactionEffects(
       ending.abort()
       for (const partition of owned.values()) partition.changed.wake()
       const limit = new AbortController()
-      await Promise.race([Promise.all(loops), pause(Math.max(0, deadline - Date.now()), limit.signal)])
+      await Promise.race([Promise.all(loops), pause(Math.max(0, deadline - performance.now()), limit.signal)])
       limit.abort()
     }
   }

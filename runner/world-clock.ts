@@ -4,7 +4,7 @@ const MAX_ASKING_MS = 1_000
 
 /** Tells how old records are: by the clock of the database, and without the time in which the world was waited for. */
 export interface WorldClock {
-  /** Call with what the database said its time is (epoch in ms), and when it was asked and answered here. */
+  /** Call with what the database said its time is (epoch in ms), and when it was asked and answered, of `performance.now()`. */
   learn(databaseMs: number, askedMs: number, answeredMs: number): void
   /** Waiting begins or goes on, or is over; calls that tell nothing new may be repeated. */
   setWaiting(isWaiting: boolean): void
@@ -12,9 +12,15 @@ export interface WorldClock {
   ageMs(timestampMs: number): number
 }
 
-/** Builds a clock that goes by this machine until the database told its time. */
-export function createWorldClock(nowMs: () => number = Date.now): WorldClock {
-  let aheadMs = 0
+/**
+ * Builds a clock that goes by this machine until the database told its time. It does not go with the machine's clock when
+ * that is set back or on.
+ */
+export function createWorldClock({
+  nowMs = () => performance.now(),
+  startMs = performance.timeOrigin
+} = {}): WorldClock {
+  let aheadMs = startMs
   let waitingSinceMs: number | null = null
   /** In time order, by the clock of the database. */
   const waits: [fromMs: number, toMs: number][] = []

@@ -48,7 +48,7 @@ const toPosition = (row: Row): Position => ({
 /** An int[] as text: the driver knows no array types without asking the server for them first. */
 const toArray = (numbers: readonly number[]) => `{${numbers.join(',')}}`
 
-/** Told the clock of the database, in epoch milliseconds, and when it was asked and answered by the clock here. */
+/** Told the clock of the database, in epoch milliseconds, and when it was asked and answered, of `performance.now()`. */
 type LearnClock = (databaseMs: number, askedMs: number, answeredMs: number) => void
 
 /** Builds the reads and the rare writes of positions; those of a cycle take its transaction. */
@@ -56,11 +56,11 @@ export function createPositionQueries(sql: Sql, learnClock: LearnClock = () => u
   return {
     /** Positions of a group, by partition; a partition without one is missing. */
     async read(groupId: string, topic: string): Promise<Map<number, Position>> {
-      const askedMs = Date.now()
+      const askedMs = performance.now()
       const rows = await sql`
         SELECT partition, next_offset::text, topic_id, extract(epoch FROM clock_timestamp()) * 1000 AS now_ms
         FROM topic_status WHERE group_id = ${groupId} AND topic = ${topic}`
-      if (rows[0]) learnClock(Number(rows[0].now_ms), askedMs, Date.now())
+      if (rows[0]) learnClock(Number(rows[0].now_ms), askedMs, performance.now())
       return new Map(rows.map(row => [Number(row.partition), toPosition(row)]))
     },
 

@@ -1,4 +1,4 @@
-import rateLimit from '@fastify/rate-limit'
+import rateLimit, { type FastifyRateLimitStore, type FastifyRateLimitStoreCtor } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { addressKey } from '../address-key.ts'
@@ -17,7 +17,6 @@ const MAX_KEYS = 50_000
 
 interface LimitOptions {
   readonly security: SecuritySettings | null
-  readonly now: () => number
 }
 
 /**
@@ -25,17 +24,17 @@ interface LimitOptions {
  * those of draft-ietf-httpapi-ratelimit-headers-11.
  */
 export default fp<LimitOptions>(
-  async (app, { security, now }) => {
+  async (app, { security }) => {
     if (!security) {
       app.decorate('takeEvents', () => undefined)
       return
     }
     const { maxRequests, maxEvents, windowMs } = security
     const windowSeconds = Math.max(1, Math.ceil(windowMs / 1000))
-    await app.register(rateLimit, { global: false, cache: MAX_KEYS })
+    await app.register(rateLimit, { global: false, store: toStore({ max: maxRequests, windowMs, maxKeys: MAX_KEYS }) })
     const takeRequest = app.createRateLimit({ max: maxRequests, timeWindow: windowMs, keyGenerator: keyOf })
     // The package counts one a request; the events of a batch weigh as many as they are.
-    const takeEvents = createWindowLimit({ max: maxEvents, windowMs, maxKeys: MAX_KEYS, now })
+    const takeEvents = createWindowLimit({ max: maxEvents, windowMs, maxKeys: MAX_KEYS })
 
     app.addHook('onRequest', async (request, reply) => {
       if (request.routeOptions.config.scope === 'public') return
@@ -51,6 +50,21 @@ export default fp<LimitOptions>(
   },
   { name: 'limits', dependencies: ['security'] }
 )
+
+/** Counts for the package: its own store goes by the wall clock, and set back, that would end no window for an hour. */
+function toStore(options: Parameters<typeof createWindowLimit>[0]): FastifyRateLimitStoreCtor {
+  const take = createWindowLimit(options)
+  return class {
+    incr(key: string, done: Parameters<FastifyRateLimitStore['incr']>[1]) {
+      const { isAllowed, remaining, resetSeconds } = take(key)
+      done(null, { current: options.max - remaining + (isAllowed ? 0 : 1), ttl: resetSeconds * 1000 })
+    }
+
+    child() {
+      return this
+    }
+  }
+}
 
 function toLimit(counted: Awaited<ReturnType<ReturnType<FastifyInstance['createRateLimit']>>>): Limit {
   // Allowed without a count is what its allow-list says; there is none here.

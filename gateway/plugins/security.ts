@@ -27,17 +27,16 @@ const MAX_ADDRESSES = 50_000
 
 interface SecurityOptions {
   readonly security: SecuritySettings | null
-  readonly now: () => number
 }
 
 /** Lets a request in by the scopes of its bearer token, an HS256 JWT. Without settings everybody is let in. */
 export default fp<SecurityOptions>(
-  async (app, { security, now }) => {
+  async (app, { security }) => {
     app.decorateRequest('subject', null)
     if (!security) return
 
     const readClaims = await createVerifier(app, security)
-    const countFailure = createFailureCounter(security, now)
+    const countFailure = createFailureCounter(security)
     app.addHook('onRequest', async request => {
       const { scope } = request.routeOptions.config
       if (scope === 'public') return
@@ -89,9 +88,9 @@ async function createVerifier(app: FastifyInstance, { secret, issuer, audience }
   }
 }
 
-function createFailureCounter({ maxRequests, windowMs }: SecuritySettings, now: () => number) {
+function createFailureCounter({ maxRequests, windowMs }: SecuritySettings) {
   const max = Math.max(10, Math.ceil(maxRequests * FAILURE_SHARE))
-  const take = createWindowLimit({ max, windowMs, maxKeys: MAX_ADDRESSES, now })
+  const take = createWindowLimit({ max, windowMs, maxKeys: MAX_ADDRESSES })
 
   return (request: FastifyRequest) => {
     const { isAllowed, resetSeconds } = take(addressKey(request.ip))

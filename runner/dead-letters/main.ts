@@ -66,10 +66,10 @@ async function run(options: CommandOptions): Promise<number> {
 }
 
 function createProgress() {
-  let nextAtMs = Date.now() + PROGRESS_MS
+  let nextAtMs = performance.now() + PROGRESS_MS
   return (counts: ImportCounts) => {
-    if (Date.now() < nextAtMs) return
-    nextAtMs = Date.now() + PROGRESS_MS
+    if (performance.now() < nextAtMs) return
+    nextAtMs = performance.now() + PROGRESS_MS
     process.stderr.write(`${toProgress(counts)}\n`)
   }
 }

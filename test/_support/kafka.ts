@@ -32,9 +32,9 @@ export function createTestClient(overrides: Partial<KafkaSettings> = {}): KafkaC
 
 /** Waits until `holds` gives true; rejects after `timeoutMs`. */
 export async function until(holds: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
-  const deadlineMs = Date.now() + timeoutMs
+  const deadlineMs = performance.now() + timeoutMs
   while (!(await holds())) {
-    if (Date.now() > deadlineMs) throw new Error(`did not come true within ${timeoutMs} ms: ${holds}`)
+    if (performance.now() > deadlineMs) throw new Error(`did not come true within ${timeoutMs} ms: ${holds}`)
     await new Promise(resolve => setTimeout(resolve, 5))
   }
 }

@@ -11,11 +11,15 @@ import {
 } from '../../kafka/patches.ts'
 
 type Group = typeof groupMessagesPerPartition
+type Heartbeat = (this: object, options: { interval: number }) => Promise<void>
+type Refresh = (this: object, topics: readonly string[]) => Promise<void>
 type Message = { partition: number; value: number }
 
 const require = createRequire(import.meta.url)
 const GROUPING = require.resolve('kafkajs/src/producer/groupMessagesPerPartition')
 const BATCH = require.resolve('kafkajs/src/consumer/batch')
+const GROUP = require.resolve('kafkajs/src/consumer/consumerGroup')
+const POOL = require.resolve('kafkajs/src/cluster/brokerPool')
 const QUEUE = require.resolve('kafkajs/src/network/requestQueue')
 
 /** Requires KafkaJS as it came, whatever was patched before. */
@@ -175,6 +179,29 @@ t.test('KafkaJS as it comes never leaves it: the patch is still needed', async t
 
   t.strictSame(stock, { said: 'stopping\n', signal: 'SIGKILL' })
 })
+
+for (const { when, aheadMs, isKept } of [
+  { when: 'is right', aheadMs: 0, isKept: true },
+  { when: 'was set back', aheadMs: 3_600_000, isKept: false }
+]) {
+  t.test(`goes on with heartbeats and metadata when the clock ${when}`, async t => {
+    const { prototype: group } = requireStock<{ prototype: { heartbeat: Heartbeat } }>(GROUP)
+    const { prototype: pool }: { prototype: { refreshMetadataIfNecessary: Refresh } } = require(POOL)
+    group.heartbeat = async () => undefined
+    applyPatches(require)
+    const lastRequest = Date.now() - 1_000 + aheadMs
+    const member = { lastRequest }
+    const refreshMetadata = t.captureFn(async () => undefined)
+    const metadataExpireAt = Date.now() + 20_000 + aheadMs
+    const brokers = { metadata: { topicMetadata: [] }, metadataMaxAge: 30_000, metadataExpireAt, refreshMetadata }
+
+    await group.heartbeat.call(member, { interval: 3_000 })
+    await pool.refreshMetadataIfNecessary.call(brokers, [])
+
+    t.equal(member.lastRequest, isKept ? lastRequest : 0)
+    t.equal(refreshMetadata.calls.length, isKept ? 0 : 1)
+  })
+}
 
 t.test('leaves another release of KafkaJS as it is', async t => {
   const other = Object.assign(() => ({ version: '2.2.5' }), require)

@@ -2,6 +2,7 @@ import t from 'tap'
 import type { AppendResult } from '../../kafka/types.ts'
 import { type Behaviour, createFakeProducer, kafkaJsError, record } from '../_support/fake-kafkajs.ts'
 import { until } from '../_support/kafka.ts'
+import { setClock } from '../_support/set-clock.ts'
 
 // A real broker answers most of these tests' questions too (test/integration/kafka), but cannot be made to acknowledge
 // half of a request, to lose an acknowledgement, or to answer in a chosen order.
@@ -318,6 +319,19 @@ t.test('waits for a topic that was made a moment ago', async t => {
   t.teardown(() => producer.close())
 
   t.strictSame(codes(await producer.append('a', [record('0')], LONG)), ['written'])
+  t.strictSame(log.values('p.a'), ['0'])
+})
+
+t.test('sends again after its back-off, although the clock is set back meanwhile', async t => {
+  const moveClock = setClock(t)
+  const { producer, log } = createFakeProducer(async (batch, call, log) => {
+    if (call > 0) return log.write(batch)
+    setTimeout(() => moveClock(-3_600_000), 5)
+    throw kafkaJsError('LEADER_NOT_AVAILABLE')
+  })
+  t.teardown(() => producer.close())
+
+  t.strictSame(codes(await producer.append('a', [record('0')], { timeoutMs: 3_000 })), ['written'])
   t.strictSame(log.values('p.a'), ['0'])
 })
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { type Backlog, createOutboxQueries, insertOutbox } from '../../db/queries/outbox.ts'
 import { createWriter } from '../../db/writer.ts'
@@ -10,6 +11,7 @@ import { createRelay } from '../../runner/relay.ts'
 import { Type } from '../../sdk/index.ts'
 import { createTestDatabase, type Teardown } from '../_support/database.ts'
 import { silent, until } from '../_support/kafka.ts'
+import { setClock } from '../_support/set-clock.ts'
 import { defineTestFunction, identified, TIME_MS } from './_support/records.ts'
 
 const { databaseUrl, sql } = await createTestDatabase(t)
@@ -119,6 +121,17 @@ t.test('a partition that Kafka refuses holds back no other', async t => {
   await until(async () => (await waiting()).length === 1)
 
   t.strictSame(await waiting(), ['0/a'])
+})
+
+t.test('sends again after its back-off, although the clock is set back meanwhile', async t => {
+  const moveClock = setClock(t)
+  await put('0/a')
+  const { taken, calls } = startRelay(t, (texts, call) => texts.map(() => call > 1))
+  await until(() => calls() === 1)
+  await sleep(50)
+  moveClock(-3_600_000)
+
+  await until(() => taken.includes('0/a'), 5_000)
 })
 
 t.test('rule 23: one relay at a time sends a partition, and the next takes over when the first stops', async t => {

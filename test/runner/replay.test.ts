@@ -28,7 +28,7 @@ for (const kind of ['inbox', 'transaction'] as const) {
     await until(() => before.kafka.calls.length === 1)
     await before.kafka.deliver(batch(0, range(0, 4)))
     await until(async () => (await before.position())?.next === 4)
-    await before.attachment.stop(Date.now() + 1_000)
+    await before.attachment.stop(performance.now() + 1_000)
 
     await after.setPosition(0)
     after.attachment.start()

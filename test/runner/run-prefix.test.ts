@@ -4,6 +4,7 @@ import { NonRetriableError, Type } from '../../sdk/index.ts'
 import type { Input, Options, Transaction, TransactionContext } from '../../sdk/types.ts'
 import { createTestDatabase, type Teardown } from '../_support/database.ts'
 import { until } from '../_support/kafka.ts'
+import { setClock } from '../_support/set-clock.ts'
 import { createTestAttachment } from './_support/attachment.ts'
 import { batch, defineTestFunction, fetched, idOf, range } from './_support/records.ts'
 
@@ -84,6 +85,24 @@ t.test('rule 14: commits what was done before a record that fails, and remembers
   t.strictSame(await effects(), ['0/0', '0/1', '0/2', '0/3'])
   t.strictSame(await stored(), [0, 1, 2, 3])
   t.strictSame(await letters(), [])
+})
+
+t.test('rule 14: a record has its next attempt in time, although the clock is set back meanwhile', async t => {
+  const moveClock = setClock(t)
+  const { kafka, calls, stored } = await attach(
+    t,
+    async ({ offset }, { attempt }) => {
+      if (offset === '1' && attempt === 1) throw new Error('not yet')
+    },
+    { backoffMs: { min: 500, max: 500 } }
+  )
+
+  await kafka.deliver(batch(0, range(0, 3)))
+  await until(async () => (await stored()).length === 1)
+  moveClock(-3_600_000)
+  await until(async () => (await stored()).length === 3)
+
+  t.strictSame(calls, ['0/0#1', '0/1#1', '0/1#2', '0/2#1'])
 })
 
 t.test('undoes a record that is given up, and goes on behind it', async t => {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { addressKey } from '../../../gateway/address-key.ts'
 import { createWindowLimit } from '../../../gateway/window-limit.ts'
+import { setClock } from '../../_support/set-clock.ts'
 import { buildApp, fakeProducer, NOW_MS, settings } from '../_support/build-app.ts'
 import { isDocumented } from '../_support/documented.ts'
 
@@ -46,7 +47,7 @@ t.test('limits the requests of a subject, and says what is left', async t => {
   if (limited) isDocumented(t, app, limited)
 
   t.match(await get('eve'), { statusCode: 200 }, 'another subject is not touched')
-  // The window is the package's own, by the real clock: asked again until it has passed, which takes a second.
+  // The window is by the real clock: asked again until it has passed, which takes a second.
   let later = await get('ada')
   for (let asked = 0; later.statusCode === 429 && asked < 100; asked += 1) {
     await sleep(50)
@@ -84,6 +85,27 @@ t.test('leaves health alone, and everything without security', async t => {
     t.match(await secure.inject('/health/live'), { statusCode: 200, headers: { ratelimit: undefined } })
     t.match(await open.inject('/api/messages'), { statusCode: 200, headers: { ratelimit: undefined } })
   }
+})
+
+t.test('begins a new window in time, although the clock is set back', async t => {
+  const moveClock = setClock(t)
+  const app = await buildApp(t, { settings: { ...settings, security }, now: Date.now })
+  const statuses = async () => {
+    const { statusCode } = await app.inject({ url: '/api/messages', headers: bearerOf('ada') })
+    const events = await app.inject({
+      method: 'POST',
+      url: '/api/produce/user-activities/batch',
+      headers: bearerOf('eve'),
+      payload: { events: Array(5).fill(event) }
+    })
+    return [statusCode, events.statusCode]
+  }
+  for (let asked = 0; asked < 4; asked += 1) await statuses()
+  t.strictSame(await statuses(), [429, 429])
+  moveClock(-3_600_000)
+
+  await sleep(1_100)
+  t.strictSame(await statuses(), [200, 202])
 })
 
 t.test('forgets the oldest key rather than to grow', async t => {

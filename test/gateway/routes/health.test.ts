@@ -1,5 +1,7 @@
 import t from 'tap'
 import type { GatewayDependencies } from '../../../gateway/types.ts'
+import { until } from '../../_support/kafka.ts'
+import { setClock } from '../../_support/set-clock.ts'
 import { buildApp, fakeCluster, fakeProducer, fakeQueries } from '../_support/build-app.ts'
 import { isDocumented } from '../_support/documented.ts'
 
@@ -87,6 +89,19 @@ t.test('GET /health', async t => {
 
     t.equal(brokers.calls.length, 1)
   })
+})
+
+t.test('GET /health is not of an hour ago when the clock was set back', { timeout: 10_000 }, async t => {
+  const moveClock = setClock(t)
+  const brokers = t.captureFn(async () => [1])
+  const app = await buildApp(t, { cluster: fakeCluster({ brokers }), now: Date.now })
+  await app.inject('/health')
+  moveClock(-3_600_000)
+
+  await until(async () => {
+    await app.inject('/health')
+    return brokers.calls.length > 1
+  }, 3_000)
 })
 
 t.test('GET /health/ready', async t => {

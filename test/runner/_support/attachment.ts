@@ -89,7 +89,7 @@ export async function createTestAttachment(
     log: silent
   })
   t.teardown(async () => {
-    await attachment.stop(Date.now() + 1_000)
+    await attachment.stop(performance.now() + 1_000)
     shutdown.abort()
     await pool.close()
   })
