@@ -1,5 +1,6 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import postgres, { type Options, type Sql } from 'postgres'
+import { sendInTurn } from './send-in-turn.ts'
 
 /** A pool of connections with Drizzle on it. */
 export interface Database {
@@ -24,11 +25,12 @@ export function createDatabase(
   url: string,
   { max, applicationName, statementTimeoutMs = 0 }: DatabaseOptions
 ): Database {
-  const sql = postgres(url, {
+  const client = postgres(url, {
     ...connectionOptions,
     max,
     connection: { application_name: applicationName, statement_timeout: statementTimeoutMs, TimeZone: 'UTC' }
   })
+  const sql = sendInTurn(client)
   return {
     db: drizzle(sql),
     sql,

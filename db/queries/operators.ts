@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres'
+import { dbErrors } from '../errors.ts'
 
 /** What is wanted of a function, as operators and flood breakers wrote it down. */
 export interface OperatorState {
@@ -27,13 +28,16 @@ export function createOperatorQueries(sql: Sql) {
     sql`(SELECT json_array_elements_text(${JSON.stringify(groupIds)}::text::json))`
 
   return {
-    /** By group; one that has no row runs. */
+    /** By group; one that has no row runs. @throws SMG_DB_CONNECTION_LOST for an answer that leaves one out */
     async states(groupIds: readonly string[]): Promise<Map<string, OperatorState>> {
       const rows = await sql`
-        SELECT group_id, state, reason, details::text, ${sql.unsafe(IS_FORGOTTEN)} AS is_forgotten
-        FROM function_states WHERE group_id IN ${given(groupIds)}`
+        SELECT given.group_id, state, reason, details::text, ${sql.unsafe(IS_FORGOTTEN)} AS is_forgotten
+        FROM ${given(groupIds)} AS given(group_id) LEFT JOIN function_states USING (group_id)`
+      // One row a group at least: whatever an empty answer means, it is not that nobody stopped anything.
+      if (rows.length < groupIds.length) throw new dbErrors.SMG_DB_CONNECTION_LOST('before it answered')
+      const known = rows.filter(({ state }) => state !== null)
       return new Map(
-        rows.map(({ group_id, state, reason, details, is_forgotten }) => {
+        known.map(({ group_id, state, reason, details, is_forgotten }) => {
           const { probe, flood } = JSON.parse(String(details)) as { probe?: boolean; flood?: OperatorState['flood'] }
           return [String(group_id), { state, reason, isProbe: probe === true, flood, isForgotten: is_forgotten }]
         })

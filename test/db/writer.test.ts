@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer, connect as openSocket, type Socket } from 'node:net'
 import { eq, sql as raw } from 'drizzle-orm'
 import { integer, pgTable, text } from 'drizzle-orm/pg-core'
 import t, { type Test } from 'tap'
@@ -7,6 +5,7 @@ import { databaseFault } from '../../db/database-fault.ts'
 import { type AttemptSession, createWriter, type TransactionLimits, type WriteTransaction } from '../../db/writer.ts'
 import { createTestDatabase } from '../_support/database.ts'
 import { until } from '../_support/kafka.ts'
+import { createPostgresProxy } from '../_support/postgres-proxy.ts'
 
 const LIMITS: TransactionLimits = { lockTimeoutMs: 5_000, statementTimeoutMs: 5_000, idleTimeoutMs: 5_000 }
 const PID = 'SELECT pg_backend_pid() AS pid'
@@ -342,7 +341,7 @@ for (const { when, work } of losses) {
 }
 
 t.test('rule 7: tells that the world failed when the connection is reset', async t => {
-  const { url, reset } = await createProxy(t)
+  const { url, reset } = await createPostgresProxy(t, databaseUrl)
   for (const atCommit of [false, true]) {
     const writer = open(t, url)
     const lost = writer.transaction(async tx => {
@@ -525,7 +524,7 @@ for (const { when, run } of [
   { when: 'COMMIT', run: async () => undefined }
 ]) {
   t.test(`rule 8: gives a connection up that swallows ${when}, long before TCP does`, { timeout: 20_000 }, async t => {
-    const proxy = await createProxy(t)
+    const proxy = await createPostgresProxy(t, databaseUrl)
     const writer = open(t, proxy.url)
     await writer.transaction(tx => tx.query(PID), LIMITS)
     const beganMs = Date.now()
@@ -550,40 +549,3 @@ for (const { when, run } of [
 }
 
 t.test('nothing was thrown beside any of these transactions', async t => t.strictSame(uncaught, []))
-
-/** A way to PostgreSQL that can be cut as a host that dies does it. */
-async function createProxy(t: Test) {
-  const target = new URL(databaseUrl)
-  const clients = new Set<Socket>()
-  let isSwallowing = false
-  const server = createServer(client => {
-    const upstream = openSocket(Number(target.port), target.hostname)
-    clients.add(client)
-    if (!isSwallowing) client.pipe(upstream).pipe(client)
-    client.on('error', () => upstream.destroy())
-    client.on('close', () => upstream.destroy())
-    upstream.on('error', () => client.destroy())
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => server.close())
-
-  const url = new URL(databaseUrl)
-  url.port = String((server.address() as AddressInfo).port)
-  return {
-    url: url.href,
-    /** What is sent goes nowhere from now on, and nothing comes back: no end, no reset. */
-    swallow: () => {
-      isSwallowing = true
-      for (const client of clients) client.unpipe().resume()
-    },
-    /** New connections get through. */
-    restore: () => {
-      isSwallowing = false
-    },
-    reset: () => {
-      for (const client of clients) client.resetAndDestroy()
-      clients.clear()
-    }
-  }
-}

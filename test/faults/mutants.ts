@@ -124,9 +124,9 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: 'gateway/produce.ts',
-        find: 'const results = await append(topic, outgoing, Math.max(1, timeoutMs - (now() - startedMs)))',
+        find: 'const results = await append(topic, outgoing, Math.max(1, timeoutMs - (performance.now() - startedMs)))',
         replace:
-          "void append(topic, outgoing, Math.max(1, timeoutMs - (now() - startedMs)))\n    const results: Awaited<ReturnType<typeof append>> = outgoing.map(({ partition }) => ({ partition, offset: '0' }))"
+          "void append(topic, outgoing, Math.max(1, timeoutMs - (performance.now() - startedMs)))\n    const results: Awaited<ReturnType<typeof append>> = outgoing.map(({ partition }) => ({ partition, offset: '0' }))"
       }
     ],
     scenario: { faults: ['gateway-killed'] }
