@@ -25,6 +25,7 @@ import { toAttemptLimits, toLimits } from './row-cycles.ts'
 import { createRowEffects } from './row-effects.ts'
 import { createTransactionEffects } from './transaction-effects.ts'
 import { createTrials } from './trial.ts'
+import type { Turn } from './turn.ts'
 import type { Watched } from './watch-operators.ts'
 import { createWorldClock } from './world-clock.ts'
 import type { WriterPool } from './writer-pool.ts'
@@ -40,6 +41,7 @@ export interface RunnerParts {
   readonly redrivePool: WriterPool
   readonly operators: ReturnType<typeof createOperatorQueries>
   readonly gate: Gate
+  readonly turn: Turn
   readonly metrics: RunnerMetrics
   /** All of them, also those that another runner handles: any may be published to. */
   readonly functions: ReadonlyMap<string, LoadedFunction>
@@ -58,7 +60,7 @@ export interface AttachedFunction extends Watched {
 /** Puts the parts of one function together. */
 export function createAttachment(loaded: LoadedFunction, parts: RunnerParts): AttachedFunction {
   const definition = hasFailpoints() ? withFailpoint(loaded) : loaded
-  const { config, client, cluster, database, operators, gate, metrics, functions, shutdown } = parts
+  const { config, client, cluster, database, operators, gate, turn, metrics, functions, shutdown } = parts
   const { topic } = definition
   const groupId = toGroupId(topic, config)
   const log = parts.log.child({ topic, group: groupId })
@@ -143,7 +145,7 @@ export function createAttachment(loaded: LoadedFunction, parts: RunnerParts): At
     locator: createPositionLocator({ groupId, topic, positions, cluster, log }),
     createEffects,
     onWaiting: clock.setWaiting,
-    ...(definition.handle && { createTrial: createTrials({ groupId, topic, positions, maxAttempts, log }) }),
+    ...(definition.handle && { createTrial: createTrials({ groupId, topic, positions, maxAttempts, turn, log }) }),
     onState(state, reason) {
       // For whoever asks the gateway; what is in this process counts, and goes on without it.
       writeFunctionState(database.sql, { groupId, topic, state, reason }).catch(error =>
