@@ -21,6 +21,7 @@ import { createMirror, toMirrorTopic } from './mirror.ts'
 import { createPublishCheck, type ToOutboxEntries } from './outbox-entries.ts'
 import { createKeyHints } from './parking.ts'
 import { createRedriver } from './redrive.ts'
+import { createRedriveTrials, NO_REDRIVE_TRIALS } from './redrive-trials.ts'
 import { toAttemptLimits, toLimits } from './row-cycles.ts'
 import { createRowEffects } from './row-effects.ts'
 import { createTransactionEffects } from './transaction-effects.ts'
@@ -133,7 +134,9 @@ export function createAttachment(loaded: LoadedFunction, parts: RunnerParts): At
     limits: attemptLimits,
     write,
     settle,
+    trials: definition.handle ? createRedriveTrials(database.sql) : NO_REDRIVE_TRIALS,
     gate,
+    turn,
     metrics,
     isPaused: () => brake.mode() === 'paused' || brake.mode() === 'unknown',
     log
