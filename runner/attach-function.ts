@@ -237,6 +237,7 @@ export function attachFunction({
 
   function moveTo(partition: AssignedPartition, position: Position) {
     partition.moveTo(position)
+    partition.trial.rest()
     partition.isPaused = false
     effects.onMoved(partition)
     hints.set(partition.partition, position.nextOffset)

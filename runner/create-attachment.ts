@@ -21,11 +21,13 @@ import { createMirror, toMirrorTopic } from './mirror.ts'
 import { createPublisher, type ToOutboxEntries } from './outbox-entries.ts'
 import { createKeyHints } from './parking.ts'
 import { createRedriver } from './redrive.ts'
+import { createRedriveTrials, NO_REDRIVE_TRIALS } from './redrive-trials.ts'
 import { toAttemptLimits, toLimits } from './row-cycles.ts'
 import { createRowEffects } from './row-effects.ts'
 import { createStandstill } from './standstill.ts'
 import { createTransactionEffects } from './transaction-effects.ts'
 import { createTrials } from './trial.ts'
+import type { Turn } from './turn.ts'
 import type { Watched } from './watch-operators.ts'
 import { createWorldClock } from './world-clock.ts'
 import type { WriterPool } from './writer-pool.ts'
@@ -41,6 +43,7 @@ export interface RunnerParts {
   readonly redrivePool: WriterPool
   readonly operators: ReturnType<typeof createOperatorQueries>
   readonly gate: Gate
+  readonly turn: Turn
   readonly metrics: RunnerMetrics
   /** All of them, also those that another runner handles: any may be published to. */
   readonly functions: ReadonlyMap<string, LoadedFunction>
@@ -59,7 +62,7 @@ export interface AttachedFunction extends Watched {
 /** Puts the parts of one function together. */
 export function createAttachment(loaded: LoadedFunction, parts: RunnerParts): AttachedFunction {
   const definition = hasFailpoints() ? withFailpoint(loaded) : loaded
-  const { config, client, cluster, database, operators, gate, metrics, functions, shutdown } = parts
+  const { config, client, cluster, database, operators, gate, turn, metrics, functions, shutdown } = parts
   const { topic } = definition
   const groupId = toGroupId(topic, config)
   const log = parts.log.child({ topic, group: groupId })
@@ -134,7 +137,9 @@ export function createAttachment(loaded: LoadedFunction, parts: RunnerParts): At
     limits: attemptLimits,
     write,
     settle,
+    trials: definition.handle ? createRedriveTrials(database.sql) : NO_REDRIVE_TRIALS,
     gate,
+    turn,
     metrics,
     isPaused: () => brake.mode() === 'paused' || brake.mode() === 'unknown',
     log
@@ -147,7 +152,7 @@ export function createAttachment(loaded: LoadedFunction, parts: RunnerParts): At
     createEffects,
     ...(maxAgeMs !== null && { beforeOwned: createStandstill({ groupId, topic, positions, stood: clock.stood }) }),
     onWaiting: clock.setWaiting,
-    ...(definition.handle && { createTrial: createTrials({ groupId, topic, positions, maxAttempts, log }) }),
+    ...(definition.handle && { createTrial: createTrials({ groupId, topic, positions, maxAttempts, turn, log }) }),
     onState(state, reason) {
       // For whoever asks the gateway; what is in this process counts, and goes on without it.
       writeFunctionState(database.sql, { groupId, topic, state, reason }).catch(error =>

@@ -22,6 +22,7 @@ import { createPartitionCounts } from './partition-counts.ts'
 import { createPatience } from './patience.ts'
 import { createRelay } from './relay.ts'
 import { buildServer } from './server.ts'
+import { createTurn } from './turn.ts'
 import { createOperatorWatch } from './watch-operators.ts'
 import { startWatchdog } from './watchdog.ts'
 import { createWriterPool } from './writer-pool.ts'
@@ -87,6 +88,7 @@ async function start(config: RunnerConfig): Promise<void> {
   const partitionCounts = createPartitionCounts(functions, producer, log)
 
   const gate = createGate(config.RUNNER_CONCURRENCY)
+  const turn = createTurn()
   const toOutboxEntries = createOutboxEntries(partitionCounts.of, relay.wake)
   const shared = {
     config,
@@ -98,6 +100,7 @@ async function start(config: RunnerConfig): Promise<void> {
     redrivePool,
     operators,
     gate,
+    turn,
     metrics,
     functions,
     toOutboxEntries,

@@ -1,7 +1,7 @@
 import { lockKeysOf, releaseKeys } from '../db/queries/blocked-keys.ts'
 import type { InboxEntry } from '../db/queries/inbox.ts'
 import { insertOutbox } from '../db/queries/outbox.ts'
-import { countRedriven, failAgain, findEnded, type Redriving, resolve, takeRedriving } from '../db/queries/redrive.ts'
+import { countRedriven, failAgain, findEnded, type Redriving, resolve } from '../db/queries/redrive.ts'
 import type { WriteTransaction } from '../db/writer.ts'
 import type { IdentifiedRecord } from '../sdk/record.ts'
 import { createRecordSettler, type Dead, type Outcome, type RunHandle } from '../sdk/settle-record.ts'
@@ -14,19 +14,21 @@ import {
   toMemory
 } from './attempt-in-transaction.ts'
 import { toDeadLetter } from './dead-letter.ts'
+import type { RedriveTrials } from './redrive-trials.ts'
 import { MAX_RECORDS } from './run-prefix.ts'
 import { type Tally, tallyOf, type WriteDependencies } from './settled.ts'
+import { createLetterTaker } from './take-letters.ts'
 import { toEntry } from './to-entry.ts'
 import { writeEntries } from './write-entries.ts'
 import { toPublications } from './write-outcomes.ts'
 
 const MAX_LETTERS = 500
-const MAX_BYTES = 4 * 1024 * 1024
 /** A transaction takes no further letter after it: locks are short, and live traffic has its turn. */
 const MAX_MS = 1_000
 
 export interface RedriveBatchDependencies extends AttemptDependencies {
   readonly write: Omit<WriteDependencies, 'topicIdOf' | 'flood'>
+  readonly trials: RedriveTrials
 }
 
 /** What one transaction of a redrive came to; ids are those of dead letters. */
@@ -37,6 +39,8 @@ export interface Redriven {
   readonly waiting: ReadonlyMap<string, Memory>
   /** Those of the memories that another runner has settled. */
   readonly ended: readonly string[]
+  /** Those at which a process may have ended: each has to go alone, in this order. */
+  readonly suspects: readonly string[]
   readonly tally: Tally
 }
 
@@ -59,17 +63,30 @@ interface Failed {
  * effects and `resolved` together. A letter that fails ends the turn of its key.
  */
 export function createRedriveBatch(dependencies: RedriveBatchDependencies) {
-  const { definition, write } = dependencies
+  const { definition, write, trials } = dependencies
   const { groupId, topic, ordering, rowWriter } = write
   const isTransaction = definition.kind === 'transaction'
-  const limit = isTransaction ? MAX_RECORDS : MAX_LETTERS
+  const taker = createLetterTaker({
+    write,
+    limit: isTransaction ? MAX_RECORDS : MAX_LETTERS,
+    maxAttempts: definition.options.maxAttempts,
+    trials
+  })
   const attempt = isTransaction ? createTransactionAttempt(dependencies) : createRowAttempt(dependencies)
 
-  /** @throws what an attempt in a transaction throws, with `deadLetterId` beside it */
-  return async function runBatch(tx: WriteTransaction, memories: ReadonlyMap<string, Memory>): Promise<Redriven> {
+  /**
+   * @param alone takes this letter and no other; null takes many, but for those that have to go alone
+   * @throws what an attempt in a transaction throws, with `deadLetterId` beside it
+   */
+  return async function runBatch(
+    tx: WriteTransaction,
+    memories: ReadonlyMap<string, Memory>,
+    alone: string | null
+  ): Promise<Redriven> {
     const except = [...memories].flatMap(([id, { notBeforeMs }]) => (notBeforeMs > performance.now() ? [id] : []))
     const ended = await findEnded(tx.query, [...memories.keys()])
-    const letters = await takeRedriving(tx.query, write, { limit, maxBytes: MAX_BYTES, except })
+    const taken = await (alone === null ? taker.takeMany(tx.query, except) : taker.takeAlone(tx.query, alone))
+    const { letters, suspects, crashed } = taken
     const waiting = new Map<string, Memory>()
     const handled: Handled[] = []
     const failed: Failed[] = []
@@ -80,7 +97,10 @@ export function createRedriveBatch(dependencies: RedriveBatchDependencies) {
       if (letter.keyHash !== null && endedKeys.has(letter.keyHash)) continue
       if (performance.now() > endMs) break
       const record = toRecord(letter, topic)
-      const { outcome, isKnown } = await attemptLetter(tx, letter, record, memories.get(letter.id))
+      const known = crashed ?? memories.get(letter.id)?.dead
+      const { outcome, isKnown } = known
+        ? { outcome: known, isKnown: false }
+        : await attemptLetter(tx, letter, record, memories.get(letter.id)?.attempt)
       if (outcome.kind !== 'handled') endedKeys.add(letter.keyHash)
 
       if (outcome.kind === 'retry') waiting.set(letter.id, toMemory(record, outcome))
@@ -96,8 +116,12 @@ export function createRedriveBatch(dependencies: RedriveBatchDependencies) {
     if (ordering === 'key') await lockKeysOf(tx.query, settled, 'UPDATE')
     await writeFailed(tx, failed)
     await resolve(tx.query, resolved)
+    // One that goes alone stays noted until it is settled; of many, those that will be tried again.
+    const isSettled = new Set(settled)
+    const isOver = (id: string) => (alone === null ? !waiting.has(id) : isSettled.has(id))
+    await trials.end(tx.query, toIds(letters).filter(isOver))
     if (ordering === 'key') await releaseKeys(tx.query, groupId, hashesOf(letters, resolved))
-    return { resolved, failed: failed.map(({ letter }) => letter.id), waiting, ended, tally }
+    return { resolved, failed: failed.map(({ letter }) => letter.id), waiting, ended, suspects, tally }
 
     function addHandled({ letter, record, outcome, isKnown }: Omit<Handled, 'entry'>) {
       try {
@@ -115,11 +139,10 @@ export function createRedriveBatch(dependencies: RedriveBatchDependencies) {
     tx: WriteTransaction,
     letter: Redriving,
     record: IdentifiedRecord,
-    memory: Memory | undefined
+    number = 1
   ): Promise<AttemptResult> {
-    if (memory?.dead) return { outcome: memory.dead, isKnown: false }
     try {
-      return await attempt(tx, record, memory?.attempt ?? 1, { attemptsBefore: letter.attempts })
+      return await attempt(tx, record, number, { attemptsBefore: letter.attempts })
     } catch (error) {
       throw typeof error === 'object' && error !== null ? Object.assign(error, { deadLetterId: letter.id }) : error
     }
@@ -193,6 +216,10 @@ function toRecord(letter: Redriving, topic: string): IdentifiedRecord {
     ([name, base64]) => [name, base64 === null ? null : Buffer.from(base64, 'base64')] as const
   )
   return { id, topic, partition, offset, key, value, timestampMs, headers }
+}
+
+function toIds(letters: readonly Redriving[]): string[] {
+  return letters.map(({ id }) => id)
 }
 
 function toRefused({ attempts }: Redriving, error: unknown): Dead {

@@ -6,12 +6,15 @@ import type { Gate } from './gate.ts'
 import type { RunnerMetrics } from './metrics.ts'
 import { createPatience, pause, RETRY_OURS_MS } from './patience.ts'
 import { createRedriveBatch, type RedriveBatchDependencies, type Redriven } from './redrive-batch.ts'
+import type { HeldTurn, Turn } from './turn.ts'
 import { createWakeUp } from './wake-up.ts'
 import type { WriterPool } from './writer-pool.ts'
 
 const STOP_MS = 1_000
 /** A letter whose turn has come, and which another runner holds, is looked at again after so long. */
 const HELD_MS = 50
+/** So long a letter that goes alone keeps its turn before its next attempt, unless somebody waits for it. */
+const KEEP_TURN_MS = 5_000
 
 /** Sends dead letters of one function through it again, those that somebody asked for. */
 export interface Redriver {
@@ -27,6 +30,7 @@ export interface RedriverDependencies extends RedriveBatchDependencies {
   readonly pool: WriterPool
   /** Of all functions of the process: attempts that are waiting for something. */
   readonly gate: Gate
+  readonly turn: Turn
   readonly limits: TransactionLimits
   readonly metrics: RunnerMetrics
   /** An operator paused the function. */
@@ -40,7 +44,7 @@ export interface RedriverDependencies extends RedriveBatchDependencies {
  * with it.
  */
 export function createRedriver(dependencies: RedriverDependencies): Redriver {
-  const { pool, gate, limits, metrics, isPaused, write, log } = dependencies
+  const { pool, gate, turn, limits, trials, metrics, isPaused, write, log } = dependencies
   const memories = new Map<string, Memory>()
   const runBatch = createRedriveBatch(dependencies)
   const changed = createWakeUp()
@@ -58,15 +62,71 @@ export function createRedriver(dependencies: RedriverDependencies): Redriver {
   /** Gives whether anything was done: then there may be more. */
   async function runOnce(): Promise<boolean> {
     try {
-      const redriven = await pool.transaction(tx => runBatch(tx, memories), limits, gate)
-      patience.reset()
-      for (const id of [...redriven.resolved, ...redriven.failed, ...redriven.ended]) memories.delete(id)
-      for (const [id, memory] of redriven.waiting) memories.set(id, memory)
-      return report(redriven)
+      const { isDone, suspects } = await runMany()
+      if (isDone) return true
+      let isAnyDone = false
+      for (const id of suspects) isAnyDone = (await runAlone(id)) || isAnyDone
+      return isAnyDone
     } catch (error) {
       await recover(error)
       return !stopping.signal.aborted
     }
+  }
+
+  async function runMany(): Promise<{ isDone: boolean; suspects: readonly string[] }> {
+    // Like any record that nobody suspects, but it can wait while one that somebody does is handled alone.
+    const leave = await turn.pass(stopping.signal)
+    try {
+      return await runTransaction(null)
+    } finally {
+      leave()
+    }
+  }
+
+  /** Handles one at which a process may have ended, while nothing else runs at which one may have. */
+  async function runAlone(id: string): Promise<boolean> {
+    const wanted = new AbortController()
+    const held = await turn.take(stopping.signal, () => wanted.abort())
+    if (!held) return false
+    try {
+      const { isDone } = await runTransaction(id)
+      // An attempt that ran out of time may still run, and end the process yet.
+      if (memories.has(id)) await keepTurn(held, AbortSignal.any([wanted.signal, stopping.signal]), memories.get(id))
+      return isDone
+    } finally {
+      await takeBack({ only: id })
+      held.end()
+    }
+  }
+
+  async function keepTurn(held: HeldTurn, signal: AbortSignal, memory: Memory | undefined): Promise<void> {
+    const ms = Math.min(KEEP_TURN_MS, (memory?.notBeforeMs ?? 0) - performance.now())
+    if (ms > 0 && !held.isWanted()) await pause(ms, signal)
+  }
+
+  async function runTransaction(alone: string | null): Promise<{ isDone: boolean; suspects: readonly string[] }> {
+    // It may have waited long for its turn.
+    if (stopping.signal.aborted || isPaused()) return { isDone: false, suspects: [] }
+    try {
+      const redriven = await pool.transaction(tx => runBatch(tx, memories, alone), limits, gate)
+      trials.onCommitted(redriven.ended)
+      patience.reset()
+      for (const id of [...redriven.resolved, ...redriven.failed, ...redriven.ended]) memories.delete(id)
+      for (const [id, memory] of redriven.waiting) memories.set(id, memory)
+      return { isDone: report(redriven), suspects: redriven.suspects }
+    } catch (error) {
+      const { code, memory, deadLetterId } = error as { code?: unknown; memory?: Memory; deadLetterId?: string }
+      const isAbandoned = code === 'SMG_RUNNER_ABANDONED' && memory !== undefined && deadLetterId !== undefined
+      if (alone === null) await takeBack(isAbandoned ? { except: deadLetterId } : {})
+      if (!isAbandoned) throw error
+      memories.set(deadLetterId, memory)
+      return { isDone: true, suspects: [] }
+    }
+  }
+
+  /** What could not be taken back stays this process's own; another runner may handle it alone for nothing. */
+  async function takeBack(which: Parameters<typeof trials.takeBack>[0]): Promise<void> {
+    await trials.takeBack(which).catch(error => log.debug({ err: error }, 'what was noted could not be taken back'))
   }
 
   function report({ resolved, failed, waiting, tally }: Redriven): boolean {
@@ -80,9 +140,6 @@ export function createRedriver(dependencies: RedriverDependencies): Redriver {
   }
 
   async function recover(error: unknown): Promise<void> {
-    const { code, memory, deadLetterId } = error as { code?: unknown; memory?: Memory; deadLetterId?: string }
-    if (code === 'SMG_RUNNER_ABANDONED' && memory && deadLetterId) return void memories.set(deadLetterId, memory)
-
     if (databaseFault(error) === 'world' || stopping.signal.aborted) {
       if (patience.failingMs() === 0) log.warn({ err: error }, 'PostgreSQL cannot be written to: the redrive waits')
       return patience.wait(stopping.signal)
@@ -111,6 +168,10 @@ export function createRedriver(dependencies: RedriverDependencies): Redriver {
       const limit = new AbortController()
       await Promise.race([loop, pause(STOP_MS, limit.signal)])
       limit.abort()
+      // Nor does what runs count as the end of a process: this one was asked to end.
+      const released = new AbortController()
+      await Promise.race([takeBack({}), pause(STOP_MS, released.signal)])
+      released.abort()
     }
   }
 }

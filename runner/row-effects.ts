@@ -124,6 +124,8 @@ export function createRowEffects(
   }
 
   async function recover(error: unknown, shares: readonly Share[]): Promise<void> {
+    // It may be long until they are written, and none of them is being handled.
+    for (const { owned } of shares) owned.trial.rest()
     const moved = movedPartitions(error)
     if (moved) {
       log.warn({ partitions: moved }, 'someone else moved the position: the batch is dropped')
@@ -187,6 +189,7 @@ export function createRowEffects(
     const mode = brake.mode()
     hooks.onState(mode === 'paused' || mode === 'stopped' ? mode : 'running', brake.isHeld() ? brake.reason() : null)
     for (const partition of owned.values()) partition.changed.wake()
+    for (const { owned, ahead } of handled.values()) if (brake.isHeld() && !ahead.isBusy()) owned.trial.rest()
     work.wake()
   })
 

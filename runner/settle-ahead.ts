@@ -131,13 +131,26 @@ export function createSettleAhead(
 
       const slot = { next: item.next, bytes: item.bytes, key, settled: undefined }
       if (record && partition.trial.isDue(record.offset)) {
-        const ends = await partition.trial.begin(partition, record.offset)
+        const ends = await admit(record, epoch)
         if (!isWanted(epoch)) continue
         if (ends >= definition.options.maxAttempts) bury(slot, record, ends)
         else start(slot, record)
       } else start(slot, record)
       handled += 1
       if (handled % TURN === 0) await nextTurn()
+    }
+  }
+
+  /** Waits until the record may be handled, and gives how often a process ended while it was. */
+  async function admit({ offset }: IdentifiedRecord, epoch: number): Promise<number> {
+    const { trial } = partition
+    for (;;) {
+      const ends = await trial.begin(partition, offset)
+      if (isWanted(epoch) && !brake.isHeld()) return ends
+      // Held, or dropped, while it waited for its turn.
+      trial.rest()
+      if (!isWanted(epoch)) return ends
+      await partition.changed.wait()
     }
   }
 
@@ -212,11 +225,17 @@ export function createSettleAhead(
     const { offset } = record
     log.warn({ err: error, partition: partition.partition, offset, attempt: nextAttempt - 1, waitMs }, 'attempt failed')
     hold(slot)
+    partition.trial.rest()
     const timer = setTimeout(() => {
       partition.revoked.removeEventListener('abort', cancel)
-      release(slot, epoch)
-      attempt(slot, record, nextAttempt, epoch)
+      if (partition.trial.isDue(offset)) void partition.trial.begin(partition, offset).then(goOn)
+      else goOn()
     }, waitMs)
+    const goOn = () => {
+      release(slot, epoch)
+      if (isWanted(epoch)) attempt(slot, record, nextAttempt, epoch)
+      else partition.trial.rest()
+    }
     const cancel = () => clearTimeout(timer)
     partition.revoked.addEventListener('abort', cancel, { once: true })
   }
@@ -265,6 +284,8 @@ export function createSettleAhead(
   function finish(slot: Slot, settled: SettledRecord | null) {
     if (settled && isHead(settled.record, settled.outcome)) hints.add(settled.record.key)
     slot.settled = settled
+    // It is not written before the function goes on.
+    if (brake.isHeld()) partition.trial.rest()
     onReady()
   }
 

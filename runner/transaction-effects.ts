@@ -63,18 +63,21 @@ export function createTransactionEffects(
         memories.clear()
       }
       if (brake.isHeld()) {
+        partition.trial.rest()
         await partition.changed.wait()
         continue
       }
       fill(hand, partition)
       if (hand.length === 0) {
+        partition.trial.rest()
         await partition.changed.wait()
         continue
       }
       await waitFor(memories, hand, partition)
       const trusted = await begin(memories, hand, partition)
       const part = brake.mode() === 'probe' ? trusted.slice(0, 1) : trusted
-      if (epoch !== partition.epoch) continue
+      // It may have waited long for its turn.
+      if (epoch !== partition.epoch || brake.isHeld()) continue
       if (partition.revoked.aborted || isStopping) return
       try {
         partition.isWriting = true
@@ -119,7 +122,9 @@ export function createTransactionEffects(
     const memory = memories.get(hand[0]?.record?.offset ?? '')
     if (!memory) return
     const ms = memory.notBeforeMs - performance.now()
-    if (ms > 0) await pause(ms, AbortSignal.any([partition.revoked, ending.signal]))
+    if (ms <= 0) return
+    partition.trial.rest()
+    await pause(ms, AbortSignal.any([partition.revoked, ending.signal]))
   }
 
   /** Notes what is about to be handled, and gives as much of it as may be: one record alone after an unclean end. */
@@ -128,7 +133,7 @@ export function createTransactionEffects(
     const offset = hand.find(({ record }) => record)?.record?.offset
     if (offset === undefined) return hand
     if (trial.isDue(offset)) {
-      const ends = await trial.begin(partition, offset)
+      const ends = await trial.begin(partition, offset, AbortSignal.any([partition.revoked, ending.signal]))
       if (ends >= definition.options.maxAttempts)
         memories.set(offset, { offset, attempt: ends, notBeforeMs: 0, dead: toCrashed(ends) })
     }
@@ -155,6 +160,7 @@ export function createTransactionEffects(
   ): Promise<void> {
     // What a stop gives up, or another owner has by now, is nobody's fault.
     if (isStopping || partition.revoked.aborted) return
+    partition.trial.rest()
     if (movedPartitions(error)) {
       log.warn({ partition: partition.partition }, 'someone else moved the position: the batch is dropped')
       await hooks

@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { createPositionQueries, TrialNote } from '../db/queries/positions.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import { createPatience, logOnce } from './patience.ts'
+import type { HeldTurn, Turn } from './turn.ts'
 
 /** So long the owner before may take to clear its note in a rebalance. */
 const CLEARS_MS = 1_000
@@ -19,11 +20,21 @@ export interface Trial {
   /** Whether `begin` has to come before the record is handled. */
   isDue(offset: string): boolean
   /**
-   * Notes that a record is about to be handled; waits until PostgreSQL has it.
+   * Notes that a record is about to be handled; waits until PostgreSQL has it, and for its turn if it is handled alone.
    *
+   * @param signal gives up waiting; by default when the partition is revoked
    * @returns how often a process ended while it handled the record; noted anew only while that is below the limit
    */
-  begin(partition: Pick<AssignedPartition, 'position' | 'highWatermark' | 'revoked'>, offset: string): Promise<number>
+  begin(
+    partition: Pick<AssignedPartition, 'position' | 'highWatermark' | 'revoked'>,
+    offset: string,
+    signal?: AbortSignal
+  ): Promise<number>
+  /**
+   * Nothing of the record runs until `begin` is called again, and that may be long: who waits for the turn gets it, and
+   * the note is taken back for as long.
+   */
+  rest(): void
   /** The position was moved to `next`: PostgreSQL cleared the note with it. */
   onCommitted(next: bigint): void
   /** Takes the own note back: what it was about did not end the process. */
@@ -36,6 +47,8 @@ export interface TrialDependencies {
   readonly positions: Pick<ReturnType<typeof createPositionQueries>, 'readNote' | 'swapNote'>
   /** After so many ends of a process a record is not tried again. */
   readonly maxAttempts: number
+  /** Of all functions of the process, and of its redrives. */
+  readonly turn: Turn
   readonly log: Logger
 }
 
@@ -43,9 +56,10 @@ export interface TrialDependencies {
  * Builds the making of trials for the partitions of a function. An owner notes where it begins; its first commit clears
  * the note, and so does its clean end. Who finds a note that stays is the next one after an unclean end. After the first
  * it goes on as ever, for most ends are kills and slow nothing down; after a second at the same position it handles the
- * records one at a time, each with a note of its own, until all that may have been in hand then are settled.
+ * records one at a time, each with a note of its own, until all that may have been in hand then are settled. One at a time
+ * in the whole process: else its end would be counted against heads of other partitions that had no part in it.
  */
-export function createTrials({ groupId, topic, positions, maxAttempts, log }: TrialDependencies) {
+export function createTrials({ groupId, topic, positions, maxAttempts, turn, log }: TrialDependencies) {
   /** Notes that this process left behind, because PostgreSQL was away: nothing ended by them. */
   const left = new Map<number, TrialNote>()
 
@@ -61,7 +75,12 @@ export function createTrials({ groupId, topic, positions, maxAttempts, log }: Tr
     let aloneUntil: bigint | null = null
     let begun = 0
     let position = 0n
+    /** One after the other: what is noted, and what is taken back. */
     let pending: Promise<unknown> = Promise.resolve()
+    let held: HeldTurn | null = null
+    let isResting = false
+    let leaveBeside: () => void = () => undefined
+    let gone: AbortSignal | null = null
 
     async function swap(to: TrialNote): Promise<void> {
       // Not swapped: someone else owns the partition, and nothing that is handled here can be committed.
@@ -82,6 +101,8 @@ export function createTrials({ groupId, topic, positions, maxAttempts, log }: Tr
         const where = { partition, offset: String(noted.offset), ends: noted.count }
         log.warn(where, 'a process ended before it settled what it had in hand: records are handled one at a time')
       }
+      // Nobody suspects it yet, and yet it may be the one: for a moment the others wait for what comes of it.
+      if (aloneUntil === null) leaveBeside = turn.runBeside()
       isOpen = true
     }
 
@@ -100,50 +121,102 @@ export function createTrials({ groupId, topic, positions, maxAttempts, log }: Tr
       }
     }
 
-    async function note(offset: bigint, highWatermark: bigint): Promise<number> {
+    async function note(offset: bigint, highWatermark: bigint, signal: AbortSignal): Promise<number> {
       if (!isOpen) await open(highWatermark)
       if (aloneUntil === null) return 0
-      const ends = noted?.offset === offset ? noted.count : 0
-      if (ends < maxAttempts && !(isMine && noted?.offset === offset)) await swap({ offset, count: ends + 1 })
+      const isNoted = isMine && noted?.offset === offset
+      const ends = noted?.offset === offset ? noted.count - (isNoted ? 1 : 0) : 0
+      if (ends >= maxAttempts) return ends
+      held ??= await turn.take(signal, onWanted)
+      if (!held || isNoted) return ends
+      await swap({ offset, count: ends + 1 })
       begun += 1
       return ends
     }
 
+    function onWanted() {
+      if (isResting) pending = pending.then(giveTurn)
+    }
+
+    /** Only without a note: one that stays would be counted for whatever ends the process in another one's turn. */
+    async function giveTurn(): Promise<void> {
+      const patience = createPatience()
+      while (held && isResting && !gone?.aborted) {
+        try {
+          await takeBack()
+          return endTurn()
+        } catch (error) {
+          log.debug({ err: error, partition }, 'the note cannot be taken back yet')
+          await patience.wait(gone ?? new AbortController().signal)
+        }
+      }
+    }
+
+    async function takeBack(): Promise<void> {
+      const own = noted
+      if (!own || !isMine) return
+      const to = aloneUntil === null ? before : { offset: own.offset, count: own.count - 1 }
+      await positions.swapNote(place, { position, from: own, to })
+      // A commit that came meanwhile has cleared it.
+      if (noted !== own) return
+      noted = to
+      isMine = false
+    }
+
+    function endTurn() {
+      leaveBeside()
+      held?.end()
+      held = null
+      isResting = false
+    }
+
     return {
       isAlone: () => aloneUntil !== null,
-      isDue: offset => !isOpen || (aloneUntil !== null && !(isMine && noted?.offset === BigInt(offset))),
-      async begin({ position: { nextOffset }, highWatermark, revoked }, offset) {
+      isDue(offset) {
+        if (!isOpen || aloneUntil === null) return !isOpen
+        return !held || isResting || !isMine || noted?.offset !== BigInt(offset)
+      },
+      async begin({ position: { nextOffset }, highWatermark, revoked }, offset, signal = revoked) {
         const patience = createPatience()
         position = nextOffset
-        while (!revoked.aborted) {
+        gone = revoked
+        isResting = false
+        while (!signal.aborted) {
           try {
-            const noting = note(BigInt(offset), highWatermark)
+            const noting = pending.then(() => note(BigInt(offset), highWatermark, signal))
             pending = noting.catch(() => undefined)
             return await noting
           } catch (error) {
             logOnce(log, patience, error, 'what is about to be handled cannot be noted yet')
-            await patience.wait(revoked)
+            await patience.wait(signal)
           }
         }
         return 0
+      },
+      rest() {
+        leaveBeside()
+        if (!held) return
+        isResting = true
+        if (held.isWanted()) onWanted()
       },
       onCommitted(next) {
         noted = null
         isMine = false
         position = next
         if (aloneUntil !== null && (next >= aloneUntil || begun >= SUSPECTS)) aloneUntil = null
+        endTurn()
       },
       async release() {
         await pending
-        if (!noted || !isMine) return
-        left.set(partition, noted)
-        const { offset, count } = noted
-        const to = aloneUntil === null ? before : { offset, count: count - 1 }
+        const own = isMine ? noted : null
+        if (own) left.set(partition, own)
         try {
-          await positions.swapNote(place, { position, from: noted, to })
+          await takeBack()
           left.delete(partition)
         } catch (error) {
           log.debug({ err: error, partition }, 'the note could not be taken back')
+        } finally {
+          endTurn()
         }
       }
     }
@@ -155,6 +228,7 @@ export const NO_TRIAL: Trial = {
   isAlone: () => false,
   isDue: () => false,
   begin: async () => 0,
+  rest: () => undefined,
   onCommitted: () => undefined,
   release: async () => undefined
 }

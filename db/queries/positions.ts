@@ -69,12 +69,12 @@ export function createPositionQueries(sql: Sql, learnClock: LearnClock = () => u
       groupId: string,
       topic: string
     ): Promise<{ partition: number; nextOffset: bigint; updatedMs: number }[]> {
-      const askedMs = Date.now()
+      const askedMs = performance.now()
       const rows = await sql`
         SELECT partition, next_offset::text, extract(epoch FROM updated_at) * 1000 AS updated_ms,
           extract(epoch FROM clock_timestamp()) * 1000 AS now_ms
         FROM topic_status WHERE group_id = ${groupId} AND topic = ${topic}`
-      if (rows[0]) learnClock(Number(rows[0].now_ms), askedMs, Date.now())
+      if (rows[0]) learnClock(Number(rows[0].now_ms), askedMs, performance.now())
       return rows.map(row => ({
         partition: Number(row.partition),
         nextOffset: BigInt(row.next_offset),

@@ -74,6 +74,20 @@ export async function takeRedriving(
   return ids.length === 0 ? [] : read(query, ids)
 }
 
+/** Takes one dead letter that is to be redriven; empty when another runner has it, or an older one of its key waits too. */
+export async function takeOne(query: Query, id: string): Promise<Redriving[]> {
+  const rows = await query(
+    `SELECT dead.id FROM dead_letters AS dead
+     WHERE dead.id = $1::uuid AND dead.state = 'redriving' AND NOT EXISTS (
+       SELECT FROM dead_letters AS older WHERE older.group_id = dead.group_id AND older.topic = dead.topic
+         AND older.state = 'redriving' AND older.key IS NOT NULL AND sha256(older.key) = sha256(dead.key)
+         AND (older.partition, older."offset") < (dead.partition, dead."offset"))
+     FOR UPDATE OF dead SKIP LOCKED`,
+    [id]
+  )
+  return rows.length === 0 ? [] : read(query, [id])
+}
+
 /** Gives those of some dead letters that are not to be redriven any more: another runner has settled them. */
 export async function findEnded(query: Query, ids: readonly string[]): Promise<string[]> {
   if (ids.length === 0) return []
@@ -146,12 +160,16 @@ export async function failAgain(query: Query, groupId: string, failed: readonly 
      WHERE dead.id = given.id`,
     [JSON.stringify(failed)]
   )
+  // What is noted of their redrive is over with it.
   await query(
-    `UPDATE dead_letters AS behind SET state = 'dead'
-     FROM dead_letters AS head
-     WHERE head.id = ANY ($2::text::uuid[]) AND head.key IS NOT NULL
-       AND behind.group_id = $1 AND behind.key IS NOT NULL AND sha256(behind.key) = sha256(head.key)
-       AND behind.state = 'redriving' AND (behind.partition, behind."offset") > (head.partition, head."offset")`,
+    `WITH back AS (
+       UPDATE dead_letters AS behind SET state = 'dead'
+       FROM dead_letters AS head
+       WHERE head.id = ANY ($2::text::uuid[]) AND head.key IS NOT NULL
+         AND behind.group_id = $1 AND behind.key IS NOT NULL AND sha256(behind.key) = sha256(head.key)
+         AND behind.state = 'redriving' AND (behind.partition, behind."offset") > (head.partition, head."offset")
+       RETURNING behind.id)
+     DELETE FROM redrive_trials USING back WHERE dead_letter_id = back.id`,
     [groupId, uuids(failed.map(({ id }) => id))]
   )
 }

@@ -8,8 +8,10 @@ import { createGate } from '../../runner/gate.ts'
 import { PRODUCER_ID } from '../../runner/identify.ts'
 import { createMetrics } from '../../runner/metrics.ts'
 import { createRedriver } from '../../runner/redrive.ts'
+import { createRedriveTrials } from '../../runner/redrive-trials.ts'
 import type { WriteDependencies } from '../../runner/settled.ts'
 import { toEntry } from '../../runner/to-entry.ts'
+import { createTurn } from '../../runner/turn.ts'
 import { writeOutcomes } from '../../runner/write-outcomes.ts'
 import { createWriterPool } from '../../runner/writer-pool.ts'
 import { NonRetriableError, Type } from '../../sdk/index.ts'
@@ -54,6 +56,8 @@ function createTestRedriver(t: Teardown, definition: LoadedFunction, isPaused = 
     write: { ...PLACE, ordering, rowWriter, toOutboxEntries: () => [], nowMs: Date.now },
     settle: { log: silent, shutdown: shutdown.signal, toPublished: noPublish },
     gate: createGate(64),
+    turn: createTurn(),
+    trials: createRedriveTrials(sql),
     metrics: createMetrics(),
     isPaused,
     log: silent

@@ -2,6 +2,7 @@ import t from 'tap'
 import { createPositionQueries } from '../../db/queries/positions.ts'
 import { createAssignedPartition } from '../../runner/assigned-partition.ts'
 import { createTrials } from '../../runner/trial.ts'
+import { createTurn } from '../../runner/turn.ts'
 import { createTestDatabase } from '../_support/database.ts'
 import { silent } from '../_support/kafka.ts'
 import { PLACE } from './_support/records.ts'
@@ -27,7 +28,7 @@ function own(position: number, { end = 100, trials = createProcess() } = {}) {
 }
 
 function createProcess(queries = positions) {
-  return createTrials({ ...PLACE, positions: queries, maxAttempts: 2, log: silent })
+  return createTrials({ ...PLACE, positions: queries, maxAttempts: 2, turn: createTurn({ besideMs: 0 }), log: silent })
 }
 
 /** Two processes that ended at a position, one after the other, before they could move it. */

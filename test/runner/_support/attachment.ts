@@ -2,7 +2,7 @@ import { createOperatorQueries } from '../../../db/queries/operators.ts'
 import { createPositionQueries } from '../../../db/queries/positions.ts'
 import type { TransactionLimits } from '../../../db/writer.ts'
 import type { Consumer, ConsumerEvents, FetchedBatch } from '../../../kafka/types.ts'
-import { attachFunction } from '../../../runner/attach-function.ts'
+import { type AttachDependencies, attachFunction } from '../../../runner/attach-function.ts'
 import { createBrake } from '../../../runner/brake.ts'
 import { createFloodBreaker } from '../../../runner/flood.ts'
 import { createGate } from '../../../runner/gate.ts'
@@ -30,13 +30,14 @@ interface AttachmentOptions {
   readonly database: TestDatabase
   readonly bounds: Bounds
   readonly limits?: TransactionLimits
+  readonly createTrial?: AttachDependencies['createTrial']
 }
 
 /** A function attached to a made-up Kafka, on a database that is emptied for it. Not started. */
 export async function createTestAttachment(
   t: Teardown,
   definition: LoadedFunction,
-  { database, bounds, limits = LIMITS }: AttachmentOptions
+  { database, bounds, limits = LIMITS, createTrial }: AttachmentOptions
 ) {
   const { databaseUrl, sql } = database
   await sql`TRUNCATE messages, dead_letters, topic_status, outbox, blocked_keys, function_states`
@@ -98,6 +99,7 @@ export async function createTestAttachment(
       positions,
       stood: (partition, sinceMs) => void stood.set(partition, sinceMs)
     }),
+    ...(createTrial && { createTrial }),
     log: silent
   })
   t.teardown(async () => {
