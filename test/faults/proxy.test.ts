@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -165,4 +166,28 @@ t.test('closes one direction and leaves the other open', async t => {
   await until(() => seen.hasEnded)
   t.equal(seen.error, null)
   t.equal(socket.writable, true)
+})
+
+t.test('lets the process end after a reset that comes upon a FIN', t => {
+  const code = `
+    import { createServer, connect } from 'node:net'
+    import { openProxy } from ${JSON.stringify(new URL('proxy.ts', import.meta.url).href)}
+    const server = createServer(socket => socket.on('error', () => undefined)).listen(0, '127.0.0.1', async () => {
+      const proxy = await openProxy({ targetPort: server.address().port })
+      const client = connect(proxy.port, '127.0.0.1').on('error', () => undefined)
+      client.once('connect', () => setTimeout(async () => {
+        proxy.halfClose('to-client')
+        proxy.halfClose('to-server')
+        await proxy.close()
+        client.destroy()
+        server.close()
+      }, 100))
+    })`
+  const { status, signal } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
+    timeout: 20_000,
+    killSignal: 'SIGKILL'
+  })
+
+  t.strictSame({ status, signal }, { status: 0, signal: null })
+  t.end()
 })
