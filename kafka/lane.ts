@@ -24,7 +24,8 @@ export interface Lane {
 
 interface Take {
   readonly queue: RecordQueue
-  readonly entries: Entry[]
+  /** In the order of their offsets, once they are sent. */
+  entries: Entry[]
 }
 
 // Below Kafka's default of 1 MiB for a batch, with room for what a batch has besides its records.
@@ -144,7 +145,7 @@ export function createLane({ sender, budget, lingerMs, batchBytes, onOutcome }: 
       for (const entry of entries) entry.isInFlight = true
     }
     try {
-      const written = await sender.send(toTopicMessages(takes), () => markSent(takes))
+      const written = await sender.send(toTopics(takes), () => toTopicMessages(begin(takes)))
       land(takes)
       settleWritten(takes, written)
       onOutcome(undefined)
@@ -153,6 +154,16 @@ export function createLane({ sender, budget, lingerMs, batchBytes, onOutcome }: 
       settleFailed(takes, error)
       onOutcome(error)
     }
+  }
+
+  /** Leaves out what was withdrawn while the connection was made: its sender was told that it is not written. */
+  function begin(takes: readonly Take[]): readonly Take[] {
+    for (const take of takes) {
+      for (const entry of take.entries) if (entry.isSettled) landEntry(entry, budget)
+      take.entries = take.entries.filter(({ isSettled }) => !isSettled)
+      for (const entry of take.entries) entry.isSent = true
+    }
+    return takes
   }
 
   function land(takes: readonly Take[]): void {
@@ -166,6 +177,7 @@ export function createLane({ sender, budget, lingerMs, batchBytes, onOutcome }: 
     const coverage = toCoverage(written)
 
     for (const { queue, entries } of takes) {
+      if (entries.length === 0) continue
       const { kafkaTopic, partition } = queue
       const baseOffset = coverage.get(toPlace(kafkaTopic, partition))
       if (baseOffset === undefined) {
@@ -221,14 +233,15 @@ export function createLane({ sender, budget, lingerMs, batchBytes, onOutcome }: 
   return { wake }
 }
 
-function markSent(takes: readonly Take[]): void {
-  for (const { entries } of takes) for (const entry of entries) entry.isSent = true
+function toTopics(takes: readonly Take[]): string[] {
+  return [...new Set(takes.map(({ queue }) => queue.kafkaTopic))]
 }
 
 function toTopicMessages(takes: readonly Take[]): TopicMessages[] {
   const topics = new Map<string, Entry[][]>()
 
   for (const { queue, entries } of takes) {
+    if (entries.length === 0) continue
     const ofTopic = topics.get(queue.kafkaTopic)
     if (ofTopic) ofTopic.push(entries)
     else topics.set(queue.kafkaTopic, [entries])

@@ -28,10 +28,10 @@ export interface Sender {
   /** Whether a topic made a producer sick: it has one of its own, and must not be sent together with others. */
   isApart(topic: string): boolean
   /**
-   * Rejects with KafkaJS's error, or with SMG_KAFKA_UNAVAILABLE when nothing is heard for 30 s. Before `onSend` is called
-   * nothing is written.
+   * Asks for the batch when it is connected, and sends nothing when that is empty. Rejects with KafkaJS's error, or with
+   * SMG_KAFKA_UNAVAILABLE when nothing is heard for 30 s.
    */
-  send(batch: TopicMessages[], onSend: () => void): Promise<Acknowledgement[]>
+  send(topics: readonly string[], toBatch: () => TopicMessages[]): Promise<Acknowledgement[]>
   /** Makes the shared producer anew, unless it is: its metadata is behind, and it asks again only by age. */
   renew(): void
   /** Disconnects; sends that are under way fail. Resolves after 5 s at the latest. */
@@ -142,12 +142,11 @@ export function createSender({
   return {
     isApart: topic => apart.has(topic),
 
-    async send(batch, onSend) {
-      const topics = batch.map(({ topic }) => topic)
+    async send(topics, toBatch) {
       const line = (topics.length === 1 && apart.get(topics[0] as string)) || shared
       line.sends += 1
       try {
-        const written = await bounded(sendThrough(line, batch, onSend), SEND_TIMEOUT_MS)
+        const written = await bounded(sendThrough(line, toBatch), SEND_TIMEOUT_MS)
         noteSuccess(line, topics)
         return written
       } catch (error) {
@@ -170,9 +169,10 @@ export function createSender({
     }
   }
 
-  async function sendThrough(line: Line, topicMessages: TopicMessages[], onSend: () => void) {
+  async function sendThrough(line: Line, toBatch: () => TopicMessages[]): Promise<Acknowledgement[]> {
     await connect(line)
-    onSend()
+    const topicMessages = toBatch()
+    if (topicMessages.length === 0) return []
     return line.producer.sendBatch({ acks: ALL_IN_SYNC, timeout: ACKS_TIMEOUT_MS, compression, topicMessages })
   }
 }

@@ -194,8 +194,6 @@ export async function startCluster(
       'inter.broker.listener.name': 'DIRECT',
       'listener.security.protocol.map': [...LISTENERS, 'CONTROLLER'].map(name => `${name}:PLAINTEXT`).join(','),
       'log.dirs': data,
-      'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
-      'allow.everyone.if.no.acl.found': true,
       'default.replication.factor': replicas.factor,
       'min.insync.replicas': replicas.inSync,
       'offsets.topic.replication.factor': replicas.factor,
@@ -203,6 +201,11 @@ export async function startCluster(
       'transaction.state.log.min.isr': replicas.inSync,
       'share.coordinator.state.topic.replication.factor': replicas.factor,
       'share.coordinator.state.topic.min.isr': replicas.inSync,
+      // Controllers that have no password cannot vote under one before it is ready, and it is ready after their vote.
+      ...(count === 1 && {
+        'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+        'allow.everyone.if.no.acl.found': true
+      }),
       ...(count === 3 && { 'broker.session.timeout.ms': 3_000, 'broker.heartbeat.interval.ms': 500 }),
       // The checker asks for groups of its own only now and then: nothing waits for an empty one to be forgotten.
       'offsets.retention.check.interval.ms': 60_000

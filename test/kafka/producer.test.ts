@@ -221,6 +221,32 @@ t.test('settles at its deadline', async t => {
     t.equal(producer.queuedBytes(), 0)
   })
 
+  for (const others of [0, 1]) {
+    t.test(`writes nothing that was withdrawn while a broker was connected to, with ${others} that wait`, async t => {
+      let connected: () => void = () => undefined
+      const connecting = new Promise<void>(resolve => {
+        connected = resolve
+      })
+      const { producer, log, batches } = createFakeProducer(write, { connect: () => connecting })
+      t.teardown(() => producer.close())
+
+      const late = producer.append('a', [record('0'), record('1', { partition: 1 })], { timeoutMs: 20 })
+      const waiting = producer.append(
+        'a',
+        texts(2, 2 + others).map(text => record(text)),
+        LONG
+      )
+      t.strictSame(codes(await late), ['SMG_KAFKA_TIMEOUT', 'SMG_KAFKA_TIMEOUT'])
+      connected()
+
+      t.match(await waiting, [{ offset: '0' }].slice(0, others))
+      await until(() => producer.queuedBytes() === 0)
+      t.strictSame([log.values('p.a'), log.values('p.a', 1)], [['2'].slice(0, others), []])
+      t.equal(batches.length, others)
+      t.strictSame(await producer.append('a', [record('9', { partition: 1 })], LONG), [{ partition: 1, offset: '0' }])
+    })
+  }
+
   t.test('is sure that nothing is written when no broker could be reached', async t => {
     const connect = async () => Promise.reject(new Error('ECONNREFUSED'))
     const { producer, batches } = createFakeProducer(write, { connect })
