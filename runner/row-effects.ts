@@ -5,6 +5,7 @@ import { failpoint } from '../sdk/failpoints.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import { createCancelLimit } from './cancel-limit.ts'
 import type { EffectHooks, Effects } from './effects.ts'
+import { findAway } from './find-away.ts'
 import { type FloodBreaker, isFlood } from './flood.ts'
 import type { RunnerMetrics } from './metrics.ts'
 import { unparkedKey } from './parking.ts'
@@ -149,7 +150,7 @@ export function createRowEffects(
     }
     mustReload = true
     if (isCancelled(error)) cancels.onCancelled(shares, error)
-    if (fault === 'world') return waitForWorld(error)
+    if (findAway(error)) return waitForWorld(error)
     // Another member has what this was about: it finds out itself.
     if (shares.every(({ owned }) => owned.revoked.aborted)) return
 
@@ -171,8 +172,9 @@ export function createRowEffects(
   }
 
   async function waitForWorld(error: unknown): Promise<void> {
-    if (patience.failingMs() === 0) log.warn({ err: error }, 'PostgreSQL cannot be written to: waiting')
-    hooks.onState('waiting', 'PostgreSQL cannot be written to')
+    const away = findAway(error) ?? 'PostgreSQL cannot be asked'
+    if (patience.failingMs() === 0) log.warn({ err: error }, `${away}: waiting`)
+    hooks.onState('waiting', away)
     await patience.wait(ending.signal)
   }
 

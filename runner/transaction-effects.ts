@@ -1,4 +1,3 @@
-import { databaseFault } from '../db/database-fault.ts'
 import type { TransactionLimits } from '../db/writer.ts'
 import { failpoint } from '../sdk/failpoints.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
@@ -6,6 +5,7 @@ import type { Memory } from './attempt-in-transaction.ts'
 import type { Brake } from './brake.ts'
 import { toCrashed } from './dead-letter.ts'
 import type { EffectHooks, Effects } from './effects.ts'
+import { findAway } from './find-away.ts'
 import { type FloodBreaker, isFlood } from './flood.ts'
 import type { Gate } from './gate.ts'
 import type { RunnerMetrics } from './metrics.ts'
@@ -176,10 +176,10 @@ export function createTransactionEffects(
         return recover(reason, partition, patience)
       }
     }
-    if (databaseFault(error) === 'world') {
-      if (patience.failingMs() === 0)
-        log.warn({ err: error, partition: partition.partition }, 'PostgreSQL cannot be written to: waiting')
-      hooks.onState('waiting', 'PostgreSQL cannot be written to')
+    const away = findAway(error)
+    if (away) {
+      if (patience.failingMs() === 0) log.warn({ err: error, partition: partition.partition }, `${away}: waiting`)
+      hooks.onState('waiting', away)
       return patience.wait(AbortSignal.any([partition.revoked, ending.signal]))
     }
     const reason = `${(error as Error).message}: mend it, the record is tried again every ${RETRY_OURS_MS / 1000} s`

@@ -1,5 +1,6 @@
 import { sql as statement } from 'drizzle-orm'
 import t from 'tap'
+import { kafkaErrors } from '../../kafka/errors.ts'
 import { runnerErrors } from '../../runner/errors.ts'
 import { Type } from '../../sdk/index.ts'
 import type { Input, LoadedFunction, TransactionContext } from '../../sdk/types.ts'
@@ -106,3 +107,36 @@ t.test('rule 19: a partition that works does not hide that another one is stoppe
   t.equal(attachment.state().state, 'stopped')
   t.notOk(told.slice(1).includes('running'))
 })
+
+for (const kind of ['inbox', 'transaction'] as const) {
+  t.test(`waits, and is not stopped, while Kafka cannot tell where a lost position begins (${kind})`, async t => {
+    const handle = () => undefined
+    const definition = { ...defineTestFunction({ event, handle }), kind }
+    const database = await createTestDatabase(t)
+    const { attachment, kafka, sql, position, told } = await createTestAttachment(t, definition as LoadedFunction, {
+      bounds,
+      database
+    })
+    attachment.start()
+    kafka.assign(0)
+    await until(() => kafka.calls.length === 1)
+    let asked = 0
+    kafka.beforeOffsets = async () => {
+      asked += 1
+      throw new kafkaErrors.SMG_KAFKA_UNAVAILABLE('no answer in 5000 ms')
+    }
+    await sql`CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = '53100'; END $$`
+    await sql`CREATE TRIGGER no_space BEFORE INSERT ON messages EXECUTE FUNCTION no_space()`
+    await kafka.deliver(batch(0, range(0, 3)))
+    await until(() => attachment.state().state === 'waiting')
+    await sql`DELETE FROM topic_status`
+    await sql`DROP TRIGGER no_space ON messages`
+    await until(() => asked > 2)
+    t.match(attachment.state(), { state: 'waiting', reason: 'Kafka cannot be asked' })
+
+    kafka.beforeOffsets = async () => undefined
+    await until(async () => (await position())?.next === 3)
+    t.notOk(told.includes('stopped'), told.join())
+  })
+}
