@@ -97,6 +97,8 @@ export function createSettleAhead(
   let bytesAhead = 0
   let inFlight = 0
   let attempting = 0
+  /** How many trials were. */
+  let begun = 0
   let isClosed = false
 
   async function run(): Promise<void> {
@@ -130,35 +132,38 @@ export function createSettleAhead(
       if (!isWanted(epoch)) continue
 
       const slot = { next: item.next, bytes: item.bytes, key, settled: undefined }
-      if (record && partition.trial.isDue(record.offset)) {
-        const ends = await admit(record, epoch)
-        if (!isWanted(epoch)) continue
-        if (ends >= definition.options.maxAttempts) bury(slot, record, ends)
-        else start(slot, record)
-      } else start(slot, record)
+      slots.push(slot)
+      bytesAhead += slot.bytes
+      if (!record) finish(slot, null)
+      else if (partition.trial.isDue(record.offset)) await admit(slot, record, epoch)
+      else first(slot, record)
       handled += 1
       if (handled % TURN === 0) await nextTurn()
     }
   }
 
-  /** Waits until the record may be handled, and gives how often a process ended while it was. */
-  async function admit({ offset }: IdentifiedRecord, epoch: number): Promise<number> {
-    const { trial } = partition
-    for (;;) {
-      const ends = await trial.begin(partition, offset)
-      if (isWanted(epoch) && !brake.isHeld()) return ends
-      // Held, or dropped, while it waited for its turn.
-      trial.rest()
-      if (!isWanted(epoch)) return ends
+  /** Handles a record when it may be; one that ended the process too often is not tried once more. */
+  async function admit(slot: Slot, record: IdentifiedRecord, epoch: number): Promise<void> {
+    let ends = await begin(record, epoch)
+    while (isWanted(epoch) && brake.isHeld()) {
+      // Held while it waited for its turn.
+      partition.trial.rest()
       await partition.changed.wait()
+      if (isWanted(epoch)) ends = await begin(record, epoch)
     }
+    if (!isWanted(epoch)) return
+    if (ends >= definition.options.maxAttempts) finish(slot, toSettled(record, toCrashed(ends)))
+    else first(slot, record)
   }
 
-  function start(slot: Slot, record: IdentifiedRecord | null) {
-    slots.push(slot)
-    bytesAhead += slot.bytes
-    if (!record) finish(slot, null)
-    else first(slot, record)
+  /** Begins the trial of a record, and gives how often a process ended while it was handled. */
+  async function begin({ offset }: IdentifiedRecord, epoch: number): Promise<number> {
+    begun += 1
+    const own = begun
+    const ends = await partition.trial.begin(partition, offset)
+    // Dropped while it waited for its turn. Unless another one began since: that one runs.
+    if (!isWanted(epoch) && own === begun) partition.trial.rest()
+    return ends
   }
 
   function first(slot: Slot, record: IdentifiedRecord) {
@@ -170,14 +175,10 @@ export function createSettleAhead(
   async function runAgain(slot: Slot, record: IdentifiedRecord): Promise<void> {
     const { epoch } = partition
     while (slot.key !== null && busyKeys.has(slot.key) && isWanted(epoch)) await partition.changed.wait()
-    if (isWanted(epoch)) first(slot, record)
-  }
-
-  /** Ended the process too often: it is not tried once more. */
-  function bury(slot: Slot, record: IdentifiedRecord, ends: number) {
-    slots.push(slot)
-    bytesAhead += slot.bytes
-    finish(slot, toSettled(record, toCrashed(ends)))
+    if (!isWanted(epoch)) return
+    // It may have lost its turn since it was parked.
+    if (partition.trial.isDue(record.offset)) await admit(slot, record, epoch)
+    else first(slot, record)
   }
 
   function isWanted(epoch: number): boolean {
@@ -228,13 +229,14 @@ export function createSettleAhead(
     partition.trial.rest()
     const timer = setTimeout(() => {
       partition.revoked.removeEventListener('abort', cancel)
-      if (partition.trial.isDue(offset)) void partition.trial.begin(partition, offset).then(goOn)
+      // Dropped: what is noted by now is another record.
+      if (!isWanted(epoch)) return
+      if (partition.trial.isDue(offset)) void begin(record, epoch).then(goOn)
       else goOn()
     }, waitMs)
     const goOn = () => {
       release(slot, epoch)
-      if (isWanted(epoch)) attempt(slot, record, nextAttempt, epoch)
-      else partition.trial.rest()
+      attempt(slot, record, nextAttempt, epoch)
     }
     const cancel = () => clearTimeout(timer)
     partition.revoked.addEventListener('abort', cancel, { once: true })

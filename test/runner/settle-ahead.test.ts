@@ -4,8 +4,9 @@ import { createRowWriter } from '../../db/queries/row-writer.ts'
 import { createAssignedPartition } from '../../runner/assigned-partition.ts'
 import { createBrake } from '../../runner/brake.ts'
 import { createGate } from '../../runner/gate.ts'
-import { createKeyHints } from '../../runner/parking.ts'
+import { createKeyHints, type KeyHints } from '../../runner/parking.ts'
 import { createSettleAhead } from '../../runner/settle-ahead.ts'
+import { NO_TRIAL, type Trial } from '../../runner/trial.ts'
 import { NonRetriableError, Type } from '../../sdk/index.ts'
 import { createRecordSettler } from '../../sdk/settle-record.ts'
 import type { Input } from '../../sdk/types.ts'
@@ -20,8 +21,11 @@ const ALL = { records: 100_000, bytes: Number.POSITIVE_INFINITY }
 type Handle = (input: Input, context: { attempt: number }) => unknown
 
 /** A partition that is handled by `handle`, with every call of it. */
-function createHandled(t: Teardown, handle: Handle, { gate = createGate(64), ...options }: Options = {}) {
-  const calls: string[] = []
+function createHandled(
+  t: Teardown,
+  handle: Handle,
+  { gate = createGate(64), hints = createKeyHints('partition'), trial, calls = [], ...options }: Options = {}
+) {
   const definition = defineTestFunction({
     event: Type.Object({ n: Type.Number(), key: Type.Optional(Type.String()) }),
     table: orders,
@@ -32,7 +36,7 @@ function createHandled(t: Teardown, handle: Handle, { gate = createGate(64), ...
     },
     ...options
   })
-  const partition = createAssignedPartition({ partition: 0, nextOffset: 0n, topicId: null })
+  const partition = createAssignedPartition({ partition: 0, nextOffset: 0n, topicId: null }, trial)
   const shutdown = new AbortController()
   const settle = createRecordSettler(definition, {
     log: silent,
@@ -44,7 +48,7 @@ function createHandled(t: Teardown, handle: Handle, { gate = createGate(64), ...
     definition,
     settle,
     rowWriter,
-    hints: createKeyHints('partition'),
+    hints,
     brake: createBrake('free'),
     gate,
     shutdown: shutdown.signal,
@@ -74,6 +78,10 @@ function createHandled(t: Teardown, handle: Handle, { gate = createGate(64), ...
 
 interface Options {
   gate?: ReturnType<typeof createGate>
+  hints?: KeyHints
+  trial?: Trial
+  /** What is called, in order; `offset#attempt` for an attempt. */
+  calls?: string[]
   concurrency?: number
   maxAttempts?: number
   timeoutMs?: number
@@ -87,6 +95,25 @@ function createDoor() {
     wait: (name: string) => new Promise<unknown>((open, fail) => doors.set(name, { open, fail })),
     open: (name: string) => doors.get(name)?.open(),
     fail: (name: string, error: unknown = new Error('no')) => doors.get(name)?.fail(error)
+  }
+}
+
+/** A trial of records that are handled alone; `onBegin` gives how often a process ended at one. */
+function createAlone(calls: string[], onBegin: (offset: string) => number | Promise<number> = () => 0): Trial {
+  let running: string | null = null
+  return {
+    ...NO_TRIAL,
+    isAlone: () => true,
+    isDue: offset => offset !== running,
+    async begin(_partition, offset) {
+      calls.push(`begin ${offset}`)
+      running = offset
+      return onBegin(offset)
+    },
+    rest() {
+      calls.push(`rest ${running}`)
+      running = null
+    }
   }
 }
 
@@ -492,3 +519,87 @@ for (const { when, value } of thrown) {
     })
   }
 }
+
+t.test('rule 18: begins a suspect anew that was parked for nothing, before it is handled', async t => {
+  const calls: string[] = []
+  const hints = createKeyHints('key')
+  const key = Buffer.from('a')
+  hints.add(key)
+  const trial = createAlone(calls)
+  const { push, ready, ahead } = createHandled(t, () => null, { hints, trial, calls })
+  push(keyed(0, 'a'))
+  await until(() => ready().length === 1)
+
+  trial.rest()
+  hints.forget(key)
+  ahead.unpark(key)
+  await until(() => calls.includes('0#1'))
+
+  t.strictSame(calls, ['begin 0', 'rest 0', 'begin 0', '0#1'])
+})
+
+t.test('rule 18: gives a suspect up that was parked for nothing, when it ended the process too often', async t => {
+  const calls: string[] = []
+  const hints = createKeyHints('key')
+  const key = Buffer.from('a')
+  hints.add(key)
+  const trial = createAlone(calls, () => (calls.length > 1 ? 3 : 0))
+  const { push, steps, ahead } = createHandled(t, () => null, { hints, trial, calls, maxAttempts: 3 })
+  push(keyed(0, 'a'))
+  await until(() => steps().length === 1)
+
+  trial.rest()
+  hints.forget(key)
+  ahead.unpark(key)
+  await until(() => steps().length === 1)
+
+  t.match(steps()[0]?.settled?.outcome, { kind: 'dead', disposition: 'crashed', attempts: 3 })
+  t.strictSame(calls, ['begin 0', 'rest 0', 'begin 0'])
+})
+
+t.test('rule 18: begins no suspect anew that was dropped while it waited for its next attempt', async t => {
+  const calls: string[] = []
+  const { push, partition, ahead } = createHandled(
+    t,
+    async ({ offset }) => {
+      if (offset === '5') throw new Error('no')
+      return new Promise(() => undefined)
+    },
+    { trial: createAlone(calls), calls, backoffMs: { min: 100, max: 100 } }
+  )
+  push(...range(5, 6))
+  await until(() => calls.includes('rest 5'))
+
+  partition.moveTo({ partition: 0, nextOffset: 3n, topicId: null })
+  ahead.reset()
+  push(...range(3, 4))
+  await until(() => calls.includes('3#1'))
+  await new Promise(resolve => setTimeout(resolve, 200))
+
+  t.strictSame(calls, ['begin 5', '5#1', 'rest 5', 'begin 3', '3#1'], 'the note is of what runs')
+})
+
+t.test('rule 18: a suspect that was dropped while it began leaves alone what began after it', async t => {
+  const calls: string[] = []
+  const door = createDoor()
+  const trial = createAlone(calls, async offset => {
+    if (calls.filter(call => call === 'begin 5').length > 1 && offset === '5') await door.wait(offset)
+    return 0
+  })
+  const handle: Handle = async ({ offset }) => {
+    if (offset === '5') throw new Error('no')
+    return new Promise(() => undefined)
+  }
+  const { push, partition, ahead } = createHandled(t, handle, { trial, calls })
+  push(...range(5, 6))
+  await until(() => calls.filter(call => call === 'begin 5').length === 2)
+
+  partition.moveTo({ partition: 0, nextOffset: 3n, topicId: null })
+  ahead.reset()
+  push(...range(3, 4))
+  await until(() => calls.includes('3#1'))
+  door.open('5')
+  await turns()
+
+  t.strictSame(calls, ['begin 5', '5#1', 'rest 5', 'begin 5', 'begin 3', '3#1'])
+})
