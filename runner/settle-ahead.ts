@@ -10,6 +10,7 @@ import type { Brake } from './brake.ts'
 import { toCrashed } from './dead-letter.ts'
 import type { Gate } from './gate.ts'
 import { identify } from './identify.ts'
+import { createKeyCounts } from './key-counts.ts'
 import { isHead, isParked, type KeyHints, toParked } from './parking.ts'
 import type { SettledRecord } from './settled.ts'
 import { toEntry } from './to-entry.ts'
@@ -71,6 +72,11 @@ interface Slot {
   settled: SettledRecord | null | undefined
 }
 
+interface Taken {
+  readonly slot: Slot
+  readonly record: IdentifiedRecord | null
+}
+
 /** Builds and starts the handling of one partition of a function whose effects are rows, or none. */
 export function createSettleAhead(
   partition: AssignedPartition,
@@ -90,10 +96,12 @@ export function createSettleAhead(
   const { concurrency } = definition.options
   const runHandle: RunHandle = (input, context) =>
     definition.handle?.(input, context as Parameters<typeof definition.handle>[1])
-  const busyKeys = new Map<string, number>()
+  const busyKeys = createKeyCounts()
+  /** Of records that are parked, and not written yet. */
+  const parkedKeys = createKeyCounts()
   let slots: Slot[] = []
   /** Those that were parked, and are to be handled after all; in order. */
-  let unparked: { slot: Slot; record: IdentifiedRecord }[] = []
+  let unparked: Taken[] = []
   let bytesAhead = 0
   let inFlight = 0
   let attempting = 0
@@ -112,34 +120,40 @@ export function createSettleAhead(
         continue
       }
       if (gate.isFull()) await gate.room()
-      const again = unparked.shift()
-      if (again) {
-        await runAgain(again.slot, again.record)
-        continue
-      }
-      const item = partition.queue.shift()
-      if (!item) {
+      const next = unparked.shift() ?? takeNext()
+      if (!next) {
         await partition.changed.wait()
         continue
       }
-      const { topicId } = partition.position
-      const record =
-        item.record && identify(item.record, { topic: definition.topic, topicId, partition: partition.partition })
-      const key = concurrency > 1 && record?.key ? record.key.toString('latin1') : null
-      const { epoch } = partition
-      // Records of one key stay in order: the next one starts when the one before it is done.
-      while (key !== null && busyKeys.has(key) && isWanted(epoch)) await partition.changed.wait()
-      if (!isWanted(epoch)) continue
-
-      const slot = { next: item.next, bytes: item.bytes, key, settled: undefined }
-      slots.push(slot)
-      bytesAhead += slot.bytes
-      if (!record) finish(slot, null)
-      else if (partition.trial.isDue(record.offset)) await admit(slot, record, epoch)
-      else first(slot, record)
+      const waiting = handle(next, partition.epoch)
+      if (waiting) await waiting
       handled += 1
       if (handled % TURN === 0) await nextTurn()
     }
+  }
+
+  function takeNext(): Taken | undefined {
+    const item = partition.queue.shift()
+    if (!item) return undefined
+    const { topicId } = partition.position
+    const record =
+      item.record && identify(item.record, { topic: definition.topic, topicId, partition: partition.partition })
+    const key = concurrency > 1 && record ? keyOf(record) : null
+    const slot = { next: item.next, bytes: item.bytes, key, settled: undefined }
+    slots.push(slot)
+    bytesAhead += slot.bytes
+    return { slot, record }
+  }
+
+  /** Gives what has to be waited for, if there is something: else what is handled together is written together. */
+  function handle({ slot, record }: Taken, epoch: number): Promise<void> | undefined {
+    if (!isWanted(epoch)) return undefined
+    // Records of one key stay in order: the next one starts when the one before it is done.
+    if (busyKeys.has(slot.key)) return partition.changed.wait().then(() => handle({ slot, record }, epoch))
+    if (!record) finish(slot, null)
+    else if (partition.trial.isDue(record.offset)) return admit(slot, record, epoch)
+    else first(slot, record)
+    return undefined
   }
 
   /** Handles a record when it may be; one that ended the process too often is not tried once more. */
@@ -167,18 +181,10 @@ export function createSettleAhead(
   }
 
   function first(slot: Slot, record: IdentifiedRecord) {
-    // Not even looked at: it waits behind a dead letter of its key.
-    if (hints.has(record.key)) finish(slot, { record, outcome: toParked(), entry: null })
+    // Not even looked at: it waits behind a dead letter of its key, or behind what was taken for waiting for one.
+    const isBehind = hints.has(record.key) || (!parkedKeys.isEmpty() && parkedKeys.has(keyOf(record)))
+    if (isBehind) finish(slot, { record, outcome: toParked(), entry: null })
     else attempt(slot, record, 1, partition.epoch)
-  }
-
-  async function runAgain(slot: Slot, record: IdentifiedRecord): Promise<void> {
-    const { epoch } = partition
-    while (slot.key !== null && busyKeys.has(slot.key) && isWanted(epoch)) await partition.changed.wait()
-    if (!isWanted(epoch)) return
-    // It may have lost its turn since it was parked.
-    if (partition.trial.isDue(record.offset)) await admit(slot, record, epoch)
-    else first(slot, record)
   }
 
   function isWanted(epoch: number): boolean {
@@ -271,24 +277,32 @@ export function createSettleAhead(
 
   function hold(slot: Slot) {
     inFlight += 1
-    if (slot.key !== null) busyKeys.set(slot.key, (busyKeys.get(slot.key) ?? 0) + 1)
+    busyKeys.add(slot.key)
   }
 
   function release(slot: Slot, epoch: number) {
     if (epoch !== partition.epoch) return
     inFlight -= 1
-    const others = slot.key === null ? 0 : (busyKeys.get(slot.key) ?? 1) - 1
-    if (slot.key !== null && others <= 0) busyKeys.delete(slot.key)
-    else if (slot.key !== null) busyKeys.set(slot.key, others)
+    busyKeys.remove(slot.key)
     partition.changed.wake()
   }
 
   function finish(slot: Slot, settled: SettledRecord | null) {
     if (settled && isHead(settled.record, settled.outcome)) hints.add(settled.record.key)
-    slot.settled = settled
+    settleSlot(slot, settled)
     // It is not written before the function goes on.
     if (brake.isHeld()) partition.trial.rest()
     onReady()
+  }
+
+  function settleSlot(slot: Slot, settled: SettledRecord | null | undefined) {
+    forgetParked(slot)
+    if (settled && isParked(settled.outcome)) parkedKeys.add(keyOf(settled.record))
+    slot.settled = settled
+  }
+
+  function forgetParked({ settled }: Slot) {
+    if (settled && isParked(settled.outcome)) parkedKeys.remove(keyOf(settled.record))
   }
 
   return {
@@ -308,19 +322,22 @@ export function createSettleAhead(
     },
     refuse(dead) {
       const [first] = slots
-      if (first?.settled) first.settled = toSettled(first.settled.record, dead)
+      if (first?.settled) settleSlot(first, toSettled(first.settled.record, dead))
     },
     unpark(key) {
       for (const slot of slots) {
         const { settled } = slot
         if (!settled || !isParked(settled.outcome) || !settled.record.key?.equals(key)) continue
-        slot.settled = undefined
+        settleSlot(slot, undefined)
         unparked.push({ slot, record: settled.record })
       }
       partition.changed.wake()
     },
     drop(count) {
-      for (const slot of slots.splice(0, count)) bytesAhead -= slot.bytes
+      for (const slot of slots.splice(0, count)) {
+        bytesAhead -= slot.bytes
+        forgetParked(slot)
+      }
       partition.changed.wake()
     },
     reset() {
@@ -329,6 +346,7 @@ export function createSettleAhead(
       bytesAhead = 0
       inFlight = 0
       busyKeys.clear()
+      parkedKeys.clear()
       partition.changed.wake()
     },
     close() {
@@ -338,4 +356,8 @@ export function createSettleAhead(
     isBusy: () => attempting > 0,
     ended: run()
   }
+}
+
+function keyOf({ key }: IdentifiedRecord): string | null {
+  return key?.toString('latin1') ?? null
 }

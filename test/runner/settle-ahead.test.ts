@@ -18,6 +18,9 @@ const orders = pgTable('orders', { id: uuid().primaryKey(), n: integer() })
 const rowWriter = createRowWriter(orders)
 const ALL = { records: 100_000, bytes: Number.POSITIVE_INFINITY }
 
+const REFUSED = { kind: 'dead', stage: 'persist', disposition: 'non_retriable', attempts: 1, error: null } as const
+
+type Handled = Awaited<ReturnType<typeof createParked>>
 type Handle = (input: Input, context: { attempt: number }) => unknown
 
 /** A partition that is handled by `handle`, with every call of it. */
@@ -602,4 +605,60 @@ t.test('rule 18: a suspect that was dropped while it began leaves alone what beg
   await turns()
 
   t.strictSame(calls, ['begin 5', '5#1', 'rest 5', 'begin 5', 'begin 3', '3#1'])
+})
+
+/** Key `a` is believed to be blocked, and records are parked for it. */
+async function createParked(t: Teardown, count: number) {
+  const hints = createKeyHints('key')
+  const key = Buffer.from('a')
+  hints.add(key)
+  const handled = createHandled(t, () => null, { hints })
+  handled.push(...Array.from({ length: count }, (_, offset) => keyed(offset, 'a')))
+  await until(() => handled.ready().length === count)
+  return { ...handled, key, hints }
+}
+
+t.test(
+  'rule 22: parks a record behind a parked one of its key, though nothing is believed of the key by now',
+  async t => {
+    const { push, ready, steps, calls, hints, key, ahead } = await createParked(t, 1)
+
+    hints.forget(key)
+    push(keyed(1, 'a'), keyed(2, 'b'))
+    await until(() => ready().length === 3)
+    t.strictSame(calls, ['2#1'])
+    t.match(steps()[1]?.settled?.outcome, { disposition: 'parked_behind_key' })
+    ahead.unpark(key)
+    await until(() => ready().length === 3)
+
+    t.strictSame(calls, ['2#1', '0#1', '1#1'])
+  }
+)
+
+for (const { when, forget } of [
+  { when: 'is written', forget: ({ ahead }: Handled) => ahead.drop(1) },
+  { when: 'was dropped', forget: ({ ahead }: Handled) => ahead.reset() },
+  { when: 'was refused', forget: ({ ahead }: Handled) => ahead.refuse(REFUSED) }
+]) {
+  t.test(`rule 22: parks nothing behind a parked record that ${when}`, async t => {
+    const handled = await createParked(t, 1)
+
+    handled.hints.forget(handled.key)
+    forget(handled)
+    handled.push(keyed(1, 'a'))
+    await until(() => handled.ready().at(-1) === '1')
+
+    t.strictSame(handled.calls, ['1#1'])
+  })
+}
+
+t.test('lets timers have their turn while it handles what was parked for nothing', async t => {
+  const { calls, hints, key, ahead } = await createParked(t, 2_000)
+  let turn = 0
+
+  hints.forget(key)
+  ahead.unpark(key)
+  for (; calls.length < 2_000; turn += 1) await new Promise(setImmediate)
+
+  t.ok(turn >= 10, `${turn} turns of the event loop`)
 })
