@@ -231,15 +231,14 @@ export function attachFunction({
     released?.revoke()
     owned.delete(partition)
     hints.delete(partition)
-    effects.onReleased(partition)
-    return released?.trial.release()
+    const ended = effects.onReleased(partition)
+    return released?.trial.release(stopping.signal.aborted ? undefined : ended)
   }
 
   function moveTo(partition: AssignedPartition, position: Position) {
     partition.moveTo(position)
-    partition.trial.rest()
     partition.isPaused = false
-    effects.onMoved(partition)
+    partition.trial.rest(effects.onMoved(partition))
     hints.set(partition.partition, position.nextOffset)
     consumer()?.start(partition.partition, position.nextOffset)
   }

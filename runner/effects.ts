@@ -5,9 +5,10 @@ import type { AttachmentState } from './attach-function.ts'
 export interface Effects {
   start(): void
   onOwned(partition: AssignedPartition): void
-  onReleased(partition: number): void
-  /** The partition went to another position: what was made of its records is void. */
-  onMoved(partition: AssignedPartition): void
+  /** Gives when nothing of it runs any more. */
+  onReleased(partition: number): Promise<void>
+  /** The partition went to another position: what was made of its records is void. Gives when nothing of them runs any more. */
+  onMoved(partition: AssignedPartition): Promise<void>
   /** Waits until a partition's queue holds less than `bytes`, at most for `ms`. */
   room(partition: AssignedPartition, bytes: number, ms: number): Promise<void>
   /** Runs `work` while nothing is being written. */

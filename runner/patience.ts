@@ -43,6 +43,14 @@ export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => undefined)
 }
 
+/** Waits until the signal aborts. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
+
 /** Logs a failure that is tried again: the first of a row aloud, the others for whoever looks. */
 export function logOnce(log: Logger, patience: Patience, error: unknown, message: string): void {
   const failingMs = patience.failingMs()

@@ -9,7 +9,7 @@ import { findAway } from './find-away.ts'
 import { type FloodBreaker, isFlood } from './flood.ts'
 import type { RunnerMetrics } from './metrics.ts'
 import { unparkedKey } from './parking.ts'
-import { createPatience, pause, RETRY_OURS_MS } from './patience.ts'
+import { aborted, createPatience, pause, RETRY_OURS_MS } from './patience.ts'
 import { movedPartitions } from './positions-of-cycle.ts'
 import { collectShares, createCycleWriter, type Share, toSingle } from './row-cycles.ts'
 import { createSettleAhead, type SettleAhead, type SettleAheadDependencies } from './settle-ahead.ts'
@@ -210,12 +210,16 @@ export function createRowEffects(
       )
       handled.set(partition.partition, { owned: partition, ahead })
     },
-    onReleased(partition) {
+    async onReleased(partition) {
+      const ahead = handled.get(partition)?.ahead
       handled.delete(partition)
       work.wake()
+      await ahead?.idle()
     },
-    onMoved(partition) {
-      handled.get(partition.partition)?.ahead.reset()
+    async onMoved(partition) {
+      const ahead = handled.get(partition.partition)?.ahead
+      ahead?.reset()
+      await ahead?.idle()
     },
     async room(partition, bytes, ms) {
       const until = performance.now() + ms
@@ -239,8 +243,4 @@ export function createRowEffects(
       ending.abort()
     }
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
 }

@@ -45,6 +45,8 @@ export interface SettleAhead {
   close(): void
   /** Whether an attempt is running; a wait between two attempts does not count. */
   isBusy(): boolean
+  /** Resolves as soon as no attempt is running, of those that were dropped neither. */
+  idle(): Promise<void>
   /** Resolves when the partition is revoked, or after `close`. */
   readonly ended: Promise<void>
 }
@@ -105,6 +107,7 @@ export function createSettleAhead(
   let bytesAhead = 0
   let inFlight = 0
   let attempting = 0
+  const idleCalls: (() => void)[] = []
   /** How many trials were. */
   let begun = 0
   let isClosed = false
@@ -217,6 +220,7 @@ export function createSettleAhead(
       giveUp(slot, record, { number, epoch, error })
     } finally {
       attempting -= 1
+      if (attempting === 0) for (const call of idleCalls.splice(0)) call()
       gate.leave()
       // Last: a record that waits for its next attempt is held again by now, and none of its key overtakes it.
       release(slot, epoch)
@@ -354,6 +358,9 @@ export function createSettleAhead(
       partition.changed.wake()
     },
     isBusy: () => attempting > 0,
+    async idle() {
+      if (attempting > 0) await new Promise<void>(resolve => idleCalls.push(resolve))
+    },
     ended: run()
   }
 }

@@ -39,6 +39,8 @@ export function createTransactionEffects(
 ): Effects {
   const { definition, pool, gate, limits, write, flood, brake, metrics, log } = dependencies
   const loops = new Set<Promise<void>>()
+  /** By partition that is owned. */
+  const running = new Map<number, Promise<void>>()
   const ending = new AbortController()
   const writeDependencies = {
     ...write,
@@ -208,10 +210,17 @@ export function createTransactionEffects(
         log.fatal({ err: error, partition: partition.partition }, 'the handling of a partition ended')
       )
       loops.add(loop)
+      running.set(partition.partition, loop)
       void loop.finally(() => loops.delete(loop))
     },
-    onReleased: partition => void stopped.delete(partition),
-    onMoved() {},
+    async onReleased(partition) {
+      const loop = running.get(partition)
+      running.delete(partition)
+      stopped.delete(partition)
+      await loop
+    },
+    // None goes to another position in the middle of its transaction.
+    onMoved: async () => undefined,
     async room(partition, bytes, ms) {
       const until = performance.now() + ms
       while (partition.queue.bytes() > bytes && performance.now() < until && !partition.revoked.aborted)

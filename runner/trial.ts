@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { createPositionQueries, TrialNote } from '../db/queries/positions.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
-import { createPatience, logOnce } from './patience.ts'
+import { aborted, createPatience, logOnce } from './patience.ts'
 import type { HeldTurn, Turn } from './turn.ts'
 
 /** So long the owner before may take to clear its note in a rebalance. */
@@ -33,12 +33,19 @@ export interface Trial {
   /**
    * Nothing of the record runs until `begin` is called again, and that may be long: who waits for the turn gets it, and
    * the note is taken back for as long.
+   *
+   * @param ended when it runs no more, if something of it may still run; no other record is noted before
    */
-  rest(): void
+  rest(ended?: Promise<void>): void
   /** The position was moved to `next`: PostgreSQL cleared the note with it. */
   onCommitted(next: bigint): void
-  /** Takes the own note back: what it was about did not end the process. */
-  release(): Promise<void>
+  /**
+   * Takes the own note back: what it was about did not end the process. Nor is it counted here if it does so yet, for
+   * the next owner may have it noted by then.
+   *
+   * @param ended when it runs no more: until then nobody else has the turn, and an end is counted against nobody
+   */
+  release(ended?: Promise<void>): Promise<void>
 }
 
 export interface TrialDependencies {
@@ -193,7 +200,11 @@ export function createTrials({ groupId, topic, positions, maxAttempts, turn, log
         }
         return 0
       },
-      rest() {
+      rest(ended) {
+        if (ended && gone) {
+          const stopped = aborted(gone)
+          pending = pending.then(() => Promise.race([ended, stopped]))
+        }
         leaveBeside()
         if (!held) return
         isResting = true
@@ -206,7 +217,7 @@ export function createTrials({ groupId, topic, positions, maxAttempts, turn, log
         if (aloneUntil !== null && (next >= aloneUntil || begun >= SUSPECTS)) aloneUntil = null
         endTurn()
       },
-      async release() {
+      async release(ended) {
         await pending
         const own = isMine ? noted : null
         if (own) left.set(partition, own)
@@ -216,6 +227,7 @@ export function createTrials({ groupId, topic, positions, maxAttempts, turn, log
         } catch (error) {
           log.debug({ err: error, partition }, 'the note could not be taken back')
         } finally {
+          await ended
           endTurn()
         }
       }

@@ -150,4 +150,33 @@ for (const kind of ['inbox', 'transaction'] as const) {
     const counts = await sql`SELECT trying_count::int AS count FROM topic_status WHERE partition = 1`
     t.strictSame([...counts], [{ count: 0 }])
   })
+
+  t.test(`rule 18: a record of a partition that was lost keeps the turn as long as it runs (${kind})`, async t => {
+    const door = createDoor()
+    const rig = await start(t, kind, ({ partition }) => (partition === 0 ? door.opened : undefined))
+    const { calls, kafka, position } = rig
+
+    kafka.assign(1)
+    await aWhile()
+    t.strictSame(calls, ['0:0'])
+    door.open()
+
+    await until(async () => (await position(1))?.next === 2)
+  })
 }
+
+t.test('rule 18: a record that was dropped keeps the turn as long as it runs', async t => {
+  const door = createDoor()
+  const handle: Handle = ({ partition }) => (partition === 0 ? door.opened : undefined)
+  const rig = await start(t, 'inbox', handle, { timeoutMs: 60_000 })
+  const { calls, kafka, position, setPosition } = rig
+
+  await setPosition(1, 0)
+  // When the positions are read again.
+  await until(() => kafka.calls.includes('start 0 1'), 15_000)
+  await aWhile()
+  t.strictSame(calls, ['0:0'])
+  door.open()
+
+  await until(async () => (await position(1))?.next === 2)
+})

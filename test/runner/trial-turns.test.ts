@@ -83,6 +83,62 @@ t.test('rule 18: a partition that goes to another runner gives the turn on', asy
   t.strictSame(await noted(), [0, 1])
 })
 
+t.test('rule 18: a partition that goes to another runner keeps the turn while something of it runs', async t => {
+  const own = createProcess()
+  const [first, second] = [own(0), own(1)]
+  await first.begin(5)
+  const waiting = watch(second.begin(5))
+  let end: () => void = () => undefined
+  const ended = new Promise<void>(resolve => {
+    end = resolve
+  })
+
+  first.revoke()
+  const released = first.trial.release(ended)
+  await until(async () => (await noted())[0] === 0)
+  await aWhile()
+  t.equal(waiting.isDone, false, 'its end would be counted against the second')
+  end()
+  await released
+
+  await until(() => waiting.isDone)
+  t.strictSame(await noted(), [0, 1])
+})
+
+t.test('rule 18: nothing is noted, and no turn given on, while something runs that was dropped', async t => {
+  const own = createProcess()
+  const [first, second] = [own(0), own(1)]
+  await first.begin(5)
+  const waiting = watch(second.begin(5))
+  let end: () => void = () => undefined
+
+  first.trial.rest(
+    new Promise<void>(resolve => {
+      end = resolve
+    })
+  )
+  const again = watch(first.begin(6))
+  await aWhile()
+  t.strictSame([waiting.isDone, again.isDone], [false, false])
+  end()
+
+  await until(() => again.isDone)
+  t.equal(waiting.isDone, false)
+  await first.commit(7)
+  await until(() => waiting.isDone)
+})
+
+t.test('rule 18: a clean end does not wait for what was dropped to take its note back', async t => {
+  const first = createProcess()(0)
+  await first.begin(5)
+
+  first.trial.rest(new Promise<void>(() => undefined))
+  first.revoke()
+  await first.trial.release()
+
+  t.strictSame(await noted(), [0, 0])
+})
+
 t.test('rule 18: who waits for the turn stops waiting when the partition is revoked, or at a stop', async t => {
   const own = createProcess()
   const [first, second] = [own(0), own(1)]
