@@ -54,6 +54,10 @@ export function createRowEffects(
   let care: Care = 'none'
   /** Cycles in which refusals are expected, because there was one. */
   let wary = 0
+  /** Partitions that met a fault of ours, while it stops the function. */
+  const stopped = new Set<number>()
+  /** Aborts when all of these are gone. */
+  let relief = new AbortController()
   let mustReload = false
   let isStopping = false
   let deadline = Number.POSITIVE_INFINITY
@@ -120,6 +124,7 @@ export function createRowEffects(
 
   function resume() {
     if (patience.reset()) log.info('writing again')
+    stopped.clear()
     hooks.onState('running', null)
   }
 
@@ -151,13 +156,17 @@ export function createRowEffects(
     if (isCancelled(error)) cancels.onCancelled(shares, error)
     if (fault === 'world') return waitForWorld(error)
     // Another member has what this was about: it finds out itself.
-    if (shares.every(({ owned }) => owned.revoked.aborted)) return
+    const remaining = shares.filter(({ owned }) => !owned.revoked.aborted)
+    if (remaining.length === 0) return
 
     const reason = `${(error as Error).message}: mend it, the batch is tried again every ${RETRY_OURS_MS / 1000} s`
     const places = shares.map(({ owned, expected }) => ({ partition: owned.partition, offset: String(expected) }))
     log.error({ err: error, places }, 'the function is stopped: this needs someone to act')
     hooks.onState('stopped', reason)
-    await pause(RETRY_OURS_MS, ending.signal)
+    stopped.clear()
+    for (const { owned } of remaining) stopped.add(owned.partition)
+    relief = new AbortController()
+    await pause(RETRY_OURS_MS, AbortSignal.any([ending.signal, relief.signal]))
   }
 
   async function stopForFlood(error: unknown, partitions: readonly number[]): Promise<void> {
@@ -172,6 +181,7 @@ export function createRowEffects(
 
   async function waitForWorld(error: unknown): Promise<void> {
     if (patience.failingMs() === 0) log.warn({ err: error }, 'PostgreSQL cannot be written to: waiting')
+    stopped.clear()
     hooks.onState('waiting', 'PostgreSQL cannot be written to')
     await patience.wait(ending.signal)
   }
@@ -211,6 +221,10 @@ export function createRowEffects(
     onReleased(partition) {
       handled.delete(partition)
       work.wake()
+      // Whoever owns it now says how it fares. What a stop gives up stays said.
+      if (!stopped.delete(partition) || stopped.size > 0) return
+      relief.abort()
+      if (!brake.isHeld() && !isStopping) hooks.onState('running', null)
     },
     onMoved(partition) {
       handled.get(partition.partition)?.ahead.reset()

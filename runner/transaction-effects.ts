@@ -210,7 +210,11 @@ export function createTransactionEffects(
       loops.add(loop)
       void loop.finally(() => loops.delete(loop))
     },
-    onReleased: partition => void stopped.delete(partition),
+    onReleased(partition) {
+      // Whoever owns it now says how it fares. What a stop gives up stays said.
+      const isLast = stopped.delete(partition) && stopped.size === 0
+      if (isLast && !brake.isHeld() && !isStopping) hooks.onState('running', null)
+    },
     onMoved() {},
     async room(partition, bytes, ms) {
       const until = performance.now() + ms
