@@ -85,7 +85,8 @@ export function createWriter(url: string, { applicationName }: { applicationName
     const opened = { ask, isLost: false, isProven: false }
     const client = postgres(url, {
       ...connectionOptions,
-      // A savepoint and the statement behind it go out together; nothing else is in flight with them.
+      // A savepoint and the statement behind it go out together. Of what a
+      // handler sends at once, three statements are in flight at most, and the others wait in the driver.
       ...({ max_pipeline: 2 } as object),
       max: 1,
       connection: { application_name: applicationName, TimeZone: 'UTC' },

@@ -101,6 +101,7 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
     probe: queries.stats.probe,
     log,
     now,
+    steadyMs,
     intervalMs: SAMPLE_INTERVAL_MS
   })
 

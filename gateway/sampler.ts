@@ -11,7 +11,9 @@ interface Snapshot {
 }
 
 interface Sample {
+  /** By the clock of the machine, which may be set: only for what has a time of its own. */
   readonly atMs: number
+  readonly steadyMs: number
   /** Log ends by topic and partition. */
   readonly ends: ReadonlyMap<string, bigint>
 }
@@ -23,6 +25,8 @@ interface SamplerDependencies {
   readonly probe: () => Promise<unknown>
   readonly log: FastifyBaseLogger
   readonly now: () => number
+  /** A clock that nobody sets: what rates and ages are measured by. */
+  readonly steadyMs: () => number
   readonly intervalMs: number
 }
 
@@ -31,7 +35,7 @@ const WINDOW_MS = 60_000
 const MAX_SAMPLES = 400
 
 /** Looks at the topics every `intervalMs` and remembers their log ends, from which rates and ages follow. */
-export function createSampler({ readTopics, cluster, probe, log, now, intervalMs }: SamplerDependencies) {
+export function createSampler({ readTopics, cluster, probe, log, now, steadyMs, intervalMs }: SamplerDependencies) {
   const samples: Sample[] = []
   let snapshot: Snapshot | null = null
   let timer: NodeJS.Timeout | null = null
@@ -47,7 +51,7 @@ export function createSampler({ readTopics, cluster, probe, log, now, intervalMs
       const [topics, logDirs] = await Promise.all([readTopics(), cluster.logDirs()])
       const atMs = now()
       snapshot = { atMs, topics, logDirs }
-      samples.push({ atMs, ends: toEnds(topics) })
+      samples.push({ atMs, steadyMs: steadyMs(), ends: toEnds(topics) })
       if (samples.length > MAX_SAMPLES) samples.shift()
       if (isBlind) log.info('topics can be sampled again')
       isBlind = false
@@ -73,11 +77,12 @@ export function createSampler({ readTopics, cluster, probe, log, now, intervalMs
 
   /** Records a second written over the last 60 seconds, or since the first sample; 0 without two samples. */
   function rateOf(topic?: string): number {
-    const recent = samples.filter(({ atMs }) => atMs >= now() - WINDOW_MS)
+    const sinceMs = steadyMs() - WINDOW_MS
+    const recent = samples.filter(sample => sample.steadyMs >= sinceMs)
     const [first] = recent
     const last = recent.at(-1)
-    if (!first || !last || last.atMs <= first.atMs) return 0
-    return (written(first, last, topic) * 1000) / (last.atMs - first.atMs)
+    if (!first || !last || last.steadyMs <= first.steadyMs) return 0
+    return (written(first, last, topic) * 1000) / (last.steadyMs - first.steadyMs)
   }
 
   /**
@@ -93,15 +98,17 @@ export function createSampler({ readTopics, cluster, probe, log, now, intervalMs
     const place = partition.nextOffset ?? partition.logStartOffset
     const key = toKey(topic, partition.partition)
     const seen = samples.find(({ ends }) => (ends.get(key) ?? -1n) > place)
-    const sinceMs = seen === oldest ? beforeSampling(oldest, partition) : (seen ?? samples.at(-1) ?? oldest).atMs
-    return Math.max(0, (now() - sinceMs) / 1000)
+    const first = seen ?? samples.at(-1) ?? oldest
+    const beforeMs = seen === oldest ? beforeSampling(oldest, partition) : 0
+    return Math.max(0, (steadyMs() - first.steadyMs + beforeMs) / 1000)
   }
 }
 
 export type Sampler = ReturnType<typeof createSampler>
 
-function beforeSampling(oldest: Sample, { lastMessageAt }: PartitionReading): number {
-  return lastMessageAt === null ? oldest.atMs : Math.min(oldest.atMs, Date.parse(lastMessageAt))
+/** How long before the first sample the last settled record was written, in milliseconds; 0 when nobody knows. */
+function beforeSampling({ atMs }: Sample, { lastMessageAt }: PartitionReading): number {
+  return lastMessageAt === null ? 0 : Math.max(0, atMs - Date.parse(lastMessageAt))
 }
 
 function written(first: Sample, last: Sample, topic: string | undefined): number {

@@ -31,7 +31,7 @@ export interface RecordQueue {
   isAlone: boolean
   /** Failures in a row. */
   failures: number
-  /** When it may be sent again, ms since the epoch. */
+  /** When it may be sent again, in milliseconds of `performance.now()`. */
   retryAtMs: number
   /** Records of the next send at most; less than usual while a bad record is looked for. */
   maxRecords: number

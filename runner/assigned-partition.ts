@@ -13,6 +13,8 @@ export interface AssignedPartition {
   /** The end of the log when it was last seen. */
   highWatermark: bigint
   isPaused: boolean
+  /** Kafka has no more what follows the records in hand, and is not asked again before these are settled. */
+  hasGap: boolean
   /** A transaction of this partition alone is open: its position is about to move. */
   isWriting: boolean
   /** Raised whenever what is in hand was dropped: what began before is of no use any more. */
@@ -40,6 +42,7 @@ export function createAssignedPartition(position: Position, trial: Trial = NO_TR
     fetchedTo: position.nextOffset,
     highWatermark: position.nextOffset,
     isPaused: false,
+    hasGap: false,
     isWriting: false,
     epoch: 0,
     queue: createPartitionQueue(),
@@ -54,6 +57,7 @@ export function createAssignedPartition(position: Position, trial: Trial = NO_TR
       this.epoch += 1
       this.position = to
       this.fetchedTo = to.nextOffset
+      this.hasGap = false
       this.queue.clear()
       changed.wake()
     }

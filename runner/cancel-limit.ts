@@ -26,10 +26,10 @@ export function createCancelLimit(maxAttempts: number) {
     records: () => records,
     /** What of a cycle may be written; `shares` are of all partitions that have anything to write. */
     cut(shares: readonly Share[]): readonly Share[] {
-      if (records > 1) return shares
       const byPartition = new Map(shares.map(share => [share.owned.partition, share]))
       // Another member has it, or it went to another position.
       for (const partition of suspects) if (!byPartition.has(partition)) suspects.delete(partition)
+      if (records > 1) return shares
       const [next] = suspects
       const share = next === undefined ? shares[0] : byPartition.get(next)
       return share ? [share] : []

@@ -55,6 +55,10 @@ export function createRowEffects(
   let care: Care = 'none'
   /** Cycles in which refusals are expected, because there was one. */
   let wary = 0
+  /** Partitions that met a fault of ours, while it stops the function. */
+  const stopped = new Set<number>()
+  /** Aborts when all of these are gone. */
+  let relief = new AbortController()
   let mustReload = false
   let isStopping = false
   let deadline = Number.POSITIVE_INFINITY
@@ -121,6 +125,7 @@ export function createRowEffects(
 
   function resume() {
     if (patience.reset()) log.info('writing again')
+    stopped.clear()
     hooks.onState('running', null)
   }
 
@@ -152,13 +157,17 @@ export function createRowEffects(
     if (isCancelled(error)) cancels.onCancelled(shares, error)
     if (findAway(error)) return waitForWorld(error)
     // Another member has what this was about: it finds out itself.
-    if (shares.every(({ owned }) => owned.revoked.aborted)) return
+    const remaining = shares.filter(({ owned }) => !owned.revoked.aborted)
+    if (remaining.length === 0) return
 
     const reason = `${(error as Error).message}: mend it, the batch is tried again every ${RETRY_OURS_MS / 1000} s`
     const places = shares.map(({ owned, expected }) => ({ partition: owned.partition, offset: String(expected) }))
     log.error({ err: error, places }, 'the function is stopped: this needs someone to act')
     hooks.onState('stopped', reason)
-    await pause(RETRY_OURS_MS, ending.signal)
+    stopped.clear()
+    for (const { owned } of remaining) stopped.add(owned.partition)
+    relief = new AbortController()
+    await pause(RETRY_OURS_MS, AbortSignal.any([ending.signal, relief.signal]))
   }
 
   async function stopForFlood(error: unknown, partitions: readonly number[]): Promise<void> {
@@ -174,6 +183,7 @@ export function createRowEffects(
   async function waitForWorld(error: unknown): Promise<void> {
     const away = findAway(error) ?? 'PostgreSQL cannot be asked'
     if (patience.failingMs() === 0) log.warn({ err: error }, `${away}: waiting`)
+    stopped.clear()
     hooks.onState('waiting', away)
     await patience.wait(ending.signal)
   }
@@ -214,6 +224,11 @@ export function createRowEffects(
       const ahead = handled.get(partition)?.ahead
       handled.delete(partition)
       work.wake()
+      // Whoever owns it now says how it fares. What a stop gives up stays said.
+      if (stopped.delete(partition) && stopped.size === 0) {
+        relief.abort()
+        if (!brake.isHeld() && !isStopping) hooks.onState('running', null)
+      }
       await ahead?.idle()
     },
     async onMoved(partition) {

@@ -23,8 +23,10 @@ export function createBatchTaker({ owned, consumer, room, onGap }: TakeBatchesDe
     if (!partition) return
     partition.highWatermark = batch.highWatermark
     if (batch.fetchedOffset > partition.fetchedTo) return closeGap(partition)
-    if (batch.fetchedOffset < partition.fetchedTo) return goForward(partition)
+    // KafkaJS went back by itself: what comes is not what follows.
+    if (batch.fetchedOffset < partition.fetchedTo) return askAgain(partition)
 
+    partition.hasGap = false
     partition.queue.push(batch)
     partition.fetchedTo = batch.endOffset
     partition.changed.wake()
@@ -38,24 +40,32 @@ export function createBatchTaker({ owned, consumer, room, onGap }: TakeBatchesDe
 
   /** Kafka gave records from above what was asked for: it lost the ones between, or KafkaJS went back by itself. */
   function closeGap(partition: AssignedPartition) {
-    consumer()?.start(partition.partition, partition.fetchedTo)
-    // What is in hand goes first; then the position stands at the gap, and is found below the start of the log.
-    if (partition.position.nextOffset === partition.fetchedTo) onGap()
+    if (isSettled(partition)) return askAgain(partition)
+    // What is in hand goes first, and may take long: asked meanwhile, Kafka would give the same at once, and again.
+    partition.hasGap = true
+    consumer()?.pause(partition.partition)
   }
 
-  /** KafkaJS went back by itself: the log may be another one than before, and what comes is not what follows. */
-  function goForward(partition: AssignedPartition) {
+  /** The log may be another one than before, or begin above the position by now. */
+  function askAgain(partition: AssignedPartition) {
+    partition.hasGap = false
+    partition.isPaused = false
     consumer()?.start(partition.partition, partition.fetchedTo)
     onGap()
   }
 
   return {
     take,
-    /** Goes on with a paused partition once its queue has room. */
+    /** Goes on with a paused partition once its queue has room, or once all before a gap is settled. */
     makeRoom(partition: AssignedPartition) {
+      if (partition.hasGap) return isSettled(partition) ? askAgain(partition) : undefined
       if (!partition.isPaused || partition.queue.bytes() > ROOM_BYTES) return
       partition.isPaused = false
       consumer()?.resume(partition.partition)
     }
   }
+}
+
+function isSettled({ position, fetchedTo }: AssignedPartition): boolean {
+  return position.nextOffset === fetchedTo
 }

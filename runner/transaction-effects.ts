@@ -216,7 +216,9 @@ export function createTransactionEffects(
     async onReleased(partition) {
       const loop = running.get(partition)
       running.delete(partition)
-      stopped.delete(partition)
+      // Whoever owns it now says how it fares. What a stop gives up stays said.
+      const isLast = stopped.delete(partition) && stopped.size === 0
+      if (isLast && !brake.isHeld() && !isStopping) hooks.onState('running', null)
       await loop
     },
     // None goes to another position in the middle of its transaction.

@@ -37,7 +37,7 @@ interface Ticket {
 export function createTurn({ besideMs = BESIDE_MS } = {}): Turn {
   /** The first has the turn, or waits for what runs beside. */
   const tickets: Ticket[] = []
-  /** Until when each is waited for, in epoch milliseconds. */
+  /** Until when each is waited for, in milliseconds of `performance.now()`. */
   const beside = new Map<symbol, number>()
   const calls = new Set<() => void>()
 

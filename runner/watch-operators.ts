@@ -59,16 +59,17 @@ export function createOperatorWatch(
   async function apply({ groupId, fileHash, brake, redriver, isWorking }: Watched, state: OperatorState | undefined) {
     const { flood } = state ?? {}
     if (state?.state === 'paused') return brake.set('paused', state.reason ?? 'an operator paused it')
-    if (state?.state === 'stopped' && flood) {
+    if (state?.state === 'stopped' && flood && !state.isProbe) {
       // Another file is another function: it deserves a try.
       if (flood.fileHash === fileHash) return brake.set('stopped', state.reason)
       await operators.probe(groupId, fileHash)
       log.info({ group: groupId }, 'the file of a stopped function has changed: it is tried with one record')
       return
     }
-    if (state?.isProbe && brake.mode() !== 'free') return brake.set('probe', flood?.reason ?? null)
     // Who stopped has left, or owns nothing any more. Who owns nothing says nothing.
     if (state?.isForgotten && isWorking()) await operators.work(groupId)
+    // Also where its first record meets a fault of ours: it is tried again, and again.
+    if (state?.isProbe && brake.mode() !== 'free') return brake.set('probe', flood?.reason ?? null)
     const wasHeld = brake.isHeld()
     brake.set('free')
     if (wasHeld) redriver.wake()

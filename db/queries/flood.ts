@@ -16,6 +16,17 @@ interface Group {
 }
 
 /**
+ * Whether a row of `function_states` is a stop by a flood, as SQL. One with `probe` is none any more: the function was
+ * resumed, and what stops its first record is a fault of ours.
+ *
+ * @param row name of the row
+ */
+export function isFloodStop(row = 'function_states'): string {
+  const [state, details] = [`${row}.state`, `${row}.details`]
+  return `(${state} = 'stopped' AND ${details}->'flood' IS NOT NULL AND ${details}->'probe' IS NULL)`
+}
+
+/**
  * Locks what became of a group's last records, until the end of the transaction.
  *
  * @returns also how many did not die so far, whichever runner settled them
@@ -24,8 +35,8 @@ export async function lockRecent(
   query: Query,
   { groupId, topic }: Group
 ): Promise<{ recent: Recent; settled: number; isStopped: boolean }> {
-  const text = `SELECT state, CASE json_typeof(recent) WHEN 'object' THEN recent::text END AS recent, details->'flood' IS NOT NULL AS is_flood FROM function_states
-    WHERE group_id = $1 AND topic = $2 FOR UPDATE`
+  const text = `SELECT CASE json_typeof(recent) WHEN 'object' THEN recent::text END AS recent, ${isFloodStop()} AS is_stopped
+    FROM function_states WHERE group_id = $1 AND topic = $2 FOR UPDATE`
   let [row] = await query(text, [groupId, topic])
   if (!row) {
     await query('INSERT INTO function_states (group_id, topic) VALUES ($1, $2) ON CONFLICT DO NOTHING', [
@@ -42,8 +53,7 @@ export async function lockRecent(
      WHERE group_id = $1 AND topic = $2`,
     [groupId, topic]
   )
-  const isStopped = row?.state === 'stopped' && row.is_flood === true
-  return { recent, settled: Number(counters?.settled), isStopped }
+  return { recent, settled: Number(counters?.settled), isStopped: row?.is_stopped === true }
 }
 
 /** Notes what became of a group's last records. */

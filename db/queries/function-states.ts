@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres'
+import { isFloodStop } from './flood.ts'
 import { isoText } from './list.ts'
 
 /** What a function is doing, as its runners and operators wrote it down. */
@@ -37,7 +38,7 @@ export async function writeFunctionState(
         details = known.details - 'stoppedAt' || excluded.details,
         since = CASE WHEN (known.state, known.reason) IS DISTINCT FROM (excluded.state, excluded.reason)
           THEN now() ELSE known.since END
-      WHERE known.state <> 'paused' AND NOT (known.state = 'stopped' AND known.details->'flood' IS NOT NULL)
+      WHERE known.state <> 'paused' AND NOT ${sql.unsafe(isFloodStop('known'))}
         AND (excluded.state = 'stopped' OR (known.state, known.reason) IS DISTINCT FROM (excluded.state, excluded.reason))`
 }
 

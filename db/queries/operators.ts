@@ -1,5 +1,6 @@
 import type { Sql } from 'postgres'
 import { dbErrors } from '../errors.ts'
+import { isFloodStop } from './flood.ts'
 
 /** What is wanted of a function, as operators and flood breakers wrote it down. */
 export interface OperatorState {
@@ -16,7 +17,7 @@ export interface OperatorState {
 /** A stopped runner says so every 30 s, when it tries again, and that may take a while; of these it may miss two. */
 const FORGOTTEN_S = 90
 
-const IS_FORGOTTEN = `(state = 'stopped' AND details->'flood' IS NULL AND
+const IS_FORGOTTEN = `(state = 'stopped' AND NOT ${isFloodStop()} AND
   coalesce((details->>'stoppedAt')::float8, extract(epoch FROM since)) < extract(epoch FROM now()) - ${FORGOTTEN_S})`
 
 /** Hints only: what they miss is found by the transaction that asks. */
@@ -64,11 +65,11 @@ export function createOperatorQueries(sql: Sql) {
       await sql`
         UPDATE function_states SET state = 'running', reason = NULL, recent = NULL, since = now(),
           details = details || '{"probe": true}'::jsonb
-        WHERE group_id = ${groupId} AND state = 'stopped' AND details->'flood' IS NOT NULL
+        WHERE group_id = ${groupId} AND ${sql.unsafe(isFloodStop())}
           AND details->'flood'->>'fileHash' <> ${fileHash}`
     },
 
-    /** Stops a function for all runners of its group. One that is stopped or paused stays what it is. */
+    /** Stops a function for all runners of its group. One that a flood stopped, or that is paused, stays what it is. */
     async stop(
       { groupId, topic }: { groupId: string; topic: string },
       { reason, text, fileHash }: { reason: string; text: string; fileHash: string }
@@ -78,7 +79,7 @@ export function createOperatorQueries(sql: Sql) {
         VALUES (${groupId}, ${topic}, 'stopped', ${text}, ${JSON.stringify({ flood: { reason, fileHash } })}::text::jsonb)
         ON CONFLICT (group_id, topic) DO UPDATE SET state = 'stopped', reason = excluded.reason,
             details = excluded.details, since = now()
-          WHERE known.state <> 'paused' AND (known.state <> 'stopped' OR known.details->'flood' IS NULL)`
+          WHERE known.state <> 'paused' AND NOT ${sql.unsafe(isFloodStop('known'))}`
     },
 
     /** Notes that a function runs where a runner owns some of it, if no other has said for a while that it is stopped. */

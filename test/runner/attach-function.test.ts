@@ -89,16 +89,42 @@ t.test('rule 1: finishes what is in hand before it looks for a gap', async t => 
 
   kafka.bounds.set(0, { logStartOffset: 9n, logEndOffset: 1_000n })
   await kafka.deliver(batch(9, range(9, 10)))
-  t.strictSame(kafka.calls.at(-1), 'start 0 1')
-  door.open()
-  await until(async () => (await position())?.next === 1)
+  t.strictSame(kafka.calls, ['start 0 0', 'pause 0'], 'asked again at once, Kafka would answer the same')
+  kafka.assign(0)
+  await until(() => kafka.calls.at(-1) === 'start 0 1')
   await kafka.deliver(batch(9, range(9, 10)))
+  t.equal(kafka.calls.at(-1), 'pause 0')
+  door.open()
   await until(() => kafka.calls.includes('start 0 9'))
+  t.strictSame(kafka.calls.slice(-2), ['start 0 1', 'start 0 9'])
+  t.notOk(kafka.calls.includes('resume 0'))
   await kafka.deliver(batch(9, range(9, 10)))
   await until(async () => (await position())?.next === 10)
 
   t.strictSame(await stored(), [0, 9])
   t.equal((await position())?.lost, 8)
+})
+
+t.test('rule 1: a gap that is none any more leaves no trace', async t => {
+  const door = createDoor()
+  const held = defineHeld(() => door.closed)
+  const { attachment, kafka, stored, position } = await createTestAttachment(t, held, { bounds, database })
+  attachment.start()
+  kafka.assign(0)
+  await until(() => kafka.calls.length === 1)
+  await kafka.deliver(batch(0, range(0, 1)))
+  await kafka.deliver(batch(9, range(9, 10)))
+  t.equal(kafka.calls.at(-1), 'pause 0')
+
+  kafka.assign(0)
+  await until(() => kafka.calls.at(-1) === 'start 0 1')
+  await kafka.deliver(batch(1, range(1, 3)))
+  const before = kafka.calls.length
+  door.open()
+  await until(async () => (await position())?.next === 3)
+
+  t.strictSame(kafka.calls.slice(before), [])
+  t.strictSame(await stored(), [0, 1, 2])
 })
 
 t.test('rule 1: loses nothing to retention that is in hand, and counts what is not', async t => {

@@ -1,4 +1,6 @@
 import t from 'tap'
+import { createCancelLimit } from '../../runner/cancel-limit.ts'
+import { CYCLE_LIMIT, type Share } from '../../runner/row-cycles.ts'
 import { Type } from '../../sdk/index.ts'
 import { createTestDatabase } from '../_support/database.ts'
 import { until } from '../_support/kafka.ts'
@@ -88,3 +90,16 @@ t.test(
     t.ok(cancels?.made <= 4 + 2, `${cancels?.made} are made`)
   }
 )
+
+t.test('rule 16: what another member has by now keeps no cycle small', t => {
+  const limit = createCancelLimit(2)
+  const shareOf = (partition: number) => ({ owned: { partition }, steps: [] }) as unknown as Share
+  const [first, second] = [shareOf(0), shareOf(1)]
+
+  limit.onCancelled(limit.cut([first, second]), new Error('cancelled'))
+  t.equal(limit.records(), CYCLE_LIMIT.records / 8)
+  for (let cycle = 0; cycle < 3; cycle += 1) limit.onWritten(limit.cut([first]))
+
+  t.equal(limit.records(), CYCLE_LIMIT.records)
+  t.end()
+})

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { writeFunctionState } from '../../db/queries/function-states.ts'
 import { createOperatorQueries } from '../../db/queries/operators.ts'
 import { createWriter } from '../../db/writer.ts'
 import { createBrake } from '../../runner/brake.ts'
@@ -178,6 +179,16 @@ t.test('rule 20: a first record that dies of the same reason stops it again, and
     isProbe: false,
     flood: undefined
   })
+})
+
+t.test('rule 20: other runners settle what dies while a fault of ours holds the first record', async t => {
+  await reset()
+  const { flood, settle } = createBreaker()
+  await flood.trip(await settle(1_000, die(1_000)).catch(thrown => thrown))
+  await operators.probe(PLACE.groupId, 'two')
+  await writeFunctionState(sql, { ...PLACE, state: 'stopped', reason: 'no table' })
+
+  await t.resolves(createBreaker().settle(1, die(1)))
 })
 
 async function attach(t: Teardown, breaks: () => boolean, kind: 'rows' | 'transaction') {

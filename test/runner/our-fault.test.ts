@@ -139,4 +139,29 @@ for (const kind of ['inbox', 'transaction'] as const) {
     await until(async () => (await position())?.next === 3)
     t.notOk(told.includes('stopped'), told.join())
   })
+
+  t.test(`rule 19: a stop goes with the partition that met it (${kind})`, { timeout: 30_000 }, async t => {
+    const definition = { ...defineTestFunction({ event, handle() {} }), kind } as LoadedFunction
+    const log = { logStartOffset: 0n, logEndOffset: 1_000n }
+    const database = await createTestDatabase(t)
+    const rig = await createTestAttachment(t, definition, { bounds: { 0: log, 1: log }, database })
+    const { attachment, kafka, position, told, sql } = rig
+    await sql.unsafe(`CREATE FUNCTION forbid() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      RAISE EXCEPTION 'permission denied' USING ERRCODE = '42501'; END $$`)
+    await sql.unsafe(`CREATE TRIGGER forbid BEFORE INSERT ON messages
+      FOR EACH ROW WHEN (NEW.partition = 0) EXECUTE FUNCTION forbid()`)
+    attachment.start()
+    kafka.assign(0, 1)
+    await until(() => kafka.calls.length === 2)
+    await kafka.deliver(batch(0, range(0, 1)))
+    await until(() => attachment.state().state === 'stopped')
+
+    kafka.assign(1)
+
+    t.strictSame(attachment.state(), { state: 'running', reason: null })
+    t.equal(told.at(-1), 'running')
+    await kafka.deliver(batch(0, range(0, 1), { partition: 1 }))
+    await until(async () => (await position(1))?.next === 1, 10_000)
+    t.notOk(told.slice(told.lastIndexOf('stopped') + 1).includes('stopped'))
+  })
 }

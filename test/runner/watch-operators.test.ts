@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { OperatorState } from '../../db/queries/operators.ts'
-import { createBrake } from '../../runner/brake.ts'
+import { type BrakeMode, createBrake } from '../../runner/brake.ts'
 import { createKeyHints } from '../../runner/parking.ts'
 import type { Redriver } from '../../runner/redrive.ts'
 import { createOperatorWatch } from '../../runner/watch-operators.ts'
@@ -9,27 +9,28 @@ import { silent, until } from '../_support/kafka.ts'
 const groupId = 'smg.orders'
 const forgotten = { state: 'stopped', reason: 'no table', isProbe: false, flood: undefined, isForgotten: true } as const
 
-/** Looks once at what is stored of a function, and gives whether this runner said that it works. */
-async function look(stored: OperatorState, { isWorking }: { isWorking: boolean }): Promise<boolean> {
+/** Looks once at what is stored of a function, and gives what this runner said of it, and whether it goes on. */
+async function look(stored: OperatorState, { isWorking, mode = 'unknown' }: { isWorking: boolean; mode?: BrakeMode }) {
   let looks = 0
   const works: string[] = []
+  const probes: string[] = []
   const operators = {
     states: async () => {
       looks += 1
       return new Map([[groupId, stored]])
     },
     redriving: async () => new Set<string>(),
-    work: async (group: string) => void works.push(group)
+    work: async (group: string) => void works.push(group),
+    probe: async (group: string) => void probes.push(group)
   }
   const redriver = { groupId, start() {}, wake() {}, stop: async () => undefined } satisfies Redriver
-  const watched = { groupId, fileHash: 'one', ordering: 'partition', brake: createBrake(), redriver } as const
+  const watched = { groupId, fileHash: 'one', ordering: 'partition', brake: createBrake(mode), redriver } as const
   const item = { ...watched, hints: createKeyHints('partition'), isWorking: () => isWorking }
   const watch = createOperatorWatch([item], { operators: operators as never, log: silent })
   watch.start()
   await until(() => looks > 0)
   await watch.stop()
-  t.equal(item.brake.mode(), 'free', 'it goes on, whatever is said of it')
-  return works.length > 0
+  return { mode: item.brake.mode(), works: works.length > 0, probes: probes.length > 0 }
 }
 
 const cases = [
@@ -44,6 +45,25 @@ const cases = [
 ]
 for (const { when, stored, isWorking, says } of cases) {
   t.test(`rule 19: ${says ? 'says that a function works' : 'says nothing of a function'} when ${when}`, async t => {
-    t.equal(await look(stored, { isWorking }), says)
+    t.match(await look(stored, { isWorking }), { works: says, mode: 'free' }, 'it goes on, whatever is said of it')
   })
 }
+
+const flood = { reason: 'handle Error', fileHash: 'one' }
+const flooded = { state: 'stopped', reason: '1000 of 1000', isProbe: false, flood, isForgotten: false } as const
+
+t.test('rule 20: a function that a flood stopped stands until its file is another one', async t => {
+  t.match(await look(flooded, { isWorking: false }), { mode: 'stopped', probes: false })
+  const changed = { ...flooded, flood: { ...flood, fileHash: 'two' } }
+  t.match(await look(changed, { isWorking: false, mode: 'stopped' }), { mode: 'stopped', probes: true })
+})
+
+t.test('rule 19: a resumed function whose first record met a fault of ours is tried again, and again', async t => {
+  const met = { ...flooded, isProbe: true, reason: 'no table' }
+  t.strictSame(await look(met, { isWorking: false, mode: 'probe' }), { mode: 'probe', works: false, probes: false })
+  const changed = { ...met, flood: { ...flood, fileHash: 'two' } }
+  t.strictSame(await look(changed, { isWorking: false, mode: 'probe' }), { mode: 'probe', works: false, probes: false })
+
+  const forgotten = { ...met, isForgotten: true }
+  t.match(await look(forgotten, { isWorking: true, mode: 'probe' }), { mode: 'probe', works: true })
+})

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { writeFunctionState } from '../../../db/queries/function-states.ts'
+import { createFunctionStateRequests, writeFunctionState } from '../../../db/queries/function-states.ts'
 import { createOperatorQueries } from '../../../db/queries/operators.ts'
 import { createTestDatabase } from '../../_support/database.ts'
 
@@ -62,3 +62,29 @@ for (const { when, state, details } of kept) {
     t.match(await find(), { state })
   })
 }
+
+t.test('a flood stop stands whatever a runner says, and ends where its first record meets a fault of ours', async t => {
+  const flood = { reason: 'handle Error', text: 'flood', fileHash: 'one' }
+  await operators.stop(GROUP, flood)
+  await stop('no table')
+  await operators.stop(GROUP, { ...flood, text: 'another one' })
+  t.match(await find(), { state: 'stopped', reason: 'flood' })
+
+  await createFunctionStateRequests(sql).resume(GROUP)
+  await stop('no table')
+  t.match(await find(), { state: 'stopped', reason: 'no table', isProbe: true, flood: { fileHash: 'one' } })
+  await operators.probe(GROUP.groupId, 'two')
+  t.match(await find(), { state: 'stopped', reason: 'no table' }, 'it is being tried as it is')
+
+  await age(100)
+  await operators.work(GROUP.groupId)
+  t.match(await find(), { state: 'running', isProbe: true, isForgotten: false }, 'nobody says so any more')
+
+  await stop('no table')
+  await writeFunctionState(sql, { ...GROUP, state: 'running', reason: null })
+  t.match(await find(), { state: 'running', isProbe: true }, 'mended')
+
+  await stop('no table')
+  await operators.stop(GROUP, { ...flood, text: 'stopped again' })
+  t.match(await find(), { state: 'stopped', reason: 'stopped again', isProbe: false })
+})
