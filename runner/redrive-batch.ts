@@ -17,7 +17,7 @@ import { toDeadLetter } from './dead-letter.ts'
 import type { RedriveTrials } from './redrive-trials.ts'
 import { MAX_RECORDS } from './run-prefix.ts'
 import { type Tally, tallyOf, type WriteDependencies } from './settled.ts'
-import { createLetterTaker } from './take-letters.ts'
+import { createLetterTaker, toIds } from './take-letters.ts'
 import { toEntry } from './to-entry.ts'
 import { writeEntries } from './write-entries.ts'
 import { toPublications } from './write-outcomes.ts'
@@ -216,10 +216,6 @@ function toRecord(letter: Redriving, topic: string): IdentifiedRecord {
     ([name, base64]) => [name, base64 === null ? null : Buffer.from(base64, 'base64')] as const
   )
   return { id, topic, partition, offset, key, value, timestampMs, headers }
-}
-
-function toIds(letters: readonly Redriving[]): string[] {
-  return letters.map(({ id }) => id)
 }
 
 function toRefused({ attempts }: Redriving, error: unknown): Dead {

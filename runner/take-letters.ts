@@ -62,6 +62,7 @@ export function createLetterTaker({ write, limit, maxAttempts, trials }: LetterT
   }
 }
 
-function toIds(letters: readonly Redriving[]): string[] {
+/** Ids of dead letters, in their order. */
+export function toIds(letters: readonly Redriving[]): string[] {
   return letters.map(({ id }) => id)
 }

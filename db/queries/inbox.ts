@@ -1,5 +1,6 @@
 import type { WriteTransaction } from '../writer.ts'
 import type { RowWriter, WrittenRow } from './row-writer.ts'
+import { toArray } from './to-array.ts'
 
 /** An event for the inbox, with the rows of the function's table that come with it. */
 export interface InboxEntry {
@@ -120,7 +121,7 @@ export async function findSettled(
      UNION ALL
      SELECT event_id, false, encode(key, 'base64'), encode(value, 'base64') FROM dead_letters
      WHERE group_id = $1 AND topic = $2 AND event_id = ANY ($3::text::uuid[])`,
-    [groupId, topic, `{${ids.join(',')}}`]
+    [groupId, topic, toArray(ids)]
   )
   const settled = new Map<string, Settled>()
   for (const row of rows) {

@@ -1,5 +1,6 @@
 import type { Sql } from 'postgres'
 import type { WriteTransaction } from '../writer.ts'
+import { toArray } from './to-array.ts'
 
 /** An event that leaves with a transaction; bytes as base64. */
 export interface OutboxEntry {
@@ -106,7 +107,7 @@ export function createOutboxQueries(sql: Sql) {
 
     /** Removes events that Kafka has. */
     async remove(sequences: readonly string[]): Promise<void> {
-      await sql`DELETE FROM outbox WHERE sequence = ANY (${`{${sequences.join(',')}}`}::text::bigint[])`
+      await sql`DELETE FROM outbox WHERE sequence = ANY (${toArray(sequences)}::text::bigint[])`
     },
 
     /** Sets an event aside that Kafka will never take as it is; gives whether it was not aside already. */

@@ -1,5 +1,6 @@
 import type { Sql } from 'postgres'
 import type { WriteTransaction } from '../writer.ts'
+import { toArray } from './to-array.ts'
 
 /** Where a group stands in a partition. */
 export interface Position {
@@ -44,9 +45,6 @@ const toPosition = (row: Row): Position => ({
   nextOffset: BigInt(String(row.next_offset)),
   topicId: row.topic_id === null ? null : String(row.topic_id)
 })
-
-/** An int[] as text: the driver knows no array types without asking the server for them first. */
-const toArray = (numbers: readonly number[]) => `{${numbers.join(',')}}`
 
 /** Told the clock of the database, in epoch milliseconds, and when it was asked and answered, of `performance.now()`. */
 type LearnClock = (databaseMs: number, askedMs: number, answeredMs: number) => void

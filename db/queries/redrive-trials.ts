@@ -1,4 +1,5 @@
 import type { Query } from './blocked-keys.ts'
+import { toArray } from './to-array.ts'
 
 /** The note of a dead letter that is being redriven. */
 export interface RedriveNote {
@@ -47,10 +48,6 @@ export async function restoreRedriveTrials(query: Query, notes: ReadonlyMap<stri
 export async function endRedriveTrials(query: Query, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return
   await query('DELETE FROM redrive_trials WHERE dead_letter_id = ANY ($1::text::uuid[])', [toArray(ids)])
-}
-
-function toArray(ids: readonly string[]): string {
-  return `{${ids.join(',')}}`
 }
 
 function toJson(notes: ReadonlyMap<string, RedriveNote>): string {

@@ -1,5 +1,6 @@
 import type { Query } from './blocked-keys.ts'
 import type { NewDeadLetter } from './dead-letter-writes.ts'
+import { toArray } from './to-array.ts'
 
 /** A dead letter that is to run through its function again, locked until the end of the transaction. */
 export interface Redriving {
@@ -22,8 +23,6 @@ interface Group {
   readonly groupId: string
   readonly topic: string
 }
-
-const uuids = (ids: readonly string[]) => `{${ids.join(',')}}`
 
 // The oldest of those that wait: among them are the oldest of their keys, and nobody sorts a million to take some.
 const MAX_WAITING = 20_000
@@ -51,7 +50,7 @@ export async function takeRedriving(
      FROM heads JOIN dead_letters AS dead USING (id)
      WHERE dead.state = 'redriving' AND NOT dead.id = ANY ($3::text::uuid[])
      LIMIT $4 FOR UPDATE OF dead SKIP LOCKED`,
-    [groupId, topic, uuids(except), limit]
+    [groupId, topic, toArray(except), limit]
   )
   const hashes = heads.flatMap(({ hash }) => (hash === null ? [] : [String(hash)]))
   const followers =
@@ -62,7 +61,7 @@ export async function takeRedriving(
            WHERE group_id = $1 AND topic = $2 AND state = 'redriving' AND NOT id = ANY ($3::text::uuid[])
              AND key IS NOT NULL AND sha256(key) IN (SELECT decode(hash, 'hex') FROM json_array_elements_text($4::text::json) AS given(hash))
            ORDER BY dead_letters.partition, dead_letters."offset" LIMIT $5 FOR UPDATE`,
-          [groupId, topic, uuids(heads.map(({ id }) => String(id))), JSON.stringify(hashes), limit - heads.length]
+          [groupId, topic, toArray(heads.map(({ id }) => String(id))), JSON.stringify(hashes), limit - heads.length]
         )
   const ids: string[] = []
   let bytes = 0
@@ -114,7 +113,7 @@ async function read(query: Query, ids: readonly string[]): Promise<Redriving[]> 
        encode(sha256(key), 'hex') AS hash, encode(coalesce(edited_value, value), 'base64') AS value, headers::text,
        extract(epoch FROM timestamp) * 1000 AS ms, attempts
      FROM dead_letters WHERE id = ANY ($1::text::uuid[]) ORDER BY partition, "offset"`,
-    [uuids(ids)]
+    [toArray(ids)]
   )
   return rows.map(row => ({
     id: String(row.id),
@@ -138,7 +137,7 @@ function toBytes(base64: unknown): Buffer | null {
 export async function resolve(query: Query, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return
   await query(`UPDATE dead_letters SET state = 'resolved', resolved_at = now() WHERE id = ANY ($1::text::uuid[])`, [
-    uuids(ids)
+    toArray(ids)
   ])
 }
 
@@ -170,7 +169,7 @@ export async function failAgain(query: Query, groupId: string, failed: readonly 
          AND behind.state = 'redriving' AND (behind.partition, behind."offset") > (head.partition, head."offset")
        RETURNING behind.id)
      DELETE FROM redrive_trials USING back WHERE dead_letter_id = back.id`,
-    [groupId, uuids(failed.map(({ id }) => id))]
+    [groupId, toArray(failed.map(({ id }) => id))]
   )
 }
 
