@@ -76,6 +76,7 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   SMG_DB_TRANSACTION_OVER: 'Await everything that `handle` begins.',
 
   SMG_RUNNER_POSITION_MOVED: 'Nothing: the position is read again.',
+  SMG_RUNNER_PORT_TAKEN: 'Stop what listens there, or choose another `HOST` and `RUNNER_PORT`.',
   SMG_RUNNER_OTHER_GROUP: 'Set `GROUP_PREFIX` back, or take another database.',
   SMG_RUNNER_NO_TOPIC: 'Start a part with `TOPIC_CREATE=true`, or make the topic.',
   SMG_RUNNER_ROWS_LOST: 'Remove the trigger or the policy from the table.',

@@ -8,6 +8,11 @@ export const runnerErrors = {
     'This database holds the positions of group %s for topic %s, and GROUP_PREFIX makes it %s: one database serves one group a topic',
     500
   ),
+  SMG_RUNNER_PORT_TAKEN: createError(
+    'SMG_RUNNER_PORT_TAKEN',
+    'HOST and RUNNER_PORT, %s:%s, cannot be listened on: %s',
+    500
+  ),
   SMG_RUNNER_NO_TOPIC: createError('SMG_RUNNER_NO_TOPIC', 'Kafka has no topic %s', 503),
   SMG_RUNNER_ROWS_LOST: createError(
     'SMG_RUNNER_ROWS_LOST',

@@ -50,7 +50,7 @@ try {
 
 function fail(error: unknown) {
   // One line that says what to mend; 2 tells a supervisor that another try cannot help.
-  const isSetup = /^SMG_(SDK|RUNNER_OTHER_GROUP|KAFKA_BAD_SETTING|KAFKA_TOPICS_MISSING)/.test(
+  const isSetup = /^SMG_(SDK|RUNNER_OTHER_GROUP|RUNNER_PORT_TAKEN|KAFKA_BAD_SETTING|KAFKA_TOPICS_MISSING)/.test(
     String((error as { code?: unknown }).code)
   )
   pino({ name: 'runner' }).fatal(isSetup ? {} : { err: error }, (error as Error).message)
@@ -140,7 +140,9 @@ async function start(config: RunnerConfig): Promise<void> {
   })
 
   startWatchdog({ limitMs: Math.max(0, ...attached.map(({ options }) => options.timeoutMs)) + STILL_MS })
-  await server.listen({ host: config.HOST, port: config.RUNNER_PORT })
+  await server.listen({ host: config.HOST, port: config.RUNNER_PORT }).catch((error: NodeJS.ErrnoException) => {
+    throw new runnerErrors.SMG_RUNNER_PORT_TAKEN(config.HOST, config.RUNNER_PORT, error.code)
+  })
   await prepare(config, attached, { client, database, log })
   if (isStopping) return
   relay.start()

@@ -23,6 +23,7 @@ process.on('uncaughtException', async error => {
   process.exit(1)
 })
 const results: ScheduleResult[] = []
+const MAX_STARTS = 3
 let isStopping = false
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => (isStopping = true))
 
@@ -37,7 +38,9 @@ try {
     }
     const variants = options.isNaive ? [false, true] : [false]
     for (const isNaive of variants) {
-      const result = await runPlan(plan, { servers, machine, options: { ...options, isNaive }, folder: keepFolder })
+      const result = await runAgain(() =>
+        runPlan(plan, { servers, machine, options: { ...options, isNaive }, folder: keepFolder })
+      )
       if (!isNaive) results.push(result)
       console.log(`${index + 1}/${plans.length} ${isNaive ? 'NAIVE ' : ''}${toLine(result)}`)
       for (const text of toMeasureTexts(result)) console.log(text)
@@ -54,3 +57,15 @@ writeFileSync(join(keepFolder, 'results.json'), JSON.stringify(results, null, 1)
 process.exit(
   results.some(({ violations, notInjected }) => violations.length + notInjected.length > 0) || isStopping ? 1 : 0
 )
+
+/** A schedule that cannot begin, for somebody took a port, says nothing of any promise: it begins anew. */
+async function runAgain(run: () => Promise<ScheduleResult>): Promise<ScheduleResult> {
+  for (let starts = 1; ; starts += 1) {
+    try {
+      return await run()
+    } catch (error) {
+      console.log(`not begun: ${(error as Error).message}`)
+      if (starts === MAX_STARTS) throw error
+    }
+  }
+}
