@@ -1,4 +1,5 @@
 import type { WriteTransaction } from '../writer.ts'
+import { isDeadLetterOf } from './dead-letter-of.ts'
 import type { NewDeadLetter } from './dead-letter-writes.ts'
 
 /** A foreign dead letter as it is written. */
@@ -30,8 +31,8 @@ export async function findKnown(
   const given = letters.map(({ eventId, isLost, origin }) => ({ eventId, isLost, origin }))
   const rows = await tx.query(
     `SELECT "eventId" AS id,
-       EXISTS (SELECT FROM messages WHERE messages.topic = $2 AND messages.id = "eventId") AS settled,
-       EXISTS (SELECT FROM dead_letters AS dead WHERE dead.group_id = $1 AND dead.topic = $2 AND dead.event_id = "eventId")
+       (SELECT true FROM messages WHERE messages.topic = $2 AND messages.id = "eventId") AS settled,
+       (SELECT true FROM dead_letters AS dead WHERE ${isDeadLetterOf('"eventId"')}) IS NOT NULL
          OR "isLost" AND EXISTS (SELECT FROM dead_letters AS dead WHERE dead.group_id = $1 AND dead.topic = $2
            AND dead.disposition = 'imported' AND dead.origin ->> 'topic' = given.origin ->> 'topic'
            AND dead.origin ->> 'partition' = given.origin ->> 'partition'

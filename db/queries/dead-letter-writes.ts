@@ -1,4 +1,5 @@
 import type { WriteTransaction } from '../writer.ts'
+import { isDeadLetterOf } from './dead-letter-of.ts'
 
 /** A dead letter as it is written; bytes as base64. */
 export interface NewDeadLetter {
@@ -29,6 +30,7 @@ export async function insertDeadLetters(
   { groupId, topic }: { groupId: string; topic: string },
   letters: readonly NewDeadLetter[]
 ): Promise<ReadonlySet<string>> {
+  // As a scalar subquery the inbox is looked up; of NOT EXISTS the planner may make a join that reads all of it.
   const rows = await tx.query(
     `INSERT INTO dead_letters AS dead (id, group_id, topic, event_id, partition, "offset", key, value, headers, timestamp,
        stage, disposition, error_name, error_message, error_stack, attempts)
@@ -37,7 +39,7 @@ export async function insertDeadLetters(
      FROM json_to_recordset($3::text::json) AS given(id uuid, "eventId" uuid, partition int, "offset" bigint, key text,
        value text, headers json, timestamp timestamptz, stage text, disposition text, "errorName" text,
        "errorMessage" text, "errorStack" text, attempts int)
-     WHERE NOT EXISTS (SELECT FROM messages WHERE messages.topic = $2 AND messages.id = "eventId")
+     WHERE coalesce((SELECT false FROM messages WHERE messages.topic = $2 AND messages.id = "eventId"), true)
      ON CONFLICT (group_id, topic, event_id) DO UPDATE
        SET copies = (dead.copies::jsonb || jsonb_build_array(jsonb_build_array(excluded.partition, excluded."offset"::text)))::json
        WHERE (dead.partition, dead."offset") <> (excluded.partition, excluded."offset")
@@ -60,7 +62,7 @@ export async function addCopies(
      FROM (
        SELECT dead.id, jsonb_agg(jsonb_build_array(copy.partition, copy."offset")) AS coordinates
        FROM json_to_recordset($3::text::json) AS copy("eventId" uuid, partition int, "offset" text)
-         JOIN dead_letters AS dead ON dead.group_id = $1 AND dead.topic = $2 AND dead.event_id = copy."eventId"
+         JOIN dead_letters AS dead ON ${isDeadLetterOf('copy."eventId"')}
        WHERE (dead.partition, dead."offset"::text) <> (copy.partition, copy."offset")
          AND NOT dead.copies::jsonb @> jsonb_build_array(jsonb_build_array(copy.partition, copy."offset"))
        GROUP BY dead.id) AS met

@@ -1,4 +1,5 @@
 import type { WriteTransaction } from '../writer.ts'
+import { isDeadLetterOf } from './dead-letter-of.ts'
 import type { RowWriter, WrittenRow } from './row-writer.ts'
 import { toArray } from './to-array.ts'
 
@@ -27,9 +28,9 @@ export interface InboxResult {
 
 const RECORD = 'record(id uuid, partition int, "offset" bigint, key text, value json, headers json, at bigint)'
 
-// An event with a dead letter is not new: only its redrive settles it.
-const WITHOUT_DEAD = `WHERE NOT EXISTS (SELECT FROM dead_letters AS dead
-      WHERE dead.group_id = $1 AND dead.topic = $2 AND dead.event_id = record.id)`
+// An event with a dead letter is not new: only its redrive settles it. A scalar subquery is looked up record by record;
+// of NOT EXISTS the planner makes a join that reads every dead letter of the group.
+const WITHOUT_DEAD = `WHERE coalesce((SELECT false FROM dead_letters AS dead WHERE ${isDeadLetterOf('record.id')}), true)`
 
 // What is new is decided here and nowhere else.
 const toInbox = (condition: string) => `
@@ -116,11 +117,13 @@ export async function findSettled(
   ids: readonly string[]
 ): Promise<Map<string, Settled>> {
   const rows = await tx.query(
-    `SELECT id, true AS is_message, key, value::text FROM messages
-     WHERE topic = $2 AND id = ANY ($3::text::uuid[])
-     UNION ALL
-     SELECT event_id, false, encode(key, 'base64'), encode(value, 'base64') FROM dead_letters
-     WHERE group_id = $1 AND topic = $2 AND event_id = ANY ($3::text::uuid[])`,
+    // Id by id: for a list of them the planner may read the whole topic.
+    `SELECT known.* FROM unnest($3::text::uuid[]) AS given(id) CROSS JOIN LATERAL (
+       (SELECT id, true AS is_message, key, value::text FROM messages
+        WHERE messages.topic = $2 AND messages.id = given.id LIMIT 1)
+       UNION ALL
+       (SELECT event_id, false, encode(key, 'base64'), encode(value, 'base64') FROM dead_letters AS dead
+        WHERE ${isDeadLetterOf('given.id')} LIMIT 1)) AS known`,
     [groupId, topic, toArray(ids)]
   )
   const settled = new Map<string, Settled>()

@@ -40,7 +40,8 @@ export const deadLetters = pgTable(
     resolvedAt: time('resolved_at')
   },
   table => [
-    unique('dead_letters_event').on(table.groupId, table.topic, table.eventId),
+    // The event first: the write path looks for events, and no other index is to seem as good to a planner without statistics.
+    unique('dead_letters_event').on(table.eventId, table.groupId, table.topic),
     index('dead_letters_timestamp').on(table.timestamp.desc(), table.id.desc()),
     index('dead_letters_topic').on(table.topic, table.timestamp.desc(), table.id.desc()),
     // What waits for runners, and what else of its key is not settled. A key may be longer than an index takes.

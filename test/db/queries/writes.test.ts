@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { createDatabase } from '../../../db/client.ts'
+import { findKnown } from '../../../db/queries/dead-letter-import.ts'
 import { addCopies, insertDeadLetters, type NewDeadLetter } from '../../../db/queries/dead-letter-writes.ts'
 import { findSettled, type InboxEntry, writeInbox } from '../../../db/queries/inbox.ts'
 import { createOutboxQueries, insertOutbox, type OutboxEntry } from '../../../db/queries/outbox.ts'
+import { FIND_OUTCOMES } from '../../../db/queries/outcomes.ts'
 import { advancePositions, createPositionQueries, lockPositions, type Step } from '../../../db/queries/positions.ts'
 import { createRowWriter } from '../../../db/queries/row-writer.ts'
 import { userActivities } from '../../../db/tables/user-activities.ts'
@@ -323,6 +325,55 @@ t.test('dead letters', async t => {
       [[2, '9007199254740993']]
     ])
   })
+})
+
+t.test('reads what it asks for, however much there is that nobody has counted', async t => {
+  const FILLED = 2_000
+  await sql`ALTER TABLE messages SET (autovacuum_enabled = off)`
+  await sql`ALTER TABLE dead_letters SET (autovacuum_enabled = off)`
+  // In turn, so that the plans are those of tables that were small when they were made.
+  for (let filled = 0; filled < FILLED; filled += 100) {
+    await write(async tx => {
+      await insertDeadLetters(
+        tx,
+        PLACE,
+        Array.from({ length: 100 }, () => letter())
+      )
+      await writeInbox(
+        tx,
+        PLACE,
+        Array.from({ length: 100 }, () => entry()),
+        null
+      )
+    })
+  }
+  const given = entry()
+  // Of this backend, with what it has not reported of transactions before.
+  const countRead = async (tx: WriteTransaction) => {
+    const [row] = await tx.query(`
+      SELECT sum(pg_stat_get_xact_tuples_returned(relation))::int AS rows FROM (
+        SELECT indexrelid FROM pg_index WHERE indrelid IN ('messages'::regclass, 'dead_letters'::regclass)
+        UNION ALL VALUES ('messages'::regclass::oid), ('dead_letters'::regclass::oid)) AS read(relation)`)
+    return Number(row?.rows)
+  }
+  const read = (work: (tx: WriteTransaction) => Promise<unknown>) =>
+    write(async tx => {
+      const before = await countRead(tx)
+      await work(tx)
+      return (await countRead(tx)) - before
+    })
+
+  const reads = {
+    inbox: await read(tx => writeInbox(tx, PLACE, [given], null)),
+    settled: await read(tx => findSettled(tx, PLACE, [given.id])),
+    'dead letter': await read(tx => insertDeadLetters(tx, PLACE, [letter()])),
+    outcome: await read(tx =>
+      tx.query(FIND_OUTCOMES, [JSON.stringify([{ topic: 'a', groupId: 'smg.a', id: given.id }])])
+    ),
+    'imported letter': await read(tx => findKnown(tx, PLACE, [{ ...letter(), isLost: false, origin: {} }]))
+  }
+
+  for (const [what, rows] of Object.entries(reads)) t.ok(rows < 20, `${what}: ${rows} rows of ${2 * FILLED} were read`)
 })
 
 t.test('the outbox', async t => {
