@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import { lockRecent, type Runs, writeRecent } from '../db/queries/flood.ts'
-import type { WriteTransaction } from '../db/writer.ts'
+import type { WriteTransaction } from '../db/write-transaction.ts'
 import type { Dead } from '../sdk/settle-record.ts'
 import type { Brake } from './brake.ts'
 import { nameOf } from './dead-letter.ts'

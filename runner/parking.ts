@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { blockKeys, lockBlockedKeys } from '../db/queries/blocked-keys.ts'
-import type { WriteTransaction } from '../db/writer.ts'
+import type { WriteTransaction } from '../db/write-transaction.ts'
 import type { IdentifiedRecord } from '../sdk/record.ts'
 import type { Dead } from '../sdk/settle-record.ts'
 import { runnerErrors } from './errors.ts'

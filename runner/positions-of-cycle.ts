@@ -1,5 +1,5 @@
 import { advancePositions, lockPositions, type Step } from '../db/queries/positions.ts'
-import type { WriteTransaction } from '../db/writer.ts'
+import type { WriteTransaction } from '../db/write-transaction.ts'
 import { toTime } from '../sdk/record.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import { runnerErrors } from './errors.ts'

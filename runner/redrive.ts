@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import { databaseFault } from '../db/database-fault.ts'
-import type { TransactionLimits } from '../db/writer.ts'
+import type { TransactionLimits } from '../db/write-transaction.ts'
 import type { Memory } from './attempt-in-transaction.ts'
 import type { Gate } from './gate.ts'
 import type { RunnerMetrics } from './metrics.ts'

@@ -1,4 +1,4 @@
-import type { TransactionLimits, WriteTransaction } from '../db/writer.ts'
+import type { TransactionLimits, WriteTransaction } from '../db/write-transaction.ts'
 import { failpoint } from '../sdk/failpoints.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import { isHead } from './parking.ts'

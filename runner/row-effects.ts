@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import { databaseFault, isCancelled, isUnclassified } from '../db/database-fault.ts'
-import type { TransactionLimits } from '../db/writer.ts'
+import type { TransactionLimits } from '../db/write-transaction.ts'
 import { failpoint } from '../sdk/failpoints.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import { createCancelLimit } from './cancel-limit.ts'

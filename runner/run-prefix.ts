@@ -1,6 +1,6 @@
 import type { InboxEntry } from '../db/queries/inbox.ts'
 import { insertOutbox, type OutboxEntry } from '../db/queries/outbox.ts'
-import type { WriteTransaction } from '../db/writer.ts'
+import type { WriteTransaction } from '../db/write-transaction.ts'
 import { failpoint } from '../sdk/failpoints.ts'
 import type { IdentifiedRecord } from '../sdk/record.ts'
 import type { Dead } from '../sdk/settle-record.ts'

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { addCopies } from '../db/queries/dead-letter-writes.ts'
 import { findSettled, type InboxEntry, type Settled } from '../db/queries/inbox.ts'
-import type { WriteTransaction } from '../db/writer.ts'
+import type { WriteTransaction } from '../db/write-transaction.ts'
 import { type IdentifiedRecord, toText } from '../sdk/record.ts'
 import { runnerErrors } from './errors.ts'
 import { idFromPlace, type Place } from './identify.ts'

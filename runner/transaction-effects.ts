@@ -1,4 +1,4 @@
-import type { TransactionLimits } from '../db/writer.ts'
+import type { TransactionLimits } from '../db/write-transaction.ts'
 import { failpoint } from '../sdk/failpoints.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import type { Memory } from './attempt-in-transaction.ts'

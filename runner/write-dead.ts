@@ -1,6 +1,6 @@
 import { insertDeadLetters } from '../db/queries/dead-letter-writes.ts'
 import { insertOutbox } from '../db/queries/outbox.ts'
-import type { WriteTransaction } from '../db/writer.ts'
+import type { WriteTransaction } from '../db/write-transaction.ts'
 import { toDeadLetter } from './dead-letter.ts'
 import { type DeadRecord, type Tally, tallyOf, type WriteDependencies } from './settled.ts'
 import { sortKnown } from './sort-known.ts'

@@ -1,6 +1,6 @@
 import { databaseFault, detailOf } from '../db/database-fault.ts'
 import { type InboxEntry, writeInbox } from '../db/queries/inbox.ts'
-import type { WriteTransaction } from '../db/writer.ts'
+import type { WriteTransaction } from '../db/write-transaction.ts'
 import { runnerErrors } from './errors.ts'
 import type { WriteDependencies } from './settled.ts'
 
@@ -26,6 +26,12 @@ interface Written {
   readonly refused: readonly { entry: InboxEntry; error: unknown }[]
   /** Left out behind a refused one of their key. */
   readonly held: readonly InboxEntry[]
+}
+
+interface Part {
+  readonly entries: readonly InboxEntry[]
+  /** What it is of one that was refused: a piece beside the row that PostgreSQL named, or a half. */
+  readonly of: 'whole' | 'piece' | 'half'
 }
 
 /**
@@ -55,25 +61,37 @@ export async function writeEntries(
     for (const { id } of fresh) written.add(id)
   }
 
-  async function isolate(given: readonly InboxEntry[], isNamed = false): Promise<void> {
-    const part = given.filter(entry => !isHeld(entry))
-    held.push(...given.filter(isHeld))
-    if (part.length === 0) return
-    try {
-      await tx.savepoint(() => write(part))
-    } catch (error) {
-      if (databaseFault(error) !== 'record') throw error
-      const [only] = part
-      if (part.length > 1 || !only) return divide(part, isNamed ? -1 : findNamed(error, part))
-      refused.push({ entry: only, error })
-      if (holdsKeys && only.key !== null) heldKeys.add(only.key)
+  /** Writes parts in turn, as many together as `care` allows, and isolates what is refused in them. */
+  async function writeParts(given: readonly Part[]): Promise<void> {
+    for (let waiting = given; waiting.length > 0; ) {
+      const parts = waiting.map(withoutHeld).filter(({ entries }) => entries.length > 0)
+      const together = parts.slice(0, care === 'ready' ? countTogether(parts) : 1).map(toWork)
+      const { done, refusal } = await tx.savepoints(together)
+      waiting = parts.slice(done)
+      const [part] = waiting
+      if (done === together.length || !part) continue
+      if (databaseFault(refusal) !== 'record') throw refusal
+
+      const [only] = part.entries
+      waiting = waiting.slice(1)
+      if (part.entries.length > 1 || !only) waiting = [...divide(part, refusal), ...waiting]
+      else refuse(only, refusal)
     }
   }
 
-  async function divide(part: readonly InboxEntry[], named: number) {
-    // Once only: what PostgreSQL says of a row may hold the id of another one.
-    if (named !== -1) for (const piece of cut(part, named)) await isolate(piece, true)
-    else for (const half of split(part, 2)) await isolate(half)
+  function toWork({ entries: part }: Part) {
+    return () => write(part)
+  }
+
+  function refuse(entry: InboxEntry, error: unknown) {
+    refused.push({ entry, error })
+    if (holdsKeys && entry.key !== null) heldKeys.add(entry.key)
+  }
+
+  function withoutHeld(part: Part): Part {
+    if (heldKeys.size === 0) return part
+    held.push(...part.entries.filter(isHeld))
+    return { entries: part.entries.filter(entry => !isHeld(entry)), of: part.of }
   }
 
   function isHeld({ key }: InboxEntry): boolean {
@@ -82,8 +100,22 @@ export async function writeEntries(
 
   if (entries.length === 0) return { written, refused, held }
   if (care === 'none') await write(entries)
-  else for (const part of split(entries, PARTS[care])) await isolate(part)
+  else await writeParts(split(entries, PARTS[care]).map(part => ({ entries: part, of: 'whole' })))
   return { written, refused, held }
+}
+
+/** Smaller parts of one that was refused: cut at the row that the refusal names, or else halves. */
+function divide({ entries, of }: Part, refusal: unknown): Part[] {
+  // Once only: what PostgreSQL says of a row may hold the id of another one.
+  const named = of === 'whole' ? findNamed(refusal, entries) : -1
+  if (named === -1) return split(entries, 2).map(half => ({ entries: half, of: 'half' }))
+  return cut(entries, named).map(piece => ({ entries: piece, of: 'piece' }))
+}
+
+/** How many parts are worth sending together: one of two halves is refused, and what was sent behind it is sent again. */
+function countTogether(parts: readonly Part[]): number {
+  const half = parts.findIndex(({ of }) => of === 'half')
+  return half === -1 ? parts.length : Math.max(1, half)
 }
 
 /** Parts of about one size, in order; none of them empty. */

@@ -1,6 +1,6 @@
 import type { InboxEntry } from '../db/queries/inbox.ts'
 import { insertOutbox } from '../db/queries/outbox.ts'
-import type { WriteTransaction } from '../db/writer.ts'
+import type { WriteTransaction } from '../db/write-transaction.ts'
 import type { IdentifiedRecord } from '../sdk/record.ts'
 import type { Dead } from '../sdk/settle-record.ts'
 import { openParking, toParked } from './parking.ts'

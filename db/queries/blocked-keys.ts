@@ -1,4 +1,4 @@
-import type { WriteTransaction } from '../writer.ts'
+import type { WriteTransaction } from '../write-transaction.ts'
 
 /** Of a write transaction, or of any other that runs prepared statements. */
 export type Query = WriteTransaction['query']

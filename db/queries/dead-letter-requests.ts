@@ -1,5 +1,5 @@
 import type { Sql } from 'postgres'
-import type { WriteTransaction } from '../writer.ts'
+import type { WriteTransaction } from '../write-transaction.ts'
 import { lockKeysOf, type Query, releaseKeys } from './blocked-keys.ts'
 import { isInTheWay } from './redrivable.ts'
 

@@ -1,4 +1,4 @@
-import type { WriteTransaction } from '../writer.ts'
+import type { WriteTransaction } from '../write-transaction.ts'
 import { isDeadLetterOf } from './dead-letter-of.ts'
 
 /** A dead letter as it is written; bytes as base64. */

@@ -1,5 +1,5 @@
 import type { Sql } from 'postgres'
-import type { WriteTransaction } from '../writer.ts'
+import type { WriteTransaction } from '../write-transaction.ts'
 import { toArray } from './to-array.ts'
 
 /** Where a group stands in a partition. */

@@ -1,5 +1,6 @@
 import { findKnown, type ImportedLetter, insertImported } from '../../db/queries/dead-letter-import.ts'
-import type { TransactionLimits, Writer } from '../../db/writer.ts'
+import type { TransactionLimits } from '../../db/write-transaction.ts'
+import type { Writer } from '../../db/writer.ts'
 import type { LogReader } from '../../kafka/log-reader.ts'
 import type { FetchedRecord } from '../../kafka/types.ts'
 import { type Recognised, recognise } from './dialects.ts'

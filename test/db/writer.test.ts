@@ -2,7 +2,8 @@ import { eq, sql as raw } from 'drizzle-orm'
 import { integer, pgTable, text } from 'drizzle-orm/pg-core'
 import t, { type Test } from 'tap'
 import { databaseFault } from '../../db/database-fault.ts'
-import { type AttemptSession, createWriter, type TransactionLimits, type WriteTransaction } from '../../db/writer.ts'
+import type { AttemptSession, TransactionLimits, WriteTransaction } from '../../db/write-transaction.ts'
+import { createWriter } from '../../db/writer.ts'
 import { createTestDatabase } from '../_support/database.ts'
 import { until } from '../_support/kafka.ts'
 import { createPostgresProxy } from '../_support/postgres-proxy.ts'
@@ -118,6 +119,62 @@ t.test('undoes what stands behind a savepoint, and that alone', async t => {
   }, LIMITS)
 
   t.strictSame(await ids(), [1, 3])
+})
+
+for (const [refused, expected] of [
+  [null, [1, 2, 3, 4, 5, 9]],
+  [1, [2, 9]],
+  [3, [1, 2, 9]],
+  [5, [1, 2, 3, 4, 9]]
+] as const) {
+  t.test(`does works together as far as the first that is refused: ${refused ?? 'none'}`, async t => {
+    await sql`INSERT INTO notes VALUES (9)`
+    const texts = [1, 2, 3, 4, 5].map(id => add(id === refused ? 9 : id))
+
+    await open(t).transaction(async tx => {
+      const { done, refusal } = await tx.savepoints(texts.map(text => () => tx.query(text)))
+      t.equal(done, refused === null ? 5 : refused - 1)
+      t.match(refusal, refused === null ? undefined : { code: '23505' })
+      // Nothing more in one case: then the COMMIT itself has to undo.
+      if (refused === 1) await tx.savepoints([() => tx.query(add(2))])
+    }, LIMITS)
+
+    t.strictSame(await ids(), expected)
+  })
+}
+
+t.test('goes on behind works that were undone, in whatever way', async t => {
+  await open(t).transaction(async tx => {
+    const refuse = () => tx.savepoints([() => tx.query('SELECT nothing')])
+    await refuse()
+    await tx.query(add(1))
+    await refuse()
+    await tx.savepoint(() => tx.query(add(2)))
+    await refuse()
+    await tx.openDrizzle().tx.execute(add(3))
+  }, LIMITS)
+
+  t.strictSame(await ids(), [1, 2, 3])
+})
+
+t.test('gives a transaction up when a work fails by itself', async t => {
+  const writer = open(t)
+  const failed = writer.transaction(
+    tx =>
+      tx.savepoints([
+        () => tx.query(add(1)),
+        async () => {
+          await tx.query(add(2))
+          throw new Error('lost count')
+        },
+        () => tx.query(add(3))
+      ]),
+    LIMITS
+  )
+
+  await t.rejects(failed, { message: 'lost count' })
+  t.strictSame(await ids(), [])
+  await worksAgain(t, writer)
 })
 
 for (const outcome of ['undone', 'done']) {

@@ -241,8 +241,8 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: 'runner/write-entries.ts',
-        find: 'if (part.length > 1 || !only) return divide(part, isNamed ? -1 : findNamed(error, part))\n      refused.push({ entry: only, error })',
-        replace: 'if (!only) return\n      refused.push(...part.map(entry => ({ entry, error })))'
+        find: 'if (part.entries.length > 1 || !only) waiting = [...divide(part, refusal), ...waiting]\n      else refuse(only, refusal)',
+        replace: 'for (const entry of part.entries) refuse(entry, refusal)'
       }
     ],
     scenario: { faults: ['poison-many'] }

@@ -1,6 +1,6 @@
 import { createOperatorQueries } from '../../../db/queries/operators.ts'
 import { createPositionQueries } from '../../../db/queries/positions.ts'
-import type { TransactionLimits } from '../../../db/writer.ts'
+import type { TransactionLimits } from '../../../db/write-transaction.ts'
 import type { Consumer, ConsumerEvents, FetchedBatch } from '../../../kafka/types.ts'
 import { type AttachDependencies, attachFunction } from '../../../runner/attach-function.ts'
 import { createBrake } from '../../../runner/brake.ts'

@@ -1,0 +1,314 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
+import postgres, { type ReservedSql, type Sql } from 'postgres'
+import type { BackendState } from './ask-backend.ts'
+import { databaseFault } from './database-fault.ts'
+import { dbErrors } from './errors.ts'
+
+type Parameter = string | number | boolean | null
+type Rows = readonly Record<string, unknown>[] & { readonly count: number; readonly command: string }
+
+/** One transaction. Every call rejects once it is over. */
+export interface WriteTransaction {
+  /** Runs one prepared statement. Give JSON as text (`$1::text::json`) and times as text. */
+  query(text: string, parameters?: readonly Parameter[]): Promise<Rows>
+  /**
+   * Runs `work` behind a savepoint, which is released before the next statement or with COMMIT; when `work` rejects, what
+   * it wrote is undone.
+   */
+  savepoint<T>(work: () => Promise<T>): Promise<T>
+  /**
+   * Runs works behind a savepoint each, sent together: every one of them sends its one statement before it waits. What
+   * PostgreSQL refuses is undone, and all that comes behind it.
+   *
+   * @returns how many were done, and what the next one was refused with
+   */
+  savepoints(works: readonly (() => Promise<unknown>)[]): Promise<{ done: number; refusal?: unknown }>
+  /** A Drizzle transaction for one attempt of a function. `onLate` is told of each call that comes when it is over. */
+  openDrizzle(onLate?: () => void): AttemptSession
+  /**
+   * Whether PostgreSQL works on what was sent, or has answered all of it. False when the statement waits for a lock, or
+   * never arrived, or its answer was lost, and when nobody can be asked: whoever waits for it waits for the world.
+   * Takes two seconds at most, and a connection of its own.
+   */
+  isAtWork(): Promise<boolean>
+  /** Gives the connection up at once, with all that this transaction did: something still runs on it. */
+  destroy(): Promise<void>
+}
+
+/** What one attempt of a function writes through. */
+export interface AttemptSession {
+  readonly tx: Omit<PostgresJsDatabase, '$client'>
+  /** Ends it: every later call rejects, prepared and nested objects included, and sends nothing. */
+  revoke(): void
+  /** The first failure of a statement, whatever the function made of it; undefined when there was none. */
+  seen(): unknown
+}
+
+export interface TransactionLimits {
+  /** For a lock; below the time in which another process takes over. */
+  readonly lockTimeoutMs: number
+  readonly statementTimeoutMs: number
+  /** Between two statements: an owner that froze lets its locks go after it. */
+  readonly idleTimeoutMs: number
+}
+
+/** A connection, reserved for one transaction at a time. */
+export interface Session {
+  readonly client: Sql
+  readonly connection: ReservedSql
+  readonly ask: (pid: number) => Promise<BackendState>
+  isLost: boolean
+  /** A transaction was committed on it. */
+  isProven: boolean
+}
+
+/** So much longer than PostgreSQL gives a statement its answer may take; then the connection leads nowhere, and TCP tells it late. */
+const GRACE_MS = 2_000
+// A statement whose connection was given up ends by then, and with it its locks.
+const CHECK_CLIENT_MS = 500
+// An answer that was sent before the server was asked on another connection is here by then.
+const ARRIVE_MS = 200
+/** Works behind savepoints that are sent together: while one runs, the next is there already. */
+export const AHEAD = 2
+
+function toBegin({ lockTimeoutMs, statementTimeoutMs, idleTimeoutMs }: TransactionLimits): string {
+  // One round trip. SET LOCAL, so that a pooler may hand the connection on; constraints at once, so that none fails in COMMIT.
+  return `BEGIN ISOLATION LEVEL READ COMMITTED;
+    SET LOCAL lock_timeout = ${lockTimeoutMs};
+    SET LOCAL statement_timeout = ${statementTimeoutMs};
+    SET LOCAL idle_in_transaction_session_timeout = ${idleTimeoutMs};
+    SET LOCAL tcp_user_timeout = ${idleTimeoutMs};
+    SET LOCAL client_connection_check_interval = ${CHECK_CLIENT_MS};
+    SET CONSTRAINTS ALL IMMEDIATE;
+    SELECT pg_backend_pid() AS pid`
+}
+
+/** Builds a transaction on a connection; `discard` gives the connection up. */
+export function createTransaction(session: Session, discard: () => Promise<void>, limits: TransactionLimits) {
+  const { client, connection } = session
+  const answerMs = limits.statementTimeoutMs + GRACE_MS
+  let isOver = false
+  let isDestroyed = false
+  let opened = 0
+  let inFlight = 0
+  let answers = 0
+  let failures = 0
+  /** Asked for in each transaction: a pooler gives each another backend. */
+  let pid = 0
+  /** Ends a savepoint whose work is done, or refused, on the way to the next statement, which saves a round trip. */
+  let ending = ''
+
+  function send(...call: Parameters<typeof connection.unsafe>) {
+    if (session.isLost) throw new dbErrors.SMG_DB_CONNECTION_LOST('in a transaction')
+    const query = connection.unsafe(...call)
+    // First of all who hear of it: a reset is told to the query before `onclose`, and what is sent in between would
+    // never be answered (postgres.js 3.4.9).
+    const timer = setTimeout(() => void discard(), answerMs)
+    inFlight += 1
+    query.then(
+      () => {
+        clearTimeout(timer)
+        inFlight -= 1
+        answers += 1
+      },
+      (error: unknown) => {
+        clearTimeout(timer)
+        inFlight -= 1
+        answers += 1
+        failures += 1
+        if (endsConnection(error)) session.isLost = true
+      }
+    )
+    return query
+  }
+
+  async function run(text: string): Promise<Rows> {
+    const result = await send(text)
+    // Several statements in one text give a list of results; the last is the one that counts.
+    return (Array.isArray(result[0]) ? result.at(-1) : result) as unknown as Rows
+  }
+
+  async function begin(): Promise<void> {
+    const [row] = await run(toBegin(limits))
+    pid = Number(row?.pid)
+  }
+
+  /** Gives the command that PostgreSQL answers with. */
+  async function commit(): Promise<string> {
+    // A savepoint that is done ends with it. One that is to be undone does not.
+    if (ending.startsWith(UNDO)) await run(takeEnding())
+    const { command } = await run('COMMIT')
+    return command
+  }
+
+  async function query(text: string, parameters: readonly Parameter[] = []): Promise<Rows> {
+    if (isOver) throw new dbErrors.SMG_DB_TRANSACTION_OVER()
+    // What is written in a subtransaction that only waits for its end would make a multixact of every lock taken before.
+    if (ending) await run(takeEnding())
+    return (await send(text, [...parameters], { prepare: true })) as unknown as Rows
+  }
+
+  /** Empty when no savepoint is to be ended. */
+  function takeEnding(): string {
+    const text = ending
+    ending = ''
+    return text
+  }
+
+  // Once its owner is over, it sends nothing more: the names of savepoints mean something else by then.
+  async function savepoint<T>(work: (opening: Promise<unknown>) => Promise<T>, hasEnded = () => isOver): Promise<T> {
+    if (hasEnded()) throw new dbErrors.SMG_DB_TRANSACTION_OVER()
+    opened += 1
+    const name = `s${opened}`
+    // The first statement of `work` goes out right behind it: no round trip is spent on the savepoint alone.
+    const opening = run(`${takeEnding()}SAVEPOINT ${name}`)
+    const failuresBefore = failures
+    try {
+      const [result] = await Promise.all([work(opening), opening])
+      if (hasEnded()) throw new dbErrors.SMG_DB_TRANSACTION_OVER()
+      // Whatever was done inside it is released with it. A failure that `work` swallowed, or does not know of yet, has
+      // aborted the transaction: that has to show here.
+      ending = toRelease(name)
+      if (failures > failuresBefore || inFlight > 0) await run(takeEnding())
+      return result
+    } catch (error) {
+      ending = ''
+      const isOpen = await opening.then(
+        () => true,
+        () => false
+      )
+      if (isOpen && !session.isLost && !hasEnded()) await run(toUndo(name))
+      throw error
+    }
+  }
+
+  async function savepoints(works: readonly (() => Promise<unknown>)[]) {
+    if (isOver) throw new dbErrors.SMG_DB_TRANSACTION_OVER()
+    const sent: { name: string; opening: Promise<unknown>; outcome: Promise<unknown> }[] = []
+    let settled = 0
+    let hasFailed = false
+    for (const work of works) {
+      // What is sent behind a refused one has to be sent again.
+      if (sent.length - settled >= AHEAD) await sent[settled]?.outcome.catch(() => undefined)
+      if (hasFailed) break
+      opened += 1
+      const name = `s${opened}`
+      const opening = run(`${takeEnding()}SAVEPOINT ${name}`)
+      const outcome = Promise.all([work(), opening])
+      const end = (failed: boolean) => {
+        settled += 1
+        hasFailed ||= failed
+      }
+      outcome.then(
+        () => end(false),
+        () => end(true)
+      )
+      ending = toRelease(name)
+      sent.push({ name, opening, outcome })
+    }
+    const outcomes = await Promise.allSettled(sent.map(({ outcome }) => outcome))
+    const openings = await Promise.allSettled(sent.map(({ opening }) => opening))
+    const first = outcomes.findIndex(({ status }) => status === 'rejected')
+    if (first === -1) return { done: works.length }
+
+    ending = ''
+    const refusal = (outcomes[first] as PromiseRejectedResult).reason
+    const isRefused = toPostgresError(refusal) !== null && openings[first]?.status === 'fulfilled'
+    if (!isRefused || session.isLost || isOver) throw refusal
+    ending = toUndo(sent[first]?.name ?? '')
+    return { done: first, refusal }
+  }
+
+  function openDrizzle(onLate: () => void = () => undefined): AttemptSession {
+    let isRevoked = false
+    let failure: unknown
+    // Its statements go out behind it; when it fails, so do they.
+    if (ending) run(takeEnding()).catch(() => undefined)
+    const hasEnded = () => isRevoked || isOver
+    function refuseLate() {
+      if (!hasEnded()) return
+      onLate()
+      throw new dbErrors.SMG_DB_TRANSACTION_OVER()
+    }
+    const nest = async (work: (facade: unknown) => Promise<unknown>) => {
+      refuseLate()
+      return savepoint(opening => opening.then(() => work(facade)), hasEnded)
+    }
+    const facade = {
+      options: client.options,
+      unsafe(...call: Parameters<typeof connection.unsafe>) {
+        refuseLate()
+        try {
+          const query = send(...call)
+          // The driver sends a statement a turn after it is first asked for its result: Drizzle may still shape it.
+          query.catch((error: unknown) => {
+            failure ??= error
+          })
+          return query
+        } catch (error) {
+          failure ??= error
+          throw error
+        }
+      },
+      // What Drizzle calls for a transaction inside the transaction.
+      savepoint: nest,
+      begin: nest
+    }
+    return {
+      tx: drizzle(facade as unknown as Sql) as Omit<PostgresJsDatabase, '$client'>,
+      revoke() {
+        isRevoked = true
+      },
+      seen: () => failure
+    }
+  }
+
+  async function isAtWork(): Promise<boolean> {
+    if (inFlight === 0) return true
+    const before = answers
+    const state = await session.ask(pid)
+    if (state !== 'idle') return state === 'working'
+    await sleep(ARRIVE_MS)
+    return answers > before && !session.isLost
+  }
+
+  async function destroy(): Promise<void> {
+    isDestroyed = true
+    await discard()
+  }
+
+  const tx: WriteTransaction = { query, savepoint: work => savepoint(work), savepoints, openDrizzle, isAtWork, destroy }
+  return {
+    tx,
+    begin,
+    commit,
+    run,
+    isDestroyed: () => isDestroyed,
+    end() {
+      isOver = true
+    }
+  }
+}
+
+/** What PostgreSQL said; null for any other error. Drizzle wraps what the driver rejects with. */
+export function toPostgresError(error: unknown): postgres.PostgresError | null {
+  if (error instanceof postgres.PostgresError) return error
+  const cause = error instanceof Error ? error.cause : null
+  return cause instanceof postgres.PostgresError ? cause : null
+}
+
+const UNDO = 'ROLLBACK TO SAVEPOINT'
+
+function toRelease(name: string): string {
+  return `RELEASE SAVEPOINT ${name}; `
+}
+
+function toUndo(name: string): string {
+  return `${UNDO} ${name}; ${toRelease(name)}`
+}
+
+function endsConnection(error: unknown): boolean {
+  if (error instanceof postgres.PostgresError) return error.severity === 'FATAL' || error.severity === 'PANIC'
+  return databaseFault(error) === 'world'
+}
