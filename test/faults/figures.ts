@@ -1,18 +1,25 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { startProcesses, type TestProcesses } from '../_support/processes.ts'
 
 // Measures what docs/guarantees.md says of speed under failures, side by side in one run:
-//   npm run test:figures -- [--events 200000] [--rounds 3] [--letters 10000]
+//   npm run test:figures -- [--events 200000] [--rounds 3] [--letters 10000] [--kills 5]
 
 const { values } = parseArgs({
   options: {
     events: { type: 'string', default: '200000' },
     rounds: { type: 'string', default: '3' },
-    letters: { type: 'string', default: '10000' }
+    letters: { type: 'string', default: '10000' },
+    kills: { type: 'string', default: '5' }
   }
 })
-const [events, rounds, letters] = [values.events, values.rounds, values.letters].map(Number) as [number, number, number]
+const { events, rounds, letters, kills } = Object.fromEntries(
+  Object.entries(values).map(([name, text]) => [name, Number(text)])
+) as Record<keyof typeof values, number>
+/** As short as Kafka allows by default. */
+const SESSION_TIMEOUT_MS = 6_000
+const PARTITIONS = 3
 
 /** What makes one event in a thousand a bad one. */
 const POISONS = {
@@ -38,6 +45,10 @@ try {
   for (const [poison, all] of rates)
     print(`${poison}: ${Math.round(median(all))} events/s, ${(median(all) / clean).toFixed(2)} of clean`)
   print(`bulk redrive: ${Math.round(await redrive())} dead letters/s`)
+  for (let kill = 0; kill < kills; kill += 1) {
+    const seconds = (await takeOver()) / 1000
+    print(`kill -9 of one of three runners: its partition stood still for ${seconds.toFixed(1)} s`)
+  }
 } finally {
   for (const end of ends.reverse()) await end()
 }
@@ -88,7 +99,7 @@ async function fill({ kafkaBrokers, topicPrefix }: TestProcesses, poison: Poison
       const value = { userId: `u${number % 5000}`, action: `a${number % 50}`, ...(isBad ? POISONS[poison] : {}) }
       return {
         key: value.userId,
-        partition: number % 3,
+        partition: number % PARTITIONS,
         value: JSON.stringify(value),
         headers: { trace: randomUUID() }
       }
@@ -122,6 +133,44 @@ async function redrive(): Promise<number> {
   const [row] = await sql`SELECT count(*)::int AS rows, count(DISTINCT id)::int AS ids FROM user_activities`
   if (row?.rows !== letters || row.ids !== letters) throw new Error(`void: ${JSON.stringify(row)}`)
   return letters / seconds
+}
+
+/** Kills one of three runners under a steady load, and gives for how long a partition had no effect, in ms. */
+async function takeOver(): Promise<number> {
+  const own: typeof ends = []
+  const environment = { CONSUMER_SESSION_TIMEOUT_MS: String(SESSION_TIMEOUT_MS) }
+  const processes = await startProcesses({ teardown: end => void own.push(end) }, { runners: 3, environment })
+  const { sql, until, produce, kill, ids } = processes
+  try {
+    let sent = 0
+    let isEnough = false
+    const load = (async () => {
+      for (; !isEnough; sent += 100) {
+        await produce(
+          'user-activities',
+          Array.from({ length: 100 }, (_, index) => ({ userId: `u${sent + index}`, action: 'a' }))
+        )
+        await sleep(200)
+      }
+    })()
+    await until(async () => (await ids('messages')).length > 1_000, { timeoutMs: 60_000, what: 'three runners work' })
+    const killedMs = Date.now()
+    await kill('runner-0', 'SIGKILL')
+    await sleep(SESSION_TIMEOUT_MS + 6_000)
+    isEnough = true
+    await load
+    const all = async () => (await ids('messages')).length === sent
+    await until(all, { timeoutMs: 60_000, what: 'all is settled' })
+    const gaps = await sql`
+      SELECT partition, extract(epoch FROM max(gap)) * 1000 AS ms FROM (
+        SELECT partition, received_at - lag(received_at) OVER (PARTITION BY partition ORDER BY received_at) AS gap, received_at
+        FROM messages) AS effects
+      WHERE received_at > to_timestamp(${killedMs / 1000}) GROUP BY partition`
+    if (gaps.length !== PARTITIONS) throw new Error(`void: effects in ${gaps.length} partitions after the kill`)
+    return Math.max(...gaps.map(({ ms }) => Number(ms)))
+  } finally {
+    for (const end of own.reverse()) await end()
+  }
 }
 
 function median(numbers: readonly number[]): number {
