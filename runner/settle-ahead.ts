@@ -11,24 +11,14 @@ import { toCrashed } from './dead-letter.ts'
 import type { Gate } from './gate.ts'
 import { identify } from './identify.ts'
 import { createKeyCounts } from './key-counts.ts'
-import { isHead, isParked, type KeyHints, toParked } from './parking.ts'
+import { isHead, type KeyHints, toParked } from './parking.ts'
 import type { SettledRecord } from './settled.ts'
+import { createSlots, keyOf, type ReadyStep, type Slot, type Taken } from './slots.ts'
 import { toEntry } from './to-entry.ts'
 
-const MAX_AHEAD_RECORDS = 2_000
-const MAX_AHEAD_BYTES = 8 * 1024 * 1024
 // Records handled before other partitions, timers and sockets have their turn. A cycle waits for a socket a handful of
 // times, each time for up to a turn.
 const TURN = 20
-
-/** A step of a partition that can be written. */
-export interface ReadyStep {
-  /** Null for the end of a batch that held nothing to handle. */
-  readonly settled: SettledRecord | null
-  /** The position once this step is written. */
-  readonly next: bigint
-  readonly bytes: number
-}
 
 /** Handles records of a partition before their transaction: in memory, in order, waits for retries included. */
 export interface SettleAhead {
@@ -67,19 +57,6 @@ export interface SettleAheadDependencies {
   readonly log: Logger
 }
 
-interface Slot {
-  readonly next: bigint
-  readonly bytes: number
-  readonly key: string | null
-  /** Undefined until it is ready. */
-  settled: SettledRecord | null | undefined
-}
-
-interface Taken {
-  readonly slot: Slot
-  readonly record: IdentifiedRecord | null
-}
-
 /** Builds and starts the handling of one partition of a function whose effects are rows, or none. */
 export function createSettleAhead(
   partition: AssignedPartition,
@@ -100,12 +77,7 @@ export function createSettleAhead(
   const runHandle: RunHandle = (input, context) =>
     definition.handle?.(input, context as Parameters<typeof definition.handle>[1])
   const busyKeys = createKeyCounts()
-  /** Of records that are parked, and not written yet. */
-  const parkedKeys = createKeyCounts()
-  let slots: Slot[] = []
-  /** Those that were parked, and are to be handled after all; in order. */
-  let unparked: Taken[] = []
-  let bytesAhead = 0
+  const slots = createSlots()
   let inFlight = 0
   let attempting = 0
   const idleCalls: (() => void)[] = []
@@ -117,14 +89,12 @@ export function createSettleAhead(
     let handled = 0
     while (!partition.revoked.aborted && !isClosed) {
       const isAlone = partition.trial.isAlone() || brake.mode() === 'probe'
-      const maxAhead = isAlone ? 1 : MAX_AHEAD_RECORDS
-      const isFull = unparked.length === 0 && (slots.length >= maxAhead || bytesAhead >= MAX_AHEAD_BYTES)
-      if (inFlight >= concurrency || isFull || brake.isHeld()) {
+      if (inFlight >= concurrency || slots.isFull(isAlone) || brake.isHeld()) {
         await partition.changed.wait()
         continue
       }
       if (gate.isFull()) await gate.room()
-      const next = unparked.shift() ?? takeNext()
+      const next = slots.nextUnparked() ?? takeNext()
       if (!next) {
         await partition.changed.wait()
         continue
@@ -143,10 +113,7 @@ export function createSettleAhead(
     const record =
       item.record && identify(item.record, { topic: definition.topic, topicId, partition: partition.partition })
     const key = concurrency > 1 && record ? keyOf(record) : null
-    const slot = { next: item.next, bytes: item.bytes, key, settled: undefined }
-    slots.push(slot)
-    bytesAhead += slot.bytes
-    return { slot, record }
+    return { slot: slots.open({ next: item.next, bytes: item.bytes, key }), record }
   }
 
   /** Gives what has to be waited for, if there is something: else what is handled together is written together. */
@@ -186,7 +153,7 @@ export function createSettleAhead(
 
   function first(slot: Slot, record: IdentifiedRecord) {
     // Not even looked at: it waits behind a dead letter of its key, or behind what was taken for waiting for one.
-    const isBehind = hints.has(record.key) || (!parkedKeys.isEmpty() && parkedKeys.has(keyOf(record)))
+    const isBehind = hints.has(record.key) || slots.isParked(record)
     if (isBehind) finish(slot, { record, outcome: toParked(), entry: null })
     else attempt(slot, record, 1, partition.epoch)
   }
@@ -294,64 +261,30 @@ export function createSettleAhead(
 
   function finish(slot: Slot, settled: SettledRecord | null) {
     if (settled && isHead(settled.record, settled.outcome)) hints.add(settled.record.key)
-    settleSlot(slot, settled)
+    slots.settle(slot, settled)
     // It is not written before the function goes on.
     if (brake.isHeld()) partition.trial.rest()
     onReady()
   }
 
-  function settleSlot(slot: Slot, settled: SettledRecord | null | undefined) {
-    forgetParked(slot)
-    if (settled && isParked(settled.outcome)) parkedKeys.add(keyOf(settled.record))
-    slot.settled = settled
-  }
-
-  function forgetParked({ settled }: Slot) {
-    if (settled && isParked(settled.outcome)) parkedKeys.remove(keyOf(settled.record))
-  }
-
   return {
-    ready({ records, bytes }) {
-      let size = 0
-      let count = 0
-      while (
-        count < slots.length &&
-        count < records &&
-        slots[count]?.settled !== undefined &&
-        (count === 0 || size < bytes)
-      ) {
-        size += slots[count]?.bytes ?? 0
-        count += 1
-      }
-      return slots.slice(0, count) as ReadyStep[]
-    },
+    ready: slots.ready,
     refuse(dead) {
-      const [first] = slots
-      if (first?.settled) settleSlot(first, toSettled(first.settled.record, dead))
+      const first = slots.first()
+      if (first?.settled) slots.settle(first, toSettled(first.settled.record, dead))
     },
     unpark(key) {
-      for (const slot of slots) {
-        const { settled } = slot
-        if (!settled || !isParked(settled.outcome) || !settled.record.key?.equals(key)) continue
-        settleSlot(slot, undefined)
-        unparked.push({ slot, record: settled.record })
-      }
+      slots.unpark(key)
       partition.changed.wake()
     },
     drop(count) {
-      for (const slot of slots.splice(0, count)) {
-        bytesAhead -= slot.bytes
-        forgetParked(slot)
-      }
+      slots.drop(count)
       partition.changed.wake()
     },
     reset() {
-      slots = []
-      unparked = []
-      bytesAhead = 0
+      slots.clear()
       inFlight = 0
       busyKeys.clear()
-      parkedKeys.clear()
       partition.changed.wake()
     },
     close() {
@@ -364,8 +297,4 @@ export function createSettleAhead(
     },
     ended: run()
   }
-}
-
-function keyOf({ key }: IdentifiedRecord): string | null {
-  return key?.toString('latin1') ?? null
 }

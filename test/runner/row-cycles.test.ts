@@ -1,7 +1,8 @@
 import t from 'tap'
 import { createAssignedPartition } from '../../runner/assigned-partition.ts'
 import { CYCLE_LIMIT, collectShares, toAttemptLimits, toLimits } from '../../runner/row-cycles.ts'
-import type { ReadyStep, SettleAhead } from '../../runner/settle-ahead.ts'
+import type { SettleAhead } from '../../runner/settle-ahead.ts'
+import type { ReadyStep } from '../../runner/slots.ts'
 
 /** A partition of which `count` steps of `bytes` each are ready. */
 function handled(partition: number, count: number, bytes = 100) {
