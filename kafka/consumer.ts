@@ -33,7 +33,8 @@ export function createConsumer(
     groupId,
     sessionTimeout,
     rebalanceTimeout: Math.max(60_000, sessionTimeout),
-    heartbeatInterval: Math.min(3_000, Math.floor(sessionTimeout / 3)),
+    // A member hears of a rebalance with its next heartbeat: what a killed one had stands still for that much longer.
+    heartbeatInterval: Math.min(1_000, Math.floor(sessionTimeout / 3)),
     maxWaitTimeInMs: settings.CONSUMER_MAX_WAIT_MS,
     maxBytesPerPartition: settings.CONSUMER_MAX_BYTES_PER_PARTITION,
     minBytes: 1,
