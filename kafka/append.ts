@@ -39,7 +39,7 @@ export function createAppend(count: number, { timeoutMs, budget }: { timeoutMs: 
   function expire(): void {
     // One error for all: a stack a record would cost more than the records.
     const withdrawn = { error: new kafkaErrors.SMG_KAFKA_TIMEOUT(timeoutMs) }
-    const unknown = { error: new kafkaErrors.SMG_KAFKA_UNKNOWN_OUTCOME(timeoutMs) }
+    const unknown = { error: new kafkaErrors.SMG_KAFKA_UNKNOWN_OUTCOME(`no answer within ${timeoutMs} ms`) }
 
     for (const entry of entries) {
       if (entry.isSettled) continue

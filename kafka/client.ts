@@ -9,7 +9,6 @@ import { loadTls, toSasl } from './security.ts'
 import { openSocket } from './sockets.ts'
 import { createTopicNames, type TopicNames } from './topic-names.ts'
 
-// Few retries inside: the lanes of the producer try again by themselves, in order and within the caller's deadline.
 const PRODUCER = {
   connectionTimeout: 1_000,
   requestTimeout: 2_500,
@@ -75,7 +74,9 @@ export function createKafkaClient(
     producer: () =>
       quick.producer({
         ...shared,
-        retry: PRODUCER.retry,
+        // None inside a send: the lanes try again by themselves, in order and within the caller's deadline, and have to
+        // know of each failure: a refusal says nothing of the try before it, which may have written.
+        retry: { ...PRODUCER.retry, retries: 0 },
         createPartitioner:
           () =>
           ({ message }) =>

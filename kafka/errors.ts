@@ -7,7 +7,7 @@ export const kafkaErrors = {
   /** Certainly not written. */
   SMG_KAFKA_TIMEOUT: createError('SMG_KAFKA_TIMEOUT', 'Not sent within %s ms, and withdrawn', 503),
   /** Written or not: a copy may still appear. */
-  SMG_KAFKA_UNKNOWN_OUTCOME: createError('SMG_KAFKA_UNKNOWN_OUTCOME', 'Sent, and not acknowledged within %s ms', 503),
+  SMG_KAFKA_UNKNOWN_OUTCOME: createError('SMG_KAFKA_UNKNOWN_OUTCOME', 'Sent, and not acknowledged: %s', 503),
   SMG_KAFKA_QUEUE_FULL: createError('SMG_KAFKA_QUEUE_FULL', 'More than %s bytes wait for Kafka', 503),
   SMG_KAFKA_CLOSED: createError('SMG_KAFKA_CLOSED', 'The link to Kafka is closed', 503),
   SMG_KAFKA_STALLED: createError('SMG_KAFKA_STALLED', 'Nothing was fetched for %s ms', 503),

@@ -1,5 +1,6 @@
 import { type Budget, landEntry, settleEntry } from './append.ts'
 import { type Acknowledgement, toCoverage, toOffset, toPlace } from './coverage.ts'
+import { kafkaErrors } from './errors.ts'
 import { toFailureKind, toKafkaError } from './failure.ts'
 import { type Entry, MAX_RECORDS, type RecordQueue } from './record-queue.ts'
 import type { Sender, TopicMessages } from './sender.ts'
@@ -34,7 +35,7 @@ const SEND_BYTES = 8 * 1024 * 1024
 const FULL_RECORDS = 1_000
 const RETRY_MS = { min: 50, max: 1_000 }
 // A topic that was made a moment ago is not known to every broker.
-const NO_TOPIC_FAILURES = 3
+const NO_TOPIC_FAILURES = 6
 
 /**
  * Builds a lane: at most one send of its partitions is under way, so that records gather meanwhile. A partition that
@@ -198,10 +199,13 @@ export function createLane({ sender, budget, lingerMs, batchBytes, onOutcome }: 
 
     for (const take of takes) {
       const { queue, entries } = take
+      // Of many partitions, nobody knows which one was refused, and a timeout says nothing.
+      if (kind === 'world' || (kind === 'refused' && takes.length > 1))
+        for (const entry of entries) entry.isDoubtful = true
       if (kind === 'world' || (kind === 'topic' && queue.failures + 1 < NO_TOPIC_FAILURES)) retryLater(take)
       else if (takes.length > 1) sendAlone(take)
       else if ((kind === 'size' || kind === 'record') && entries.length > 1) bisect(take)
-      else for (const entry of entries) settleEntry(entry, { error: toKafkaError(error, queue.topic) }, budget)
+      else for (const entry of entries) settleEntry(entry, { error: toFinal(entry, error) }, budget)
     }
   }
 
@@ -231,6 +235,13 @@ export function createLane({ sender, budget, lingerMs, batchBytes, onOutcome }: 
   }
 
   return { wake }
+}
+
+function toFinal({ isDoubtful, queue }: Entry, error: unknown): Error {
+  const refusal = toKafkaError(error, queue.topic)
+  if (!isDoubtful) return refusal
+  const why = `no answer at first, and then: ${refusal.message}`
+  return Object.assign(new kafkaErrors.SMG_KAFKA_UNKNOWN_OUTCOME(why), { cause: refusal })
 }
 
 function toTopics(takes: readonly Take[]): string[] {

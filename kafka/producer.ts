@@ -16,7 +16,9 @@ import type { AppendResult, OutgoingRecord, Producer } from './types.ts'
 
 const MAX_QUEUED_BYTES = 64 * 1024 * 1024
 const CLOSE_TIMEOUT_MS = 10_000
+/** So many failures in a row, over so long: a partition that elects its leader fails for a moment. */
 const UNHEALTHY_FAILURES = 3
+const UNHEALTHY_MS = 1_000
 /** Without a send for so long nobody knows whether Kafka takes records: a failure before that says nothing any more. */
 const FORGET_MS = 10_000
 
@@ -76,18 +78,27 @@ export function createProducer(
     })
   )
   let failures = 0
+  let failingSinceMs = 0
   let failedAtMs = 0
+  let isTold = false
   let isClosed = false
 
   function onOutcome(failure: unknown): void {
     if (failure === undefined) {
-      if (failures >= UNHEALTHY_FAILURES) log.info('kafka takes records again')
+      if (isTold) log.info('kafka takes records again')
+      isTold = false
       failures = 0
     } else if (toFailureKind(failure) === 'world') {
       failures += 1
       failedAtMs = nowMs()
-      if (failures === UNHEALTHY_FAILURES) log.error({ err: failure }, 'kafka takes no records')
+      if (failures === 1) failingSinceMs = failedAtMs
+      if (!isTold && isFailing()) log.error({ err: failure }, 'kafka takes no records')
+      isTold ||= isFailing()
     }
+  }
+
+  function isFailing(): boolean {
+    return failures >= UNHEALTHY_FAILURES && failedAtMs - failingSinceMs >= UNHEALTHY_MS
   }
 
   function address(topic: string, partition: number): Addressed {
@@ -126,6 +137,7 @@ export function createProducer(
         index,
         queue: addressed.queue,
         isSent: false,
+        isDoubtful: false,
         isInFlight: false,
         isSettled: false
       }
@@ -165,7 +177,7 @@ export function createProducer(
 
     partitionCount: topic => counts.get(topic),
     queuedBytes: () => budget.usedBytes,
-    isHealthy: () => failures < UNHEALTHY_FAILURES || nowMs() - failedAtMs > FORGET_MS,
+    isHealthy: () => !isFailing() || nowMs() - failedAtMs > FORGET_MS,
 
     async close() {
       isClosed = true

@@ -15,6 +15,8 @@ export interface Entry {
   readonly queue: RecordQueue
   /** Whether a send ever took it: then nobody knows that it was not written. */
   isSent: boolean
+  /** A send of it failed, and may have written it all the same: what a later one is refused with does not say that it is not. */
+  isDoubtful: boolean
   isInFlight: boolean
   isSettled: boolean
 }

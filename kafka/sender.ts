@@ -53,7 +53,7 @@ const ACKS_TIMEOUT_MS = 2_500
 // Well above all that KafkaJS does inside a send; only one that never settles takes longer.
 const SEND_TIMEOUT_MS = 30_000
 const DISCONNECT_TIMEOUT_MS = 5_000
-const MAX_FAILURES = 5
+const MAX_FAILURES = 20
 const WORN_AFTER_MS = 5_000
 const YOUNG_MS = 1_000
 

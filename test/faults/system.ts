@@ -5,7 +5,7 @@ import { isAnswering, toNodeCommand } from '../../stack/node-part.ts'
 import type { Invariant } from './checker.ts'
 import type { Cluster } from './cluster.ts'
 import { createProcess, type Machine, type Process } from './machine.ts'
-import { type FaultDatabase, type Postgres, retry } from './postgres.ts'
+import { type FaultDatabase, type Postgres, ROLE, retry } from './postgres.ts'
 import { type FaultProxy, openProxy } from './proxy.ts'
 
 /** A gateway or a runner, with a link of its own to PostgreSQL. */
@@ -23,6 +23,13 @@ export interface Member {
   release(): void
   isHeld(): boolean
 }
+
+/** Ends what faults did to tables: an older copy of the database may bring back what was ended before. */
+const END_FAULTS = `
+  DROP TRIGGER IF EXISTS fault ON messages;
+  DROP TRIGGER IF EXISTS fault ON fault_entries;
+  DROP TRIGGER IF EXISTS fault ON fault_effects;
+  GRANT INSERT ON fault_entries TO ${ROLE}`
 
 /** All of one schedule: two gateways and some runners on topics, groups and a database of their own. */
 export interface System {
@@ -131,6 +138,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     },
     async heal() {
       await Promise.all([cluster.heal(), postgres.heal()])
+      await retry(() => database.sql.unsafe(END_FAULTS))
       for (const member of [...gateways, ...runners]) {
         member.process.resume()
         member.release()

@@ -9,7 +9,7 @@ import { isDocumented } from './_support/documented.ts'
 
 const url = '/api/produce/user-activities'
 const event = { userId: 'user-001', action: 'login' }
-const unknown = () => ({ error: new kafkaErrors.SMG_KAFKA_UNKNOWN_OUTCOME() })
+const unknown = () => ({ error: new kafkaErrors.SMG_KAFKA_UNKNOWN_OUTCOME('no answer') })
 
 const post = (key: string, payload: object | string = event) =>
   ({ method: 'POST', url, headers: { 'content-type': 'application/json', 'idempotency-key': key }, payload }) as const

@@ -297,15 +297,38 @@ t.test('gives up at once what the broker will never take', async t => {
   })
   t.teardown(() => producer.close())
 
-  const [refused, written] = await Promise.all([
-    producer.append('secret', [record('0')], LONG),
-    producer.append('a', [record('1')], LONG)
-  ])
+  const refused = await producer.append('secret', [record('0')], LONG)
+  const written = await producer.append('a', [record('1')], LONG)
 
   t.match(refused, [{ error: { code: 'SMG_KAFKA_REFUSED', cause: { name: 'KafkaJSNumberOfRetriesExceeded' } } }])
   t.strictSame(codes(written), ['written'])
   t.strictSame(log.values('p.a'), ['1'])
 })
+
+for (const [when, first] of [
+  ['a send that was written and not acknowledged', 'REQUEST_TIMED_OUT'],
+  ['one with other partitions, of which one was refused', 'TOPIC_AUTHORIZATION_FAILED']
+] as const) {
+  t.test(`rule 25: does not call a record unwritten that is refused after ${when}`, async t => {
+    const { producer, log } = createFakeProducer(async (batch, call, log) => {
+      if (call > 0 && batch.some(({ topic }) => topic === 'p.a')) throw kafkaJsError('TOPIC_AUTHORIZATION_FAILED')
+      const written = log.write(batch)
+      if (call === 0) throw kafkaJsError(first)
+      return written
+    })
+    t.teardown(() => producer.close())
+
+    const [doubtful] = await Promise.all([
+      producer.append('a', [record('0')], LONG),
+      producer.append('b', [record('1')], LONG)
+    ])
+
+    t.match(doubtful, [{ error: { code: 'SMG_KAFKA_UNKNOWN_OUTCOME', cause: { code: 'SMG_KAFKA_REFUSED' } } }])
+    t.match(doubtful, [{ error: { message: /no answer at first, and then/ } }])
+    t.strictSame(log.values('p.a'), ['0'])
+    t.strictSame(codes(await producer.append('a', [record('2')], LONG)), ['SMG_KAFKA_REFUSED'])
+  })
+}
 
 t.test('keeps a topic that is gone away from the others', async t => {
   const failed: string[] = []
@@ -448,6 +471,7 @@ t.test('is unhealthy after several failures in a row, until the first success', 
 t.test('is healthy again when nothing was sent since the failures', async t => {
   let now = 1_000
   const away = async () => {
+    now += 400
     throw new Error('ECONNREFUSED')
   }
   const { producer } = createFakeProducer(away, { nowMs: () => now })

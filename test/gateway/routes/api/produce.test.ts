@@ -179,7 +179,7 @@ t.test('POST /api/produce/{topic}', async t => {
     },
     {
       when: 'nobody knows',
-      error: new kafkaErrors.SMG_KAFKA_UNKNOWN_OUTCOME(500),
+      error: new kafkaErrors.SMG_KAFKA_UNKNOWN_OUTCOME('no answer within 500 ms'),
       status: 503,
       code: 'SMG_GATEWAY_NOT_ACKNOWLEDGED'
     },
@@ -367,7 +367,7 @@ t.test('POST /api/produce/{topic}/batch', async t => {
     const payload = { events: [event, event, { userId: 7 }] }
 
     const none = await app.inject({ method: 'POST', url: batchUrl, payload })
-    error = new kafkaErrors.SMG_KAFKA_UNKNOWN_OUTCOME(500)
+    error = new kafkaErrors.SMG_KAFKA_UNKNOWN_OUTCOME('no answer within 500 ms')
     const unknown = await app.inject({ method: 'POST', url: batchUrl, payload })
     accepted = 1
     const some = await app.inject({ method: 'POST', url: batchUrl, payload })

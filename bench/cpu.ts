@@ -1,0 +1,44 @@
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+
+const MICROSECONDS_PER_TICK = 1_000_000 / Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
+
+/**
+ * CPU time of a process and all its descendants so far, in microseconds, with those that ended and were waited for; from
+ * `/proc`, so on Linux alone. 0 when it is gone.
+ */
+export function readCpu(pid: number): number {
+  const children = new Map<number, number[]>()
+  for (const name of readdirSync('/proc')) {
+    const stat = /^\d+$/.test(name) ? readStat(name) : null
+    if (stat) children.set(stat.parent, [...(children.get(stat.parent) ?? []), Number(name)])
+  }
+  return sum(pid) * MICROSECONDS_PER_TICK
+
+  function sum(root: number): number {
+    const below = (children.get(root) ?? []).reduce((ticks, child) => ticks + sum(child), 0)
+    return (readStat(String(root))?.ticks ?? 0) + below
+  }
+}
+
+/** Resident memory of a process in bytes; 0 when it is gone. */
+export function readMemory(pid: number): number {
+  try {
+    const [, kilobytes] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+    return Number(kilobytes ?? 0) * 1024
+  } catch {
+    return 0
+  }
+}
+
+function readStat(pid: string): { parent: number; ticks: number } | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    // The name before may hold anything, brackets too (proc(5): state, ppid, …; utime is the 14th field).
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    const ticks = fields.slice(11, 15).reduce((total, field) => total + Number(field), 0)
+    return { parent: Number(fields[1]), ticks }
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,74 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createPart } from '../stack/part.ts'
+import { createPortFinder } from '../stack/ports.ts'
+import { createProcessRecords } from '../stack/process-records.ts'
+import { startKafka, startPostgres } from '../stack/servers.ts'
+import type { Site } from '../stack/site.ts'
+
+/** A Kafka and a PostgreSQL of their own, with durable settings, and a folder for a run. */
+export interface Servers {
+  readonly site: Site
+  readonly kafkaBrokers: string
+  /** A user that may create databases. */
+  readonly databaseUrl: string
+  /** The broker's process, and PostgreSQL's first one. */
+  readonly pids: { readonly kafka: number; readonly postgres: number }
+  /** Ends everything that was started on the site, and removes its folder. */
+  stop(): Promise<void>
+}
+
+// Else each minute of writing has its checkpoint in another round, and rounds differ by it.
+const POSTGRES = ['max_wal_size=8GB', 'checkpoint_timeout=30min']
+
+/** Starts both servers in a new folder. */
+export async function startServers(): Promise<Servers> {
+  const folder = mkdtempSync(join(tmpdir(), `smg-bench-${process.pid}-`))
+  // PostgreSQL runs as another user than root, and has to reach its data.
+  chmodSync(folder, 0o755)
+  const logFolder = join(folder, 'logs')
+  mkdirSync(logFolder)
+  const shutdown = new AbortController()
+  const records = createProcessRecords(join(folder, 'pids.json'))
+  const log = { info: () => undefined, warn: console.warn, error: console.error }
+  const site: Site = {
+    dataFolder: folder,
+    logFolder,
+    environment: process.env,
+    records,
+    findPort: createPortFinder(),
+    log,
+    shutdown: shutdown.signal
+  }
+  async function stop() {
+    shutdown.abort()
+    await records.sweep()
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+
+  try {
+    const options = {
+      given: null,
+      port: 0,
+      toPart: (spec: Parameters<typeof createPart>[0]) => createPart(spec, { log, records, onLine: () => undefined })
+    }
+    const [kafka, postgres] = await Promise.all([
+      startKafka(site, options),
+      startPostgres(site, { ...options, settings: POSTGRES })
+    ])
+    return {
+      site,
+      kafkaBrokers: kafka.address,
+      databaseUrl: postgres.address,
+      pids: { kafka: kafka.pid() ?? 0, postgres: postgres.pid() ?? 0 },
+      async stop() {
+        await Promise.all([kafka.stop(), postgres.stop()])
+        await stop()
+      }
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
