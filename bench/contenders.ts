@@ -10,7 +10,7 @@ export interface Contender {
 }
 
 /** Where one run of a contender reads and writes. */
-export interface ContenderRun {
+interface ContenderRun {
   readonly kafkaBrokers: string
   /** Of a database of its own, with empty tables. */
   readonly databaseUrl: string

@@ -11,7 +11,7 @@ export interface BenchEvent {
   readonly timestampMs: number
 }
 
-export const PARTITIONS = 3
+const PARTITIONS = 3
 const USERS = 5_000
 const ACTIONS = ['login', 'logout', 'search', 'add-to-cart', 'purchase']
 const BATCH = 2_000

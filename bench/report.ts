@@ -2,7 +2,7 @@ import type { Contender } from './contenders.ts'
 import type { DrainResult } from './drain.ts'
 
 /** A middle value and how far the rounds lie apart. */
-export interface Spread {
+interface Spread {
   readonly median: number
   readonly min: number
   readonly max: number
@@ -76,7 +76,7 @@ export function toTable(summaries: readonly Summary[]): string {
 }
 
 /** Ours against another: events a second, and events a second of CPU of everything. */
-export function toRatios(ours: Summary, other: Summary): { rate: number; perCpu: number } {
+function toRatios(ours: Summary, other: Summary): { rate: number; perCpu: number } {
   return {
     rate: ours.eventsPerSecond.median / other.eventsPerSecond.median,
     perCpu: other.cpu.all.median / ours.cpu.all.median

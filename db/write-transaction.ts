@@ -58,6 +58,8 @@ export interface Session {
   readonly client: Sql
   readonly connection: ReservedSql
   readonly ask: (pid: number) => Promise<BackendState>
+  /** Statements without an answer. When the connection is lost the driver rejects those that it sent, and no other. */
+  readonly unanswered: Set<PromiseLike<unknown>>
   isLost: boolean
   /** A transaction was committed on it. */
   isProven: boolean
@@ -87,11 +89,13 @@ function toBegin({ lockTimeoutMs, statementTimeoutMs, idleTimeoutMs }: Transacti
 /** Builds a transaction on a connection; `discard` gives the connection up. */
 export function createTransaction(session: Session, discard: () => Promise<void>, limits: TransactionLimits) {
   const { client, connection } = session
+  const { unanswered } = session
   const answerMs = limits.statementTimeoutMs + GRACE_MS
+  /** For the statement that PostgreSQL works on: what was sent behind it has its time after it. */
+  let timer: NodeJS.Timeout | undefined
   let isOver = false
   let isDestroyed = false
   let opened = 0
-  let inFlight = 0
   let answers = 0
   let failures = 0
   /** Asked for in each transaction: a pooler gives each another backend. */
@@ -102,25 +106,29 @@ export function createTransaction(session: Session, discard: () => Promise<void>
   function send(...call: Parameters<typeof connection.unsafe>) {
     if (session.isLost) throw new dbErrors.SMG_DB_CONNECTION_LOST('in a transaction')
     const query = connection.unsafe(...call)
+    unanswered.add(query)
+    timer ??= setTimeout(() => void discard(), answerMs)
     // First of all who hear of it: a reset is told to the query before `onclose`, and what is sent in between would
     // never be answered (postgres.js 3.4.9).
-    const timer = setTimeout(() => void discard(), answerMs)
-    inFlight += 1
     query.then(
-      () => {
-        clearTimeout(timer)
-        inFlight -= 1
-        answers += 1
-      },
+      () => answer(query),
       (error: unknown) => {
-        clearTimeout(timer)
-        inFlight -= 1
-        answers += 1
+        answer(query)
         failures += 1
         if (endsConnection(error)) session.isLost = true
       }
     )
     return query
+  }
+
+  function answer(query: PromiseLike<unknown>) {
+    unanswered.delete(query)
+    answers += 1
+    if (unanswered.size > 0) timer?.refresh()
+    else {
+      clearTimeout(timer)
+      timer = undefined
+    }
   }
 
   async function run(text: string): Promise<Rows> {
@@ -169,8 +177,9 @@ export function createTransaction(session: Session, discard: () => Promise<void>
       if (hasEnded()) throw new dbErrors.SMG_DB_TRANSACTION_OVER()
       // Whatever was done inside it is released with it. A failure that `work` swallowed, or does not know of yet, has
       // aborted the transaction: that has to show here.
+      if (ending.startsWith(UNDO)) await run(takeEnding())
       ending = toRelease(name)
-      if (failures > failuresBefore || inFlight > 0) await run(takeEnding())
+      if (failures > failuresBefore || unanswered.size > 0) await run(takeEnding())
       return result
     } catch (error) {
       ending = ''
@@ -215,7 +224,8 @@ export function createTransaction(session: Session, discard: () => Promise<void>
     ending = ''
     const refusal = (outcomes[first] as PromiseRejectedResult).reason
     const isRefused = toPostgresError(refusal) !== null && openings[first]?.status === 'fulfilled'
-    if (!isRefused || session.isLost || isOver) throw refusal
+    // On a lost connection the next statement says so.
+    if (!isRefused || isOver) throw refusal
     ending = toUndo(sent[first]?.name ?? '')
     return { done: first, refusal }
   }
@@ -265,7 +275,7 @@ export function createTransaction(session: Session, discard: () => Promise<void>
   }
 
   async function isAtWork(): Promise<boolean> {
-    if (inFlight === 0) return true
+    if (unanswered.size === 0) return true
     const before = answers
     const state = await session.ask(pid)
     if (state !== 'idle') return state === 'working'

@@ -4,6 +4,7 @@ import { askBackend } from './ask-backend.ts'
 import { connectionOptions } from './client.ts'
 import { dbErrors } from './errors.ts'
 import {
+  AHEAD,
   createTransaction,
   type Session,
   type TransactionLimits,
@@ -22,12 +23,6 @@ export interface Writer {
   close(): Promise<void>
 }
 
-export interface WriterOptions {
-  readonly applicationName: string
-  /** Statements in flight; default 2: a savepoint and the statement behind it. A handler may send many at once. */
-  readonly maxPipeline?: number
-}
-
 /** So long it may take until a new connection answered a statement. */
 const OPEN_MS = 10_000
 
@@ -37,21 +32,23 @@ const OPEN_MS = 10_000
  * The driver keeps one connection reserved, and no statement is sent on one that was lost: the driver would put it on
  * a socket that is null, which ends the process (seen with 3.4.9), and its own `begin` does that with its ROLLBACK.
  */
-export function createWriter(url: string, { applicationName, maxPipeline = 2 }: WriterOptions): Writer {
+export function createWriter(url: string, { applicationName }: { applicationName: string }): Writer {
   let session: Session | null = null
   let isBusy = false
 
   async function open(): Promise<Session> {
     const ask = (pid: number) => askBackend(url, { pid, applicationName })
-    const opened = { ask, isLost: false, isProven: false }
+    const opened = { ask, unanswered: new Set<PromiseLike<unknown>>(), isLost: false, isProven: false }
     const client = postgres(url, {
       ...connectionOptions,
-      // Not in the driver's types: so many statements are in flight and one more, the others wait in the driver.
-      ...({ max_pipeline: maxPipeline } as object),
+      // Not in the driver's types. A savepoint and the statement behind it go out together; of what a handler sends at
+      // once, some are in flight, and the others wait in the driver.
+      ...({ max_pipeline: 2 * AHEAD } as object),
       max: 1,
       connection: { application_name: applicationName, TimeZone: 'UTC' },
       onclose: () => {
         opened.isLost = true
+        rejectUnanswered(opened)
       }
     })
     // Drizzle turns the driver's parsing of times off; done before the first statement, all of them see the same.
@@ -74,7 +71,9 @@ export function createWriter(url: string, { applicationName, maxPipeline = 2 }: 
   async function discard(lost: Session): Promise<void> {
     if (session === lost) session = null
     lost.isLost = true
-    await lost.client.end({ timeout: 0 })
+    const ended = lost.client.end({ timeout: 0 })
+    rejectUnanswered(lost)
+    await ended
   }
 
   return {
@@ -93,6 +92,12 @@ export function createWriter(url: string, { applicationName, maxPipeline = 2 }: 
       if (session) await discard(session)
     }
   }
+}
+
+// What waits in the driver for its turn is forgotten when the connection goes: nobody would ever hear of it.
+function rejectUnanswered({ unanswered }: Pick<Session, 'unanswered'>) {
+  const error = new dbErrors.SMG_DB_CONNECTION_LOST('in a transaction')
+  for (const query of unanswered) (query as unknown as { reject(reason: Error): void }).reject(error)
 }
 
 async function runTransaction<T>(

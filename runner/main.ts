@@ -4,7 +4,6 @@ import { createDatabase } from '../db/client.ts'
 import { createOperatorQueries } from '../db/queries/operators.ts'
 import { createOutboxQueries } from '../db/queries/outbox.ts'
 import { createPositionQueries } from '../db/queries/positions.ts'
-import { AHEAD } from '../db/write-transaction.ts'
 import { createKafkaClient } from '../kafka/client.ts'
 import { createClusterView } from '../kafka/cluster.ts'
 import { createProducer } from '../kafka/producer.ts'
@@ -30,8 +29,6 @@ import { createWriterPool } from './writer-pool.ts'
 
 // Twice the cores of a small machine: more connections only wait for one another (docs/benchmarks.md).
 const CONNECTIONS = 4
-// Parts of a batch that are sent together, each with its savepoint.
-const PIPELINE = 2 * AHEAD
 // Few: what an operator sends back must not slow down what arrives.
 const REDRIVE_CONNECTIONS = 2
 /** Of the 10 s that a stop may take; the rest is for leaving the groups. */
@@ -69,7 +66,7 @@ async function start(config: RunnerConfig): Promise<void> {
   const producer = createProducer(client, config, { log })
   const database = createDatabase(config.DATABASE_URL, { max: 2, applicationName: 'smg-runner' })
   const writers = { size: CONNECTIONS, applicationName: 'smg-runner-write' }
-  const rowPool = createWriterPool(config.DATABASE_URL, { ...writers, maxPipeline: PIPELINE })
+  const rowPool = createWriterPool(config.DATABASE_URL, writers)
   const transactionPool = createWriterPool(config.DATABASE_URL, writers)
   const redrivePool = createWriterPool(config.DATABASE_URL, {
     size: REDRIVE_CONNECTIONS,

@@ -38,7 +38,8 @@ interface Part {
  * Writes events with their rows.
  *
  * @param options.care with any, a part that PostgreSQL refuses is cut at the row that it names, or else halved, from the
- * first to the last, until the event that it refuses stands alone: at most 2·⌈log2 n⌉ + 1 further statements for each
+ * first to the last, until the event that it refuses stands alone: at most 2·⌈log2 n⌉ + 1 further statements for each,
+ * and with `ready` five more that were sent ahead
  * @param options.holdsKeys leaves out what follows a refused one of its key
  * @param options.isRedrive writes events that have a dead letter
  */

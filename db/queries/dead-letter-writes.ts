@@ -62,7 +62,7 @@ export async function addCopies(
      FROM (
        SELECT dead.id, jsonb_agg(jsonb_build_array(copy.partition, copy."offset")) AS coordinates
        FROM json_to_recordset($3::text::json) AS copy("eventId" uuid, partition int, "offset" text)
-         JOIN dead_letters AS dead ON ${isDeadLetterOf('copy."eventId"')}
+         CROSS JOIN LATERAL (SELECT * FROM dead_letters AS dead WHERE ${isDeadLetterOf('copy."eventId"')} LIMIT 1) AS dead
        WHERE (dead.partition, dead."offset"::text) <> (copy.partition, copy."offset")
          AND NOT dead.copies::jsonb @> jsonb_build_array(jsonb_build_array(copy.partition, copy."offset"))
        GROUP BY dead.id) AS met

@@ -177,6 +177,62 @@ t.test('gives a transaction up when a work fails by itself', async t => {
   await worksAgain(t, writer)
 })
 
+for (const [what, send] of [
+  [
+    'works behind savepoints',
+    (tx: WriteTransaction, text: string) => tx.savepoints(Array(4).fill(() => tx.query(text, ['1'])))
+  ],
+  [
+    'statements of a handler',
+    (tx: WriteTransaction, text: string) =>
+      Promise.all(
+        Array(12)
+          .fill(text)
+          .map(each => tx.query(each, ['1']))
+      )
+  ]
+] as const) {
+  for (const [when, isKnown] of [
+    ['at its first use', false],
+    ['when it was prepared before', true]
+  ] as const) {
+    t.test(`says that the connection is lost, of ${what} that wait for their turn, ${when}`, async t => {
+      const writer = open(t)
+      const text = 'SELECT pg_sleep($1::float8)'
+      if (isKnown) await writer.transaction(tx => tx.query(text, ['0']), LIMITS)
+
+      const lost = writer.transaction(async tx => {
+        const [row] = await tx.query(PID)
+        setTimeout(() => void terminate(row?.pid), 100)
+        return send(tx, text)
+      }, LIMITS)
+
+      await t.rejects(lost, { code: 'SMG_DB_CONNECTION_LOST' })
+      await worksAgain(t, writer)
+    })
+  }
+}
+
+t.test('says that the connection is lost, and not what a work was refused with before', async t => {
+  const proxy = await createPostgresProxy(t, databaseUrl)
+  const writer = open(t, proxy.url)
+  const lost = writer.transaction(
+    tx =>
+      tx.savepoints([
+        () => tx.query('SELECT nothing'),
+        async () => {
+          await tx.query('SELECT 1').catch(() => undefined)
+          proxy.reset()
+          return tx.query('SELECT 1')
+        }
+      ]),
+    LIMITS
+  )
+
+  await t.rejects(lost, { code: 'SMG_DB_CONNECTION_LOST' })
+  await worksAgain(t, open(t))
+})
+
 for (const outcome of ['undone', 'done']) {
   t.test(`rule 14: releases the savepoint of what was ${outcome}`, async t => {
     const released = open(t).transaction(async tx => {

@@ -349,6 +349,7 @@ t.test('reads what it asks for, however much there is that nobody has counted', 
     })
   }
   const given = entry()
+  const copiesOfNone = Array.from({ length: 5 }, () => ({ eventId: randomUUID(), partition: 0, offset: '5' }))
   // Of this backend, with what it has not reported of transactions before.
   const countRead = async (tx: WriteTransaction) => {
     const [row] = await tx.query(`
@@ -367,6 +368,7 @@ t.test('reads what it asks for, however much there is that nobody has counted', 
   const reads = {
     inbox: await read(tx => writeInbox(tx, PLACE, [given], null)),
     settled: await read(tx => findSettled(tx, PLACE, [given.id])),
+    copies: await read(tx => addCopies(tx, PLACE, copiesOfNone)),
     'dead letter': await read(tx => insertDeadLetters(tx, PLACE, [letter()])),
     outcome: await read(tx =>
       tx.query(FIND_OUTCOMES, [JSON.stringify([{ topic: 'a', groupId: 'smg.a', id: given.id }])])
