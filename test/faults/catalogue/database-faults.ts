@@ -54,10 +54,11 @@ export const databaseFaults: readonly Fault[] = [
     title: 'no connection is left, and those that are open break',
     async inject({ system, signal }) {
       const { admin } = system.postgres
-      await admin`ALTER ROLE ${admin(ROLE)} CONNECTION LIMIT 0`
-      await admin`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ${ROLE}`
+      // Together with another fault the server may be away right now.
+      await retry(() => admin`ALTER ROLE ${admin(ROLE)} CONNECTION LIMIT 0`)
+      await retry(() => admin`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ${ROLE}`)
       await seconds(system.isFull ? 60 : 3, signal)
-      await admin`ALTER ROLE ${admin(ROLE)} CONNECTION LIMIT -1`
+      await retry(() => admin`ALTER ROLE ${admin(ROLE)} CONNECTION LIMIT -1`)
     }
   },
   {
@@ -67,10 +68,21 @@ export const databaseFaults: readonly Fault[] = [
     async inject({ system, random, signal }) {
       const table = random.pick(TABLES)
       system.note(`locks ${table}`)
-      await system.database.sql.begin(async tx => {
-        await tx.unsafe(`LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`)
-        await seconds(system.isFull ? 30 : random.integer(2, 5), signal)
-      })
+      const lastingSeconds = system.isFull ? 30 : random.integer(2, 5)
+      let isLocked = false
+      const { sql } = system.database
+      await retry(() =>
+        sql
+          .begin(async tx => {
+            await tx.unsafe(`LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`)
+            isLocked = true
+            await seconds(lastingSeconds, signal)
+          })
+          .catch(error => {
+            // Another fault ended it.
+            if (!isLocked) throw error
+          })
+      )
     }
   },
   {
@@ -200,12 +212,14 @@ async function withTrigger({ system, random, signal }: FaultContext, state: stri
   const table = isForAll ? 'messages' : random.pick(['messages', 'fault_entries', 'fault_effects'])
   const { sql } = system.database
   system.note(`${state} for ${table}`)
-  await sql.unsafe(`
-    CREATE OR REPLACE FUNCTION fault_raise() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-      IF random() < ${isForAll ? 1 : 0.02} THEN RAISE EXCEPTION 'a fault' USING ERRCODE = '${state}'; END IF;
-      RETURN NEW;
-    END $$`)
+  await retry(() =>
+    sql.unsafe(`
+      CREATE OR REPLACE FUNCTION fault_raise() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        IF random() < ${isForAll ? 1 : 0.02} THEN RAISE EXCEPTION 'a fault' USING ERRCODE = '${state}'; END IF;
+        RETURN NEW;
+      END $$`)
+  )
   await retry(() =>
     sql.unsafe(`CREATE TRIGGER fault BEFORE INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION fault_raise()`)
   )
