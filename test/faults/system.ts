@@ -78,7 +78,7 @@ export interface SystemOptions {
   readonly firstStart?: { readonly runner: NodeJS.ProcessEnv; readonly gateway: NodeJS.ProcessEnv }
 }
 
-export const SESSION_TIMEOUT_MS = 6_000
+export const SESSION_TIMEOUT_MS = Number(process.env.FAULTS_SESSION_TIMEOUT_MS ?? 6_000)
 // Long enough for a new leader.
 export const PRODUCE_TIMEOUT_MS = 8_000
 /** Begins the notes of what was measured. */
