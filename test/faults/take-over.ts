@@ -6,7 +6,7 @@ import { retry } from './postgres.ts'
 import { type Member, SESSION_TIMEOUT_MS, type System } from './system.ts'
 
 const POLL_MS = 100
-const TIMEOUT_MS = 20_000
+const TIMEOUT_MS = SESSION_TIMEOUT_MS + 14_000
 /** The reliability contract: killed runner's keys go on after its session and so much. */
 const GRACE_MS = 2_000
 
