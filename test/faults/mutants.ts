@@ -161,7 +161,7 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: 'kafka/client.ts',
-        find: '        retry: PRODUCER.retry,\n        createPartitioner:',
+        find: '        retry: { ...PRODUCER.retry, retries: 0 },\n        createPartitioner:',
         replace: '        idempotent: true,\n        retry: PRODUCER.retry,\n        createPartitioner:'
       }
     ],
