@@ -19,7 +19,8 @@ interface Verdict {
 
 const ROOT = resolve(import.meta.dirname, '..', '..')
 const EVENTS = 2_000
-const SEEDS = [1, 2, 3]
+// A schedule that does not meet the moment shows nothing: the next one may.
+const SEEDS = [1, 2, 3, 4, 5, 6]
 const DRAIN_TIMEOUT_MS = 30_000
 const TEST_TIMEOUT_MS = 180_000
 const TEST_GRACE_MS = 10_000
