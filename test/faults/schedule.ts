@@ -64,7 +64,8 @@ const DRAIN_POLL_MS = 200
 const DRAIN_STABLE = 3
 const GATEWAYS = 2
 const MEMORY_LIMIT_MB = 700
-const CONNECTION_LIMIT = 60
+/** Of one process: a runner has two for reads, twice four for transactions, and two for redrives. */
+const CONNECTION_LIMIT = 12
 
 /** Runs one schedule: load, faults, healing, drain, verdicts. */
 export async function runSchedule(options: ScheduleOptions): Promise<ScheduleResult> {
@@ -244,7 +245,9 @@ async function inspect(system: System): Promise<void> {
   const [row] = await system.database.sql`
     SELECT count(*)::int AS count FROM pg_stat_activity
     WHERE datname = ${system.database.name} AND application_name LIKE 'smg-%'`
-  if ((row?.count ?? 0) > CONNECTION_LIMIT) system.blame('I8', `${row?.count} connections to PostgreSQL are open`)
+  const members = system.gateways.length + system.runners.length
+  if ((row?.count ?? 0) > members * CONNECTION_LIMIT)
+    system.blame('I8', `${row?.count} connections to PostgreSQL are open`)
 
   for (const { name, url } of system.gateways) {
     const health = (await ask(`${url}/health`)) as { status?: string; checks?: object } | null

@@ -67,10 +67,11 @@ function toPercent(share: number): string {
 /** Who is asked tells what is away. */
 async function expectDegraded(system: System): Promise<void> {
   for (const { name, url, process } of system.gateways) {
-    if (!process.isRunning()) continue
+    // Another fault may start PostgreSQL meanwhile.
+    if (!process.isRunning() || system.postgres.process.isRunning()) continue
     const answer = await fetch(`${url}/health`, { signal: AbortSignal.timeout(5_000) }).catch(() => null)
     const body = (await answer?.json().catch(() => null)) as { checks?: { database?: string } } | null
-    if (body && body.checks?.database !== 'down') {
+    if (body && body.checks?.database !== 'down' && !system.postgres.process.isRunning()) {
       system.blame('I9', `${name} says that PostgreSQL is ${body.checks?.database}, and it is stopped`)
     }
   }
