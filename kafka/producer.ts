@@ -18,7 +18,7 @@ const MAX_QUEUED_BYTES = 64 * 1024 * 1024
 const CLOSE_TIMEOUT_MS = 10_000
 /** So many failures in a row, over so long: a partition that elects its leader fails for a moment. */
 const UNHEALTHY_FAILURES = 3
-const UNHEALTHY_MS = 1_000
+const UNHEALTHY_MS = 500
 /** Without a send for so long nobody knows whether Kafka takes records: a failure before that says nothing any more. */
 const FORGET_MS = 10_000
 
