@@ -29,7 +29,8 @@ export function createWindowLimit({ max, windowMs, maxKeys, now = () => performa
     const isAllowed = window.count + weight <= max
     if (isAllowed) window.count += weight
 
-    const resetSeconds = Math.max(1, Math.ceil((window.endsMs - nowMs) / 1000))
+    // Of two numbers with fractions the difference may be a little above what was added.
+    const resetSeconds = Math.max(1, Math.ceil(Math.round(window.endsMs - nowMs) / 1000))
     return { isAllowed: isAllowed && (weight > 0 || window.count < max), remaining: max - window.count, resetSeconds }
   }
 
