@@ -88,8 +88,7 @@ function toBegin({ lockTimeoutMs, statementTimeoutMs, idleTimeoutMs }: Transacti
 
 /** Builds a transaction on a connection; `discard` gives the connection up. */
 export function createTransaction(session: Session, discard: () => Promise<void>, limits: TransactionLimits) {
-  const { client, connection } = session
-  const { unanswered } = session
+  const { client, connection, unanswered } = session
   const answerMs = limits.statementTimeoutMs + GRACE_MS
   /** For the statement that PostgreSQL works on: what was sent behind it has its time after it. */
   let timer: NodeJS.Timeout | undefined
@@ -183,11 +182,7 @@ export function createTransaction(session: Session, discard: () => Promise<void>
       return result
     } catch (error) {
       ending = ''
-      const isOpen = await opening.then(
-        () => true,
-        () => false
-      )
-      if (isOpen && !session.isLost && !hasEnded()) await run(toUndo(name))
+      if ((await isDone(opening)) && !session.isLost && !hasEnded()) await run(toUndo(name))
       throw error
     }
   }
@@ -195,38 +190,30 @@ export function createTransaction(session: Session, discard: () => Promise<void>
   async function savepoints(works: readonly (() => Promise<unknown>)[]) {
     if (isOver) throw new dbErrors.SMG_DB_TRANSACTION_OVER()
     const sent: { name: string; opening: Promise<unknown>; outcome: Promise<unknown> }[] = []
-    let settled = 0
-    let hasFailed = false
     for (const work of works) {
+      const before = sent.at(-AHEAD)
       // What is sent behind a refused one has to be sent again.
-      if (sent.length - settled >= AHEAD) await sent[settled]?.outcome.catch(() => undefined)
-      if (hasFailed) break
+      if (before && !(await isDone(before.outcome))) break
       opened += 1
       const name = `s${opened}`
       const opening = run(`${takeEnding()}SAVEPOINT ${name}`)
       const outcome = Promise.all([work(), opening])
-      const end = (failed: boolean) => {
-        settled += 1
-        hasFailed ||= failed
-      }
-      outcome.then(
-        () => end(false),
-        () => end(true)
-      )
+      // It is looked at in its turn.
+      outcome.catch(() => undefined)
       ending = toRelease(name)
       sent.push({ name, opening, outcome })
     }
     const outcomes = await Promise.allSettled(sent.map(({ outcome }) => outcome))
-    const openings = await Promise.allSettled(sent.map(({ opening }) => opening))
     const first = outcomes.findIndex(({ status }) => status === 'rejected')
     if (first === -1) return { done: works.length }
 
     ending = ''
+    const { name, opening } = sent[first] as (typeof sent)[number]
     const refusal = (outcomes[first] as PromiseRejectedResult).reason
-    const isRefused = toPostgresError(refusal) !== null && openings[first]?.status === 'fulfilled'
+    const isRefused = toPostgresError(refusal) !== null && (await isDone(opening))
     // On a lost connection the next statement says so.
     if (!isRefused || isOver) throw refusal
-    ending = toUndo(sent[first]?.name ?? '')
+    ending = toUndo(name)
     return { done: first, refusal }
   }
 
@@ -306,6 +293,13 @@ export function toPostgresError(error: unknown): postgres.PostgresError | null {
   if (error instanceof postgres.PostgresError) return error
   const cause = error instanceof Error ? error.cause : null
   return cause instanceof postgres.PostgresError ? cause : null
+}
+
+function isDone(promise: Promise<unknown>): Promise<boolean> {
+  return promise.then(
+    () => true,
+    () => false
+  )
 }
 
 const UNDO = 'ROLLBACK TO SAVEPOINT'

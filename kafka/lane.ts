@@ -199,9 +199,10 @@ export function createLane({ sender, budget, lingerMs, batchBytes, onOutcome }: 
 
     for (const take of takes) {
       const { queue, entries } = take
-      // Of many partitions, nobody knows which one was refused, and a timeout says nothing.
-      if (kind === 'world' || (kind === 'refused' && takes.length > 1))
-        for (const entry of entries) entry.isDoubtful = true
+      for (const entry of entries) {
+        if (kind === 'world') entry.doubt = 'unanswered'
+        else if (takes.length > 1 && entry.doubt === 'none') entry.doubt = 'neighbours'
+      }
       if (kind === 'world' || (kind === 'topic' && queue.failures + 1 < NO_TOPIC_FAILURES)) retryLater(take)
       else if (takes.length > 1) sendAlone(take)
       else if ((kind === 'size' || kind === 'record') && entries.length > 1) bisect(take)
@@ -237,9 +238,11 @@ export function createLane({ sender, budget, lingerMs, batchBytes, onOutcome }: 
   return { wake }
 }
 
-function toFinal({ isDoubtful, queue }: Entry, error: unknown): Error {
+function toFinal({ doubt, queue }: Entry, error: unknown): Error {
   const refusal = toKafkaError(error, queue.topic)
-  if (!isDoubtful) return refusal
+  // What is wrong with the record, or with its topic, was wrong among its neighbours. A right may be gone only now.
+  const isOwn = toFailureKind(error) !== 'refused'
+  if (doubt === 'none' || (doubt === 'neighbours' && isOwn)) return refusal
   const why = `no answer at first, and then: ${refusal.message}`
   return Object.assign(new kafkaErrors.SMG_KAFKA_UNKNOWN_OUTCOME(why), { cause: refusal })
 }

@@ -137,7 +137,7 @@ export function createProducer(
         index,
         queue: addressed.queue,
         isSent: false,
-        isDoubtful: false,
+        doubt: 'none' as const,
         isInFlight: false,
         isSettled: false
       }

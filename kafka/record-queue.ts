@@ -15,8 +15,11 @@ export interface Entry {
   readonly queue: RecordQueue
   /** Whether a send ever took it: then nobody knows that it was not written. */
   isSent: boolean
-  /** A send of it failed, and may have written it all the same: what a later one is refused with does not say that it is not. */
-  isDoubtful: boolean
+  /**
+   * Whether a send that failed may have written it all the same: one without an answer, or one in which it had neighbours
+   * and nobody knows which of them was refused. What a later send is refused with says nothing of that.
+   */
+  doubt: 'none' | 'neighbours' | 'unanswered'
   isInFlight: boolean
   isSettled: boolean
 }

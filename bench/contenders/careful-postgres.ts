@@ -1,34 +1,25 @@
 // The careful consumer once more, with the rows given to postgres.js itself.
 import postgres from 'postgres'
-import { BATCH, openConsumer, PARTITIONS_AT_ONCE, place, toRows } from './consume.ts'
+import { consumeBatches, openConsumer, place } from './consume.ts'
 
 const sql = postgres(place.databaseUrl, { max: 4 })
 const consumer = await openConsumer(() => sql.end({ timeout: 1 }))
 
-await consumer.run({
-  partitionsConsumedConcurrently: PARTITIONS_AT_ONCE,
-  eachBatch: async ({ batch, resolveOffset, heartbeat }) => {
-    for (let first = 0; first < batch.messages.length; first += BATCH) {
-      const records = batch.messages.slice(first, first + BATCH)
-      const rows = records.map(record => toRows(batch.partition, record))
-      await sql.begin(async tx => {
-        const messages = rows.map(({ message: { value, headers, ...message } }) => ({
-          ...message,
-          value: sql.json(JSON.parse(value)),
-          headers: sql.json(JSON.parse(headers))
-        }))
-        await tx`INSERT INTO messages ${tx(messages)} ON CONFLICT DO NOTHING`
-        const activities = rows.map(({ activity }) => ({
-          id: activity.id,
-          user_id: activity.userId,
-          action: activity.action,
-          metadata: sql.json(activity.metadata),
-          occurred_at: activity.occurredAt
-        }))
-        await tx`INSERT INTO user_activities ${tx(activities)} ON CONFLICT DO NOTHING`
-      })
-      resolveOffset(records.at(-1)?.offset ?? '0')
-      await heartbeat()
-    }
-  }
-})
+await consumeBatches(consumer, rows =>
+  sql.begin(async tx => {
+    const messages = rows.map(({ message: { value, headers, ...message } }) => ({
+      ...message,
+      value: sql.json(JSON.parse(value)),
+      headers: sql.json(JSON.parse(headers))
+    }))
+    await tx`INSERT INTO messages ${tx(messages)} ON CONFLICT DO NOTHING`
+    const activities = rows.map(({ activity }) => ({
+      id: activity.id,
+      user_id: activity.userId,
+      action: activity.action,
+      metadata: sql.json(activity.metadata),
+      occurred_at: activity.occurredAt
+    }))
+    await tx`INSERT INTO user_activities ${tx(activities)} ON CONFLICT DO NOTHING`
+  })
+)

@@ -4,37 +4,28 @@ import { drizzle } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
 import { messages } from '../../db/tables/messages.ts'
 import { userActivities } from '../../db/tables/user-activities.ts'
-import { BATCH, openConsumer, PARTITIONS_AT_ONCE, place, toRows } from './consume.ts'
+import { consumeBatches, openConsumer, place } from './consume.ts'
 
 const client = postgres(place.databaseUrl, { max: 4 })
 const db = drizzle(client)
 const consumer = await openConsumer(() => client.end({ timeout: 1 }))
 
-await consumer.run({
-  partitionsConsumedConcurrently: PARTITIONS_AT_ONCE,
-  eachBatch: async ({ batch, resolveOffset, heartbeat }) => {
-    for (let first = 0; first < batch.messages.length; first += BATCH) {
-      const records = batch.messages.slice(first, first + BATCH)
-      const rows = records.map(record => toRows(batch.partition, record))
-      await db.transaction(async tx => {
-        await tx
-          .insert(messages)
-          .values(
-            rows.map(({ message }) => ({
-              ...message,
-              offset: BigInt(message.offset),
-              value: JSON.parse(message.value),
-              headers: JSON.parse(message.headers)
-            }))
-          )
-          .onConflictDoNothing()
-        await tx
-          .insert(userActivities)
-          .values(rows.map(({ activity }) => activity))
-          .onConflictDoNothing()
-      })
-      resolveOffset(records.at(-1)?.offset ?? '0')
-      await heartbeat()
-    }
-  }
-})
+await consumeBatches(consumer, rows =>
+  db.transaction(async tx => {
+    await tx
+      .insert(messages)
+      .values(
+        rows.map(({ message }) => ({
+          ...message,
+          offset: BigInt(message.offset),
+          value: JSON.parse(message.value),
+          headers: JSON.parse(message.headers)
+        }))
+      )
+      .onConflictDoNothing()
+    await tx
+      .insert(userActivities)
+      .values(rows.map(({ activity }) => activity))
+      .onConflictDoNothing()
+  })
+)

@@ -10,8 +10,8 @@ export const place = {
 }
 
 /** Rows of one INSERT: 65,535 parameters are allowed, and a message has eight. */
-export const BATCH = 500
-export const PARTITIONS_AT_ONCE = 3
+const BATCH = 500
+const PARTITIONS_AT_ONCE = 3
 
 /** Connects a consumer of the topic from its beginning, and ends it with SIGTERM. */
 export async function openConsumer(close: () => Promise<void>): Promise<Consumer> {
@@ -25,6 +25,21 @@ export async function openConsumer(close: () => Promise<void>): Promise<Consumer
   await consumer.connect()
   await consumer.subscribe({ topics: [place.kafkaTopic], fromBeginning: true })
   return consumer
+}
+
+/** Reads batches, some partitions at once, and gives `write` the rows of some records at a time. */
+export function consumeBatches(consumer: Consumer, write: (rows: ReturnType<typeof toRows>[]) => Promise<unknown>) {
+  return consumer.run({
+    partitionsConsumedConcurrently: PARTITIONS_AT_ONCE,
+    eachBatch: async ({ batch, resolveOffset, heartbeat }) => {
+      for (let first = 0; first < batch.messages.length; first += BATCH) {
+        const records = batch.messages.slice(first, first + BATCH)
+        await write(records.map(record => toRows(batch.partition, record)))
+        resolveOffset(records.at(-1)?.offset ?? '0')
+        await heartbeat()
+      }
+    }
+  })
 }
 
 /** The two rows of a message, as our runner writes them. */

@@ -307,7 +307,8 @@ t.test('gives up at once what the broker will never take', async t => {
 
 for (const [when, first] of [
   ['a send that was written and not acknowledged', 'REQUEST_TIMED_OUT'],
-  ['one with other partitions, of which one was refused', 'TOPIC_AUTHORIZATION_FAILED']
+  ['one with other partitions, of which one was refused', 'TOPIC_AUTHORIZATION_FAILED'],
+  ['one with other partitions, of which one was too large', 'MESSAGE_TOO_LARGE']
 ] as const) {
   t.test(`rule 25: does not call a record unwritten that is refused after ${when}`, async t => {
     const { producer, log } = createFakeProducer(async (batch, call, log) => {
