@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import postgres, { type ReservedSql, type Sql } from 'postgres'
 import type { BackendState } from './ask-backend.ts'
+import { type AttemptSession, createAttemptSession } from './attempt-session.ts'
 import { databaseFault } from './database-fault.ts'
 import { dbErrors } from './errors.ts'
 
@@ -34,15 +34,6 @@ export interface WriteTransaction {
   isAtWork(): Promise<boolean>
   /** Gives the connection up at once, with all that this transaction did: something still runs on it. */
   destroy(): Promise<void>
-}
-
-/** What one attempt of a function writes through. */
-export interface AttemptSession {
-  readonly tx: Omit<PostgresJsDatabase, '$client'>
-  /** Ends it: every later call rejects, prepared and nested objects included, and sends nothing. */
-  revoke(): void
-  /** The first failure of a statement, whatever the function made of it; undefined when there was none. */
-  seen(): unknown
 }
 
 export interface TransactionLimits {
@@ -218,47 +209,9 @@ export function createTransaction(session: Session, discard: () => Promise<void>
   }
 
   function openDrizzle(onLate: () => void = () => undefined): AttemptSession {
-    let isRevoked = false
-    let failure: unknown
     // Its statements go out behind it; when it fails, so do they.
     if (ending) run(takeEnding()).catch(() => undefined)
-    const hasEnded = () => isRevoked || isOver
-    function refuseLate() {
-      if (!hasEnded()) return
-      onLate()
-      throw new dbErrors.SMG_DB_TRANSACTION_OVER()
-    }
-    const nest = async (work: (facade: unknown) => Promise<unknown>) => {
-      refuseLate()
-      return savepoint(opening => opening.then(() => work(facade)), hasEnded)
-    }
-    const facade = {
-      options: client.options,
-      unsafe(...call: Parameters<typeof connection.unsafe>) {
-        refuseLate()
-        try {
-          const query = send(...call)
-          // The driver sends a statement a turn after it is first asked for its result: Drizzle may still shape it.
-          query.catch((error: unknown) => {
-            failure ??= error
-          })
-          return query
-        } catch (error) {
-          failure ??= error
-          throw error
-        }
-      },
-      // What Drizzle calls for a transaction inside the transaction.
-      savepoint: nest,
-      begin: nest
-    }
-    return {
-      tx: drizzle(facade as unknown as Sql) as Omit<PostgresJsDatabase, '$client'>,
-      revoke() {
-        isRevoked = true
-      },
-      seen: () => failure
-    }
+    return createAttemptSession({ client, send, savepoint, hasEnded: () => isOver, onLate })
   }
 
   async function isAtWork(): Promise<boolean> {

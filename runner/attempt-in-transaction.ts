@@ -1,8 +1,9 @@
 import type { Logger } from 'pino'
+import type { AttemptSession } from '../db/attempt-session.ts'
 import { databaseFault, isCancelled, isUnclassified, sqlState } from '../db/database-fault.ts'
 import { dbErrors } from '../db/errors.ts'
 import { writeInbox } from '../db/queries/inbox.ts'
-import type { AttemptSession, WriteTransaction } from '../db/write-transaction.ts'
+import type { WriteTransaction } from '../db/write-transaction.ts'
 import type { IdentifiedRecord } from '../sdk/record.ts'
 import {
   createRecordSettler,
