@@ -6,7 +6,7 @@ import { openMachine } from './machine.ts'
 import { parseOptions } from './options.ts'
 import { toLine, toMeasureTexts, toTable, toViolationTexts } from './report.ts'
 import { planSchedules, runPlan, startServers, whyNot } from './run.ts'
-import type { ScheduleResult } from './schedule.ts'
+import { NotBegunError, type ScheduleResult } from './schedule.ts'
 
 const options = parseOptions(process.argv.slice(2))
 const plans = planSchedules(options)
@@ -64,8 +64,8 @@ async function runAgain(run: () => Promise<ScheduleResult>): Promise<ScheduleRes
     try {
       return await run()
     } catch (error) {
-      console.log(`not begun: ${(error as Error).message}`)
-      if (starts === MAX_STARTS) throw error
+      if (!(error instanceof NotBegunError) || starts === MAX_STARTS) throw error
+      console.log(`not begun: ${error.message}`)
     }
   }
 }

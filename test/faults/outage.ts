@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import postgres, { type Sql } from 'postgres'
+import type { Sql } from 'postgres'
 import type { HistoryWriter } from './history.ts'
-import { retry } from './postgres.ts'
+import { connect, retry } from './postgres.ts'
 import type { Member, System } from './system.ts'
 
 /** What an outage of PostgreSQL did to the runners. */
@@ -36,7 +36,7 @@ const START_TIMEOUT_MS = 60_000
 /** Begins to measure; call it before PostgreSQL goes away. */
 export async function openOutage(system: System, history: HistoryWriter): Promise<Outage> {
   // A link of its own, that does not wait before it connects again.
-  const sql = postgres(system.database.url, { max: 1, fetch_types: false, backoff: () => 0.01, connect_timeout: 2 })
+  const sql = connect(system.database.url, { max: 1, backoff: () => 0.01, connect_timeout: 2 })
   const deadBefore = await retry(() => countGoodDead(sql, history))
   const assignedBefore = countAssignments(system)
   const startedMs = performance.now()

@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import postgres, { type Sql } from 'postgres'
 import { migrate } from '../../db/migrate.ts'
+import { sendInTurn } from '../../db/send-in-turn.ts'
 import { preparePostgres } from '../../stack/postgres.ts'
 import { clearPostmaster } from '../../stack/postmaster.ts'
 import { toClockEnvironment } from './faketime.ts'
@@ -164,14 +165,17 @@ export async function retry<T>(query: () => Promise<T>, timeoutMs = 30_000): Pro
   }
 }
 
-function connect(url: string): Sql {
-  return postgres(url, {
+/** Connects past the product. A server that breaks off must not swallow a statement of ours (`send-in-turn.ts`). */
+export function connect(url: string, options: postgres.Options<Record<string, never>> = {}): Sql {
+  const sql = postgres(url, {
     max: 3,
     onnotice: () => undefined,
     fetch_types: false,
     connect_timeout: 5,
-    connection: { application_name: 'faults-checker', default_transaction_read_only: false }
+    connection: { application_name: 'faults-checker', default_transaction_read_only: false },
+    ...options
   })
+  return sendInTurn(sql)
 }
 
 /** Gives a link to another database of the same server. */

@@ -1,12 +1,16 @@
-import { createWriteStream, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createWriteStream, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { within } from '../../gateway/within.ts'
 import type { Fault, Setup } from './catalogue/fault.ts'
+import { checkNaive } from './check-naive.ts'
 import { check, type Violation } from './checker.ts'
 import type { Cluster } from './cluster.ts'
+import { DRAIN_TIMEOUT_MS, drain, drainNaive, MOST_DRAINS } from './drain.ts'
 import { type FinalState, readBounds, readLog, readTables } from './final-state.ts'
 import { startLoad } from './generator.ts'
 import { type HistoryLine, type HistoryWriter, openHistory } from './history.ts'
+import { inspect } from './inspect.ts'
 import type { Machine } from './machine.ts'
 import { startObserver } from './observer.ts'
 import { type Postgres, retry } from './postgres.ts'
@@ -57,17 +61,16 @@ export interface ScheduleResult {
   readonly seconds: number
 }
 
-const DRAIN_TIMEOUT_MS = 60_000
-const MOST_DRAINS = 4
-const DRAIN_POLL_MS = 200
-/** Lag must be gone so often in a row. */
-const DRAIN_STABLE = 3
 const GATEWAYS = 2
-const MEMORY_LIMIT_MB = 700
-/** Of one process: a runner has two for reads, twice four for transactions, and two for redrives. */
-const CONNECTION_LIMIT = 12
+/** Beyond these a step hangs, in the harness or in what it waits for: the schedule has failed, and says where. */
+const FAULTS_LIMIT_MS = 300_000
+const FULL_FAULTS_LIMIT_MS = 1_800_000
+const STEP_LIMIT_MS = 240_000
 
-/** Runs one schedule: load, faults, healing, drain, verdicts. */
+/** The processes of a schedule did not come up: nothing was sent, and no promise was looked at. */
+export class NotBegunError extends Error {}
+
+/** Runs one schedule: load, faults, healing, drain, verdicts. @throws NotBegunError; an error that names the step which hangs */
 export async function runSchedule(options: ScheduleOptions): Promise<ScheduleResult> {
   const { name, seed, faults, events, eventsPerSecond, cluster, postgres, folder, isNaive = false } = options
   const startedMs = Date.now()
@@ -86,6 +89,8 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleRes
     isFull: options.isFull ?? false,
     isNaive,
     firstStart: toFirstStart(setups)
+  }).catch(error => {
+    throw new NotBegunError((error as Error).message, { cause: error })
   })
   const recreated = new Map<string, { untilMs: number }>()
   const notInjected: string[] = []
@@ -131,22 +136,22 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleRes
         })
       system.note(`ends ${fault.name}`)
     })
-    await Promise.all([load.done, writing, ...injecting])
-    await system.heal()
+    const limitMs = lastingMs + (options.isFull ? FULL_FAULTS_LIMIT_MS : FAULTS_LIMIT_MS)
+    await ended('the load and the faults', Promise.all([load.done, writing, ...injecting]), limitMs)
+    await ended('the healing', system.heal())
 
     const healedMs = Date.now()
-    const isDrained = isNaive
-      ? await drainNaive(system)
-      : await drain(system, options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS)
+    const drainTimeoutMs = options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS
+    const draining = isNaive ? drainNaive(system) : drain(system, drainTimeoutMs)
+    const isDrained = await ended('the drain', draining, MOST_DRAINS * drainTimeoutMs + STEP_LIMIT_MS)
     const drainSeconds = isDrained ? (Date.now() - healedMs) / 1000 : null
     system.note(isDrained ? 'drained' : 'not drained')
-    if (!isNaive) await inspect(system)
-    await observer?.stop()
-    for (const late of await system.stop()) system.blame('I7', `${late} did not stop in time after SIGTERM`)
+    if (!isNaive) await ended('the inspection', inspect(system))
+    await ended('the observer', observer?.stop())
+    for (const late of await ended('the stop', system.stop()))
+      system.blame('I7', `${late} did not stop in time after SIGTERM`)
 
-    const bounds = await retry(() => readBounds(cluster, system.topicPrefix))
-    const log = await retry(() => readLog(cluster, system.topicPrefix, bounds))
-    const state: FinalState = { log, bounds, ...(await readTables(system.database.sql)) }
+    const state = await ended('the reading of what is left', readState(system))
     const mayDie = setups.some(setup => setup.mayDie)
     const movesKeys = setups.some(setup => setup.movesKeys)
     const violations = isNaive
@@ -168,11 +173,24 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleRes
     return result
   } finally {
     await history.close()
-    await system.kill()
+    await ended('the clearing up', system.kill())
     if (isClean) rmSync(folder, { recursive: true, force: true })
     await postgres.heal().catch(() => undefined)
     await cluster.access.restore().catch(() => undefined)
   }
+
+  /** Waits for a step. @throws an error that names it, when it does not end */
+  async function ended<T>(step: string, work: Promise<T> | undefined, limitMs = STEP_LIMIT_MS): Promise<T> {
+    const toError = () =>
+      new Error(`${name}: ${step} did not end within ${limitMs / 1000} s\n${system.notes.join('\n')}`)
+    return within(Promise.resolve(work as Promise<T>), limitMs, toError)
+  }
+}
+
+async function readState({ cluster, topicPrefix, database }: System): Promise<FinalState> {
+  const bounds = await retry(() => readBounds(cluster, topicPrefix))
+  const log = await retry(() => readLog(cluster, topicPrefix, bounds))
+  return { log, bounds, ...(await readTables(database.sql)) }
 }
 
 function toFirstStart(setups: readonly Setup[]) {
@@ -182,111 +200,6 @@ function toFirstStart(setups: readonly Setup[]) {
     return Object.assign({}, ...environments, failpoints && { SMG_FAILPOINTS: failpoints })
   }
   return { runner: join(setups.map(({ runner }) => runner)), gateway: join(setups.map(({ gateway }) => gateway)) }
-}
-
-/** Waits until every position is at the end of its log, and nothing waits in the outbox or for its redrive. */
-async function drain(system: System, timeoutMs: number): Promise<boolean> {
-  const { cluster, topicPrefix, database } = system
-  let stable = 0
-  let last = ''
-  let slowest = ''
-  let settled = ''
-  let progressMs = Date.now()
-  // A slow machine has its time, as long as something moves.
-  const endMs = progressMs + MOST_DRAINS * timeoutMs
-  for (; Date.now() < Math.min(endMs, progressMs + timeoutMs); await sleep(DRAIN_POLL_MS)) {
-    try {
-      const bounds = await readBounds(cluster, topicPrefix)
-      const rows =
-        await database.sql`SELECT topic, partition, next_offset::text AS next FROM topic_status ORDER BY topic, partition`
-      const [waiting] = await database.sql`
-        SELECT (SELECT count(*) FROM outbox)::int + (SELECT count(*) FROM dead_letters WHERE state = 'redriving')::int AS count`
-      const positions = new Map(rows.map(({ topic, partition, next }) => [`${topic}/${partition}`, BigInt(next)]))
-      const behind = bounds.filter(
-        ({ topic, partition, low, high }) => (positions.get(`${topic}/${partition}`) ?? low) !== high
-      )
-      const now = bounds.map(({ high }) => high).join()
-      const reached = [...positions.values()].join()
-      if (reached !== settled) progressMs = Date.now()
-      settled = reached
-      stable = behind.length === 0 && waiting?.count === 0 && now === last ? stable + 1 : 0
-      last = now
-      if (behind.length > 0) slowest = behind.map(({ topic, partition }) => `${topic}/${partition}`).join(', ')
-      if (stable === DRAIN_STABLE) {
-        system.note(`the last to be behind: ${slowest || 'none'}`)
-        return true
-      }
-    } catch {
-      stable = 0
-    }
-  }
-  return false
-}
-
-/** The naive consumer has no positions of its own: it is done when nothing new comes. */
-async function drainNaive({ database }: System): Promise<boolean> {
-  let last = -1
-  let stable = 0
-  for (const deadlineMs = Date.now() + DRAIN_TIMEOUT_MS; Date.now() < deadlineMs; await sleep(500)) {
-    const [row] = await database.sql`SELECT count(*)::int AS count FROM naive_effects`
-    stable = row?.count === last ? stable + 1 : 0
-    last = row?.count ?? -1
-    if (stable === 24) return true
-  }
-  return false
-}
-
-/** Asks everyone how they are, now that all is well. */
-async function inspect(system: System): Promise<void> {
-  for (const { name, process } of [...system.gateways, ...system.runners]) {
-    const megabytes = residentMegabytes(process.pid())
-    if (megabytes > MEMORY_LIMIT_MB) system.blame('I8', `${name} needs ${megabytes} MB`)
-  }
-  const [row] = await system.database.sql`
-    SELECT count(*)::int AS count FROM pg_stat_activity
-    WHERE datname = ${system.database.name} AND application_name LIKE 'smg-%'`
-  const members = system.gateways.length + system.runners.length
-  if ((row?.count ?? 0) > members * CONNECTION_LIMIT)
-    system.blame('I8', `${row?.count} connections to PostgreSQL are open`)
-
-  for (const { name, url } of system.gateways) {
-    const health = (await ask(`${url}/health`)) as { status?: string; checks?: object } | null
-    if (health?.status !== 'ok') system.blame('I9', `${name} says ${JSON.stringify(health)} when all is well`)
-    const topics = (await ask(`${url}/api/topics`)) as { items?: { topic: string; lag: number }[] } | null
-    for (const { topic, lag } of topics?.items ?? []) {
-      if (Number(lag) !== 0) system.blame('I9', `${name} says that ${topic} has a lag of ${lag}, and it has none`)
-    }
-  }
-  for (const { name, url } of system.runners) {
-    const health = (await ask(`${url}/health`)) as { status?: string } | null
-    if (health?.status !== 'ok') system.blame('I9', `${name} says ${JSON.stringify(health)} when all is well`)
-  }
-}
-
-function residentMegabytes(pid: number | null): number {
-  try {
-    const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
-    return Math.round(Number(kilobytes ?? 0) / 1024)
-  } catch {
-    return 0
-  }
-}
-
-/** Asks again for some seconds: what is well may need a moment to be seen. */
-async function ask(url: string): Promise<unknown> {
-  let body: unknown = null
-  for (let left = 30; left > 0; left -= 1) {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(3_000) }).catch(() => null)
-    body = (await answer?.json().catch(() => null)) ?? null
-    if (isWell(body)) return body
-    await sleep(500)
-  }
-  return body
-}
-
-function isWell(body: unknown): boolean {
-  const { status, items } = (body ?? {}) as { status?: string; items?: readonly { lag?: number }[] }
-  return status === 'ok' || (items?.every(({ lag }) => Number(lag) === 0) ?? false)
 }
 
 const ANOMALIES: Partial<Record<Violation['invariant'], Violation['anomaly']>> = {
@@ -305,23 +218,6 @@ function toViolations({ blames }: System): Violation[] {
     text,
     lines: []
   }))
-}
-
-/** Judges a naive consumer by the same history: what is lost, what is there twice. */
-async function checkNaive({ database }: System, lines: readonly HistoryLine[]): Promise<Violation[]> {
-  const rows = await database.sql`SELECT topic, ref, count(*)::int AS count FROM naive_effects GROUP BY topic, ref`
-  const counts = new Map(rows.map(({ topic, ref, count }) => [`${topic}/${ref}`, count as number]))
-  const violations: Violation[] = []
-  for (const line of lines) {
-    if (line.from !== 'http') continue
-    const name = `${line.topic}/${line.ref}`
-    const count = counts.get(name) ?? 0
-    if (line.outcome.kind === 'acked' && count === 0)
-      violations.push({ invariant: 'I1', anomaly: 'lost-write', text: `${name} has no effect`, lines: [line] })
-    if (count > 1)
-      violations.push({ invariant: 'I2', anomaly: 'duplicate', text: `${name} has ${count} effects`, lines: [line] })
-  }
-  return violations
 }
 
 interface Summary extends ScheduleOptions {
