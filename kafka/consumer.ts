@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { EachBatchPayload, IHeaders, Consumer as KafkaJsConsumer, KafkaMessage } from 'kafkajs'
 import type { KafkaClient } from './client.ts'
 import type { ConsumerSettings } from './config.ts'
+import { DecodedRecord } from './decode-batch.ts'
 import { kafkaErrors } from './errors.ts'
 import type { Consumer, ConsumerEvents, FetchedBatch, FetchedRecord } from './types.ts'
 
@@ -231,8 +232,10 @@ function listen(consumer: KafkaJsConsumer, { GROUP_JOIN, FETCH, START_BATCH, CRA
   consumer.on(events.CRASH, ({ payload }) => CRASH(payload.error))
 }
 
-/** Makes a record of a message of KafkaJS's. */
-export function toRecord({ offset, timestamp, key, value, headers }: KafkaMessage): FetchedRecord {
+/** Makes a record of a message of KafkaJS's, unless it is one: those of our own decoder are. */
+export function toRecord(message: KafkaMessage): FetchedRecord {
+  if (message instanceof DecodedRecord) return message
+  const { offset, timestamp, key, value, headers } = message
   return { offset, timestampMs: Number(timestamp), key: copy(key), value: copy(value), headers: toHeaders(headers) }
 }
 

@@ -1,3 +1,5 @@
+import { decodeBatch } from './decode-batch.ts'
+
 /** The release that the patches were written and compared for; any other runs as it is. */
 export const PATCHED_VERSION = '2.2.4'
 const CHECK_INTERVAL_MS = 10
@@ -118,6 +120,19 @@ function forgetTimesAhead(require: NodeJS.Require): void {
   }
 }
 
+/** Decodes fetched records by this room's own decoder (`decode-batch.ts`), which makes a fraction of the garbage. */
+function decodeBatches(require: NodeJS.Require): void {
+  const path = require.resolve('kafkajs/src/protocol/recordBatch/v0/decoder')
+  const { lookupCodecByAttributes } = require('kafkajs/src/protocol/message/compression')
+  const { KafkaJSPartialMessageError } = require('kafkajs/src/errors')
+  require(path)
+  const loaded = require.cache[path]
+  const toPartialError = (message: string) => new KafkaJSPartialMessageError(message)
+  if (loaded)
+    loaded.exports = (answer: Parameters<typeof decodeBatch>[0]) =>
+      decodeBatch(answer, lookupCodecByAttributes, toPartialError)
+}
+
 function isPatched(require: NodeJS.Require): boolean {
   const { version }: { version: string } = require('kafkajs/package.json')
   return version === PATCHED_VERSION
@@ -131,6 +146,7 @@ function isPatched(require: NodeJS.Require): boolean {
 export function applyPatches(require: NodeJS.Require): boolean {
   if (!endStoppedFetches(require)) return false
   forgetTimesAhead(require)
+  decodeBatches(require)
 
   const queue: { prototype: Record<string, unknown> } = require('kafkajs/src/network/requestQueue')
   queue.prototype.scheduleCheckPendingRequests = scheduleCheckPendingRequests

@@ -1,6 +1,6 @@
 import type { FetchedRecord } from '../kafka/types.ts'
 import { deriveEventId, isEventId } from '../sdk/event-id.ts'
-import type { IdentifiedRecord } from '../sdk/record.ts'
+import { type IdentifiedRecord, textOf } from '../sdk/record.ts'
 
 /** What gateway and relay write into the header `producer-id`. */
 export const PRODUCER_ID = 'smg-kafka-producer'
@@ -21,12 +21,9 @@ export interface Place {
  */
 export function identify(record: FetchedRecord, place: Place): IdentifiedRecord {
   const { topic, partition } = place
-  return {
-    ...record,
-    id: findStatedId(record, topic) ?? idFromPlace(record, place),
-    topic,
-    partition
-  }
+  const { offset, timestampMs, key, value, headers } = record
+  const id = findStatedId(record, topic) ?? idFromPlace(record, place)
+  return { id, topic, partition, offset, timestampMs, key, value, headers }
 }
 
 /** The id that a record's headers give it, the gateway's or of CloudEvents; null when they give none. */
@@ -41,9 +38,18 @@ export function idFromPlace(record: FetchedRecord, { topic, topicId, partition }
 }
 
 function idFromGateway({ headers }: Pick<FetchedRecord, 'headers'>): string | null {
-  if (findText(headers, 'producer-id') !== PRODUCER_ID) return null
-  const id = findText(headers, 'id')
+  if (findFirst(headers, 'producer-id') !== PRODUCER_ID) return null
+  const id = findFirst(headers, 'id')
   return id !== null && isEventId(id) ? id : null
+}
+
+/** The text of the first header of a name that has a value; as `textOf` makes it, which is the same for plain text. */
+function findFirst(headers: FetchedRecord['headers'], name: string): string | null {
+  for (let index = 0; index < headers.length; index += 1) {
+    const header = headers[index]
+    if (header && header[0] === name && header[1] !== null) return textOf(header, index)
+  }
+  return null
 }
 
 // CloudEvents over Kafka, binary mode: source and id name the event, wherever and however often it was produced.

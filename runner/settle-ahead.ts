@@ -240,7 +240,10 @@ export function createSettleAhead(
   function toSettled(record: IdentifiedRecord, outcome: SettledRecord['outcome']): SettledRecord {
     if (outcome.kind === 'dead') return { record, outcome, entry: null }
     try {
-      return { record, outcome, entry: toEntry(record, rowWriter ? toRows(outcome.effect) : [], rowWriter) }
+      const entry = toEntry(record, rowWriter ? toRows(outcome.effect) : [], rowWriter)
+      // Event and effect are in the entry; kept, they would double what waits to be written.
+      const { published } = outcome
+      return { record, outcome: { kind: 'handled', event: null, effect: null, published }, entry }
     } catch (error) {
       const dead = { kind: 'dead', stage: 'persist', disposition: 'non_retriable', attempts: 1, error } as const
       return { record, outcome: dead, entry: null }

@@ -1,7 +1,7 @@
 import type { InboxEntry } from '../db/queries/inbox.ts'
 import type { RowWriter } from '../db/queries/row-writer.ts'
 import { deriveEventId, timestampMsOf } from '../sdk/event-id.ts'
-import { type IdentifiedRecord, toHeaders, toLegalMs, toText } from '../sdk/record.ts'
+import { type IdentifiedRecord, toHeadersJson, toLegalMs, toText } from '../sdk/record.ts'
 
 /**
  * Makes the inbox entry of a handled record, with the rows that its function gave.
@@ -20,7 +20,7 @@ export function toEntry(
     offset,
     key: toText(key),
     value: value?.toString('utf8') ?? 'null',
-    headers: JSON.stringify(toHeaders(headers)),
+    headers: toHeadersJson(headers),
     timestampMs: toLegalMs(timestampMs),
     rows: rowWriter ? rows.map((row, index) => rowWriter.toRow(row, toRowId(id, index), id)) : []
   }

@@ -19,22 +19,24 @@ export function parseJson(bytes: Buffer): unknown {
   if (bytes.length === 0) throw badJson('', 'is empty')
   if (!isUtf8(bytes)) throw badJson('', 'is not UTF-8')
 
+  const text = bytes.toString('utf8')
   let value: unknown
   try {
-    value = JSON.parse(bytes.toString('utf8'))
+    value = JSON.parse(text)
   } catch (cause) {
     // V8 quotes the text in its message; how much of it is its own affair, so only the place is taken over.
     const place = /position (\d+)/.exec((cause as Error).message)?.[1]
     throw badJson('', place ? `is not JSON, at character ${place}` : 'is not JSON', cause)
   }
-  const fault = findFault(value, '', 1)
+  // Neither character comes out of UTF-8 and JSON but by an escape.
+  const fault = findFault(value, '', 1, text.includes('\\u'))
   if (fault) throw badJson(fault.path, fault.message)
   return value
 }
 
 /** Gives the first part of a parsed value that cannot be stored, or null. */
-function findFault(value: unknown, path: string, depth: number): Fault | null {
-  if (typeof value === 'string') return findTextFault(value, path)
+function findFault(value: unknown, path: string, depth: number, hasEscapes: boolean): Fault | null {
+  if (typeof value === 'string') return hasEscapes ? findTextFault(value, path) : null
   if (typeof value === 'number')
     return Number.isFinite(value) ? null : { path, message: 'is beyond the range of a number' }
   if (typeof value !== 'object' || value === null) return null
@@ -47,8 +49,8 @@ function findFault(value: unknown, path: string, depth: number): Fault | null {
     }
     // The pointer is made only on the way out: nearly every value is sound.
     const fault =
-      (isMember ? findTextFault(name, path) : null) ??
-      findFault((value as Record<string, unknown>)[name], '', depth + 1)
+      (isMember && hasEscapes ? findTextFault(name, path) : null) ??
+      findFault((value as Record<string, unknown>)[name], '', depth + 1, hasEscapes)
     if (fault) return { path: `${toPointer(path, name)}${fault.path}`, message: fault.message }
   }
   return null

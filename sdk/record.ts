@@ -24,27 +24,79 @@ export function toText(bytes: Buffer | null): string | null {
   return isExact ? text : `base64:${bytes.toString('base64')}`
 }
 
+// Records of one producer share the headers that are the same in all of them (`kafka/decode-batch.ts`): what was made of
+// the last ones is asked for again and again. By place in the list, and only so many: it keeps what it remembers.
+const REMEMBERED = 16
+const seen: (Header | undefined)[] = new Array(REMEMBERED).fill(undefined)
+const texts: string[] = new Array(REMEMBERED).fill('')
+const members: (string | null)[] = new Array(REMEMBERED).fill(null)
+
+type Header = IdentifiedRecord['headers'][number]
+
+/** The text of a header, which stands at `index` of its list; empty for null. */
+export function textOf(header: Header, index: number): string {
+  if (seen[index] === header) return texts[index] as string
+  const text = toText(header[1]) ?? ''
+  if (index < REMEMBERED) {
+    seen[index] = header
+    texts[index] = text
+    members[index] = null
+  }
+  return text
+}
+
 /** Headers as an object: names to text, or to a list of texts where a name occurs more than once. */
 export function toHeaders(headers: IdentifiedRecord['headers']): Input['headers'] {
-  const texts: Record<string, string | string[]> = Object.create(null)
+  const found: Record<string, string | string[]> = Object.create(null)
 
-  for (const [name, bytes] of headers) {
-    const text = toText(bytes) ?? ''
-    const before = texts[name]
-    if (before === undefined) texts[name] = text
+  for (let index = 0; index < headers.length; index += 1) {
+    const header = headers[index] as Header
+    const text = textOf(header, index)
+    const before = found[header[0]]
+    if (before === undefined) found[header[0]] = text
     else if (Array.isArray(before)) before.push(text)
-    else texts[name] = [before, text]
+    else found[header[0]] = [before, text]
   }
-  return texts
+  return found
+}
+
+/** The same as JSON. */
+export function toHeadersJson(headers: IdentifiedRecord['headers']): string {
+  if (headers.length > REMEMBERED || hasRepeated(headers)) return JSON.stringify(toHeaders(headers))
+  let json = ''
+  for (let index = 0; index < headers.length; index += 1) json += (index === 0 ? '' : ',') + memberOf(headers, index)
+  return `{${json}}`
+}
+
+function memberOf(headers: IdentifiedRecord['headers'], index: number): string {
+  const header = headers[index] as Header
+  const text = textOf(header, index)
+  members[index] ??= `${JSON.stringify(header[0])}:${JSON.stringify(text)}`
+  return members[index]
+}
+
+function hasRepeated(headers: IdentifiedRecord['headers']): boolean {
+  for (let index = 1; index < headers.length; index += 1)
+    for (let other = 0; other < index; other += 1) if (headers[index]?.[0] === headers[other]?.[0]) return true
+  return false
 }
 
 // Years of four digits: PostgreSQL does not read the ISO form of the others.
 const EARLIEST_MS = Date.parse('0001-01-01T00:00:00Z')
 const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z')
 
+let lastMs = 0
+let lastTime = '1970-01-01T00:00:00.000Z'
+
 /** A record's time as PostgreSQL takes it, in ISO 8601. */
 export function toTime(timestampMs: number): string {
-  return new Date(toLegalMs(timestampMs)).toISOString()
+  const ms = toLegalMs(timestampMs)
+  // Many records come in one millisecond.
+  if (ms !== lastMs) {
+    lastMs = ms
+    lastTime = new Date(ms).toISOString()
+  }
+  return lastTime
 }
 
 /** A record's time within the years 1 to 9999; what a producer stamped in another unit is the epoch. */

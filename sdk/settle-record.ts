@@ -93,6 +93,7 @@ export function createRecordSettler(definition: LoadedFunction, dependencies: Se
     random = Math.random
   } = dependencies
   const { maxAttempts, backoffMs, timeoutMs, maxAgeMs } = definition.options
+  const contextParts: ContextParts = { log, shutdown, toPublished, onLateCall }
 
   /**
    * @param attempt of this run; 1 on the first
@@ -104,58 +105,60 @@ export function createRecordSettler(definition: LoadedFunction, dependencies: Se
     runHandle: RunHandle,
     redrive: Redrive | null = null
   ): Outcome | Promise<Outcome> {
-    const before = redrive?.attemptsBefore ?? 0
     let event: unknown
     try {
       if (record.value === null) throw new sdkErrors.SMG_SDK_BAD_JSON('it is null')
       event = definition.parseEvent(record.value)
     } catch (error) {
-      return { ...toUnreadable(error), attempts: before }
+      return { ...toUnreadable(error), attempts: redrive?.attemptsBefore ?? 0 }
     }
     // Whoever redrives a record knows its age.
     if (!redrive && maxAgeMs !== null && ageMs(record.timestampMs, record.partition) > maxAgeMs) {
       const error = new sdkErrors.SMG_SDK_EXPIRED(maxAgeMs)
       return { kind: 'dead', stage: 'handle', disposition: 'record_expired', attempts: attempt - 1, error }
     }
-    return attemptOnce(record, event, { attempt, before, isRedrive: redrive !== null }, runHandle)
+    return attemptOnce(record, event, attempt, redrive, runHandle)
   }
 
   function attemptOnce(
     record: IdentifiedRecord,
     event: unknown,
-    { attempt, before, isRedrive }: { attempt: number; before: number; isRedrive: boolean },
+    attempt: number,
+    redrive: Redrive | null,
     runHandle: RunHandle
-  ) {
-    const number = before + attempt
-    const context = createContext(record, { attempt: number, isRedrive }, { log, shutdown, toPublished, onLateCall })
-    const toHandled = (effect: unknown): Outcome => ({ kind: 'handled', event, effect, published: context.close() })
-
+  ): Outcome | Promise<Outcome> {
+    const number = (redrive?.attemptsBefore ?? 0) + attempt
+    const context = new AttemptContext(record, number, redrive !== null, contextParts)
     try {
-      const effect = runHandle(toInput(record, event), context.context)
-      if (!isPromise(effect)) return toHandled(effect)
-      return withDeadline(effect, context, timeoutMs).then(toHandled, thrown => fail(thrown))
+      const effect = runHandle(toInput(record, event), context)
+      if (!isPromise(effect)) return toHandled(event, effect, context)
+      return withDeadline(effect, context, timeoutMs).then(
+        settled => toHandled(event, settled, context),
+        thrown => fail(thrown, context, attempt)
+      )
     } catch (thrown) {
-      return fail(thrown)
+      return fail(thrown, context, attempt)
     }
+  }
 
-    function fail(thrown: unknown): Outcome {
-      context.close()
-      shutdown.throwIfAborted()
-      if (isForeign(thrown)) throw thrown
+  function fail(thrown: unknown, context: AttemptContext, attempt: number): Outcome {
+    endAttempt(context)
+    shutdown.throwIfAborted()
+    if (isForeign(thrown)) throw thrown
 
-      const error =
-        thrown instanceof Error
-          ? thrown
-          : Object.assign(new sdkErrors.SMG_SDK_THROWN(describe(thrown)), { cause: thrown })
-      if (isNonRetriable(thrown))
-        return { kind: 'dead', stage: 'handle', disposition: 'non_retriable', attempts: number, error }
-      if (attempt >= maxAttempts) {
-        const disposition = isTimeout(thrown) ? 'timed_out' : 'attempts_exhausted'
-        return { kind: 'dead', stage: 'handle', disposition, attempts: number, error }
-      }
-      const waitMs = retryAfterMs(thrown) ?? backoff(attempt)
-      return { kind: 'retry', nextAttempt: attempt + 1, waitMs, error }
+    const error =
+      thrown instanceof Error
+        ? thrown
+        : Object.assign(new sdkErrors.SMG_SDK_THROWN(describe(thrown)), { cause: thrown })
+    const { attempt: number } = context
+    if (isNonRetriable(thrown))
+      return { kind: 'dead', stage: 'handle', disposition: 'non_retriable', attempts: number, error }
+    if (attempt >= maxAttempts) {
+      const disposition = isTimeout(thrown) ? 'timed_out' : 'attempts_exhausted'
+      return { kind: 'dead', stage: 'handle', disposition, attempts: number, error }
     }
+    const waitMs = retryAfterMs(thrown) ?? backoff(attempt)
+    return { kind: 'retry', nextAttempt: attempt + 1, waitMs, error }
   }
 
   // Full jitter between half and the whole: records that failed together do not come back together.
@@ -187,80 +190,93 @@ function toInput(record: IdentifiedRecord, event: unknown): Input {
   }
 }
 
-interface ContextParts {
-  readonly context: Context
-  readonly abort: (reason: Error) => void
-  /** Revokes `publish` and gives what was published. */
-  readonly close: () => readonly Published[]
+function toHandled(event: unknown, effect: unknown, context: AttemptContext): Outcome {
+  return { kind: 'handled', event, effect, published: endAttempt(context) }
 }
 
-// Logger and signal are made when a function asks for them: most never do, and both cost more than the rest of a record.
-function createContext(
-  { topic, partition, offset }: IdentifiedRecord,
-  { attempt, isRedrive }: Pick<Context, 'attempt' | 'isRedrive'>,
-  {
-    log,
-    shutdown,
-    toPublished,
-    onLateCall
-  }: Required<Pick<SettleDependencies, 'log' | 'shutdown' | 'toPublished' | 'onLateCall'>>
-): ContextParts {
-  const published: Published[] = []
-  let isOpen = true
-  let controller: AbortController | undefined
-  let child: Logger | undefined
+type ContextParts = Required<Pick<SettleDependencies, 'log' | 'shutdown' | 'toPublished' | 'onLateCall'>>
 
-  const context: Context = {
-    attempt,
-    isRedrive,
-    get log() {
-      child ??= log.child({ topic, partition, offset, attempt })
-      return child
-    },
-    get signal() {
-      return getController().signal
-    },
-    publish(target, event) {
-      if (!isOpen) {
-        onLateCall()
+const NOTHING: readonly Published[] = Object.freeze([])
+
+/**
+ * The context of one attempt. Logger, signal and `publish` are made when a function asks for them: most never do, and
+ * each of them costs more than the rest of a record.
+ */
+class AttemptContext implements Context {
+  readonly attempt: number
+  readonly isRedrive: boolean
+  readonly #record: IdentifiedRecord
+  readonly #parts: ContextParts
+  #published: Published[] | null = null
+  #isOpen = true
+  #controller: AbortController | null = null
+  #onShutdown: (() => void) | null = null
+  #child: Logger | null = null
+
+  constructor(record: IdentifiedRecord, attempt: number, isRedrive: boolean, parts: ContextParts) {
+    this.attempt = attempt
+    this.isRedrive = isRedrive
+    this.#record = record
+    this.#parts = parts
+  }
+
+  get log(): Logger {
+    const { topic, partition, offset } = this.#record
+    this.#child ??= this.#parts.log.child({ topic, partition, offset, attempt: this.attempt })
+    return this.#child
+  }
+
+  get signal(): AbortSignal {
+    return this.#getController().signal
+  }
+
+  get publish(): Context['publish'] {
+    return (topic, event) => {
+      if (!this.#isOpen) {
+        this.#parts.onLateCall()
         throw new sdkErrors.SMG_SDK_SETTLED()
       }
-      published.push(toPublished(target, event))
-    }
-  }
-  return {
-    context,
-    abort(reason) {
-      // Made here if need be: a function that asks for its signal when it is late must find it aborted.
-      getController().abort(reason)
-    },
-    close() {
-      isOpen = false
-      shutdown.removeEventListener('abort', onShutdown)
-      return published
+      this.#published ??= []
+      this.#published.push(this.#parts.toPublished(topic, event))
     }
   }
 
   // By hand, and not AbortSignal.any: on Node 20 that leaves an entry in `shutdown` for every attempt.
-  function getController(): AbortController {
-    if (controller) return controller
-    controller = new AbortController()
-    if (shutdown.aborted) onShutdown()
-    else shutdown.addEventListener('abort', onShutdown, { once: true })
+  #getController(): AbortController {
+    if (this.#controller) return this.#controller
+    const { shutdown } = this.#parts
+    const controller = new AbortController()
+    this.#controller = controller
+    if (shutdown.aborted) controller.abort(shutdown.reason)
+    else {
+      this.#onShutdown = () => controller.abort(shutdown.reason)
+      shutdown.addEventListener('abort', this.#onShutdown, { once: true })
+    }
     return controller
   }
 
-  function onShutdown() {
-    controller?.abort(shutdown.reason)
+  /** Aborts the signal; made here if need be: a function that asks for it when it is late must find it aborted. */
+  static abort(context: AttemptContext, reason: Error) {
+    context.#getController().abort(reason)
+  }
+
+  /** Revokes `publish` and gives what was published. */
+  static end(context: AttemptContext): readonly Published[] {
+    context.#isOpen = false
+    if (context.#onShutdown) context.#parts.shutdown.removeEventListener('abort', context.#onShutdown)
+    return context.#published ?? NOTHING
   }
 }
 
-function withDeadline(effect: PromiseLike<unknown>, parts: ContextParts, timeoutMs: number): Promise<unknown> {
+// Not methods: a function would find them on its context.
+const { abort: abortAttempt, end: endAttempt } = AttemptContext
+
+function withDeadline(effect: PromiseLike<unknown>, context: AttemptContext, timeoutMs: number): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       const error = new sdkErrors.SMG_SDK_TIMEOUT(timeoutMs)
       reject(error)
-      parts.abort(error)
+      abortAttempt(context, error)
     }, timeoutMs)
     effect.then(
       value => {

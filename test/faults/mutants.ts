@@ -205,8 +205,8 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: 'runner/identify.ts',
-        find: 'id: findStatedId(record, topic) ?? idFromPlace(record, place)',
-        replace: 'id: idFromPlace(record, place)'
+        find: 'const id = findStatedId(record, topic) ?? idFromPlace(record, place)',
+        replace: 'const id = idFromPlace(record, place)'
       }
     ],
     scenario: { faults: ['runner-killed'] }
