@@ -1,9 +1,7 @@
 import { promisify } from 'node:util'
 import zlib from 'node:zlib'
 import { decompress as decompressZstd } from 'fzstd'
-import { compressFrame, decompressFrame } from 'lz4-napi'
 import { kafkaErrors } from './errors.ts'
-import { compressSnappy, decompressSnappy } from './snappy.ts'
 
 type KafkaJs = typeof import('kafkajs')
 type Transform = (bytes: Buffer) => Promise<Buffer>
@@ -34,8 +32,15 @@ export function createCodecs(node: object = zlib): Record<'zstd' | 'lz4' | 'snap
         ? promisify(native.zstdDecompress)
         : async bytes => Buffer.from(decompressZstd(bytes))
     },
-    lz4: { compress: bytes => compressFrame(bytes), decompress: bytes => decompressFrame(bytes) },
-    snappy: { compress: compressSnappy, decompress: decompressSnappy }
+    // Loaded by whoever needs it: each of the two native codecs takes 4 MB of a process.
+    lz4: {
+      compress: async bytes => (await import('lz4-napi')).compressFrame(bytes),
+      decompress: async bytes => (await import('lz4-napi')).decompressFrame(bytes)
+    },
+    snappy: {
+      compress: async bytes => (await import('./snappy.ts')).compressSnappy(bytes),
+      decompress: async bytes => (await import('./snappy.ts')).decompressSnappy(bytes)
+    }
   }
 }
 
