@@ -12,6 +12,7 @@ import { murmur2 } from './murmur2.ts'
 import { createPartitionCounts } from './partition-counts.ts'
 import { createRecordQueue, type RecordQueue } from './record-queue.ts'
 import { createSender, type InnerProducer } from './sender.ts'
+import { createTurnstile } from './turnstile.ts'
 import type { AppendResult, OutgoingRecord, Producer } from './types.ts'
 
 const MAX_QUEUED_BYTES = 64 * 1024 * 1024
@@ -66,6 +67,7 @@ export function createProducer(
     onOutcome
   })
   const budget: Budget = { maxBytes: maxQueuedBytes, usedBytes: 0 }
+  const turnstile = createTurnstile(() => isClosed || budget.usedBytes < budget.maxBytes)
   const appends = new Set<Append>()
   const queues = new Map<string, Map<number, Addressed>>()
   const lanes = Array.from({ length: settings.PRODUCER_LANES }, () =>
@@ -84,6 +86,7 @@ export function createProducer(
   let isClosed = false
 
   function onOutcome(failure: unknown): void {
+    turnstile.turn() // a send is over: its bytes count no longer
     if (failure === undefined) {
       if (isTold) log.info('kafka takes records again')
       isTold = false
@@ -161,18 +164,29 @@ export function createProducer(
     return undefined
   }
 
-  return {
-    async append(topic, records, { timeoutMs }): Promise<AppendResult[]> {
-      if (records.length === 0) return []
-      const error = findRefusal()
-      if (error) return records.map(() => ({ error }))
+  /** Takes records, or refuses them, before it gives its promise. */
+  async function begin(
+    topic: string,
+    records: readonly OutgoingRecord[],
+    { timeoutMs }: { timeoutMs: number }
+  ): Promise<AppendResult[]> {
+    const error = findRefusal()
+    if (error) return records.map(() => ({ error }))
 
-      const append = createAppend(records.length, { timeoutMs, budget })
-      appends.add(append)
-      enqueue(topic, records, append)
-      const results = await append.settled
-      appends.delete(append)
-      return results
+    const append = createAppend(records.length, { timeoutMs, budget })
+    appends.add(append)
+    enqueue(topic, records, append)
+    const results = await append.settled
+    appends.delete(append)
+    turnstile.turn() // what was withdrawn counts no longer
+    return results
+  }
+
+  return {
+    async append(topic, records, { timeoutMs, isPatient = false }): Promise<AppendResult[]> {
+      if (records.length === 0) return []
+      if (!isPatient) return begin(topic, records, { timeoutMs })
+      return turnstile.enter(leftMs => begin(topic, records, { timeoutMs: leftMs }), timeoutMs)
     },
 
     partitionCount: topic => counts.get(topic),
@@ -181,6 +195,7 @@ export function createProducer(
 
     async close() {
       isClosed = true
+      turnstile.turn()
       const timer = setTimeout(() => {
         for (const append of appends) append.expire()
       }, closeTimeoutMs)

@@ -26,13 +26,22 @@ interface Coordinates {
 /** What became of one record: acknowledged by every in-sync replica, or not (then `error` is one of `kafkaErrors`). */
 export type AppendResult = Coordinates | { readonly error: Error }
 
+interface AppendOptions {
+  readonly timeoutMs: number
+  /**
+   * Where too much waits already, waits for room within its time, behind those who came before; default: is refused at
+   * once (SMG_KAFKA_QUEUE_FULL, certainly not written).
+   */
+  readonly isPatient?: boolean
+}
+
 export interface Producer {
   /**
    * Writes records of one topic, in their order a partition, and gives one result a record, in the order of `records`.
    * Settles at the latest at `timeoutMs`: what no send has taken by then is withdrawn (SMG_KAFKA_TIMEOUT, certainly not
    * written); what is in flight then has an unknown outcome (SMG_KAFKA_UNKNOWN_OUTCOME). Rejects never.
    */
-  append(topic: string, records: readonly OutgoingRecord[], options: { timeoutMs: number }): Promise<AppendResult[]>
+  append(topic: string, records: readonly OutgoingRecord[], options: AppendOptions): Promise<AppendResult[]>
   /** How many partitions a topic has; rejects with SMG_KAFKA_NO_TOPIC when there is none. Cached, refreshed by age. */
   partitionCount(topic: string): Promise<number>
   /** Bytes that wait or are in flight. */

@@ -430,6 +430,75 @@ t.test('refuses at once when too much waits, and takes again when it is gone', a
   t.equal(producer.queuedBytes(), 0)
 })
 
+t.test('lets who is patient wait for room, in their order, and refuses when its time is over', async t => {
+  const releases: (() => void)[] = []
+  const behave: Behaviour = async (batch, _call, log) => {
+    await new Promise<void>(resolve => releases.push(resolve))
+    return log.write(batch)
+  }
+  const { producer, log } = createFakeProducer(behave, { maxQueuedBytes: 1_000 })
+  const patient = (text: string, timeoutMs: number) =>
+    producer.append('a', [record(text)], { timeoutMs, isPatient: true })
+
+  const first = producer.append('a', [record('x'.repeat(1_000))], LONG)
+  const late = patient('late', 20)
+  const all = ['1', '2', '3'].map(text => patient(text, 20_000))
+  t.strictSame(codes(await late), ['SMG_KAFKA_QUEUE_FULL'])
+  t.strictSame(codes(await producer.append('a', [record('4')], LONG)), ['SMG_KAFKA_QUEUE_FULL'], 'who is not')
+  const releasing = setInterval(() => releases.shift()?.(), 1)
+  t.teardown(() => clearInterval(releasing))
+  await first
+
+  t.strictSame(codes((await Promise.all(all)).flat()), ['written', 'written', 'written'])
+  t.strictSame(log.values('p.a').slice(1), ['1', '2', '3'])
+  t.equal(producer.queuedBytes(), 0)
+  await producer.close()
+})
+
+t.test('lets the patient in when what filled the queue was withdrawn, and refuses them when it closes', async t => {
+  const { producer, batches } = createFakeProducer(() => new Promise(() => undefined), {
+    maxQueuedBytes: 1_000,
+    closeTimeoutMs: 500
+  })
+  const patient = { ...LONG, isPatient: true }
+
+  void producer.append('a', [record('0')], LONG)
+  await until(() => batches.length === 1)
+  const withdrawn = producer.append('a', [record('x'.repeat(1_000))], { timeoutMs: 20 })
+  const next = producer.append('a', [record('y'.repeat(1_000))], patient)
+  const last = producer.append('a', [record('z')], patient)
+  t.strictSame(codes(await withdrawn), ['SMG_KAFKA_TIMEOUT'])
+  await new Promise(setImmediate)
+  const startedMs = performance.now()
+  void producer.close()
+
+  t.strictSame(codes(await last), ['SMG_KAFKA_CLOSED'])
+  t.ok(performance.now() - startedMs < 400, 'at once')
+  t.strictSame(codes(await next), ['SMG_KAFKA_TIMEOUT'], 'it was in')
+})
+
+t.test('lets the patient in when a send is over that nobody waits for any more', async t => {
+  let release: () => void = () => undefined
+  const { producer, log } = createFakeProducer(
+    async (batch, call, log) => {
+      if (call === 0) await new Promise<void>(resolve => (release = resolve))
+      return log.write(batch)
+    },
+    { maxQueuedBytes: 1_000 }
+  )
+  t.teardown(() => producer.close())
+
+  const given = producer.append('a', [record('x'.repeat(1_000))], { timeoutMs: 20 })
+  const next = producer.append('a', [record('next')], { timeoutMs: 5_000, isPatient: true })
+  t.strictSame(codes(await given), ['SMG_KAFKA_UNKNOWN_OUTCOME'])
+  const startedMs = performance.now()
+  release()
+
+  t.strictSame(codes(await next), ['written'])
+  t.ok(performance.now() - startedMs < 2_000, 'before its time is over')
+  t.equal(log.values('p.a').at(-1), 'next')
+})
+
 const flaws = [
   { when: 'its header is null', flaw: { headers: { id: null } } },
   { when: 'its header is a number', flaw: { headers: { id: 7 } } },
