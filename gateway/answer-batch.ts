@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import { gatewayErrors, withExtras } from './errors.ts'
-import type { RefusedEvent } from './parse-batch.ts'
-import type { ProduceOutcome, ValidEvent } from './produce.ts'
+import type { ParsedEvent, RefusedEvent } from './parse-batch.ts'
+import type { ProduceOutcome } from './produce.ts'
 
 type CodedError = RefusedEvent['error']
 
@@ -30,15 +30,17 @@ export function isOpen({ status }: BatchResult): boolean {
 
 /**
  * Puts what became of the valid events back among those that were refused at once: one result an event, in order.
- * Where a result of `before` is certain, it counts, and there is no outcome of that event.
+ * Where a result of `before` is certain, it counts, and there is no outcome of that event. The first event has `firstIndex`,
+ * 0 by default.
  */
 export function toBatchResults(
-  parsed: readonly (ValidEvent | RefusedEvent)[],
+  parsed: readonly ParsedEvent[],
   outcomes: readonly ProduceOutcome[],
-  before: readonly BatchResult[] = []
+  { before = [], firstIndex = 0 }: { before?: readonly BatchResult[]; firstIndex?: number } = {}
 ): BatchResult[] {
   const rest = outcomes.values()
-  return parsed.map((one, index) => {
+  return parsed.map((one, at) => {
+    const index = firstIndex + at
     const known = before[index]
     if (known && !isOpen(known)) return known
     const outcome = 'error' in one ? one : (rest.next().value as ProduceOutcome)
@@ -50,17 +52,18 @@ export function toBatchResults(
 }
 
 /**
- * Answers a batch: 202 when all were accepted, 207 when some were. None: the world's fault outranks the client's.
+ * Answers a batch: 202 when all were accepted, 207 when some were. None: the world's fault outranks the client's. `place` is the
+ * JSON pointer of the events in the body.
  *
  * @throws SMG_GATEWAY_BATCH_REFUSED | SMG_GATEWAY_KAFKA_AWAY | SMG_GATEWAY_NOT_ACKNOWLEDGED with the results
  */
-export function answerBatch(reply: FastifyReply, results: readonly BatchResult[]) {
+export function answerBatch(reply: FastifyReply, results: readonly BatchResult[], place: string) {
   const accepted = results.filter(({ status }) => status === 202).length
   if (accepted > 0) return reply.code(accepted === results.length ? 202 : 207).send({ results })
 
   const codes = results.flatMap(result => ('error' in result && isOpen(result) ? [result.error.code] : []))
   if (codes.length > 0) throw withExtras(toUnavailable(codes), { results, retryAfterSeconds: 1 })
-  throw withExtras(new gatewayErrors.SMG_GATEWAY_BATCH_REFUSED(), { results, faults: toFaults(results) })
+  throw withExtras(new gatewayErrors.SMG_GATEWAY_BATCH_REFUSED(), { results, faults: toFaults(results, place) })
 }
 
 /** Nothing was written, but where the outcome of a single event is unknown, that is what must be said. */
@@ -73,11 +76,11 @@ function toRefused(index: number, { code, message, statusCode = 500, faults }: C
   return { index, status: statusCode, error: { code, detail: message, ...(faults && { errors: faults }) } }
 }
 
-function toFaults(results: readonly BatchResult[]) {
+function toFaults(results: readonly BatchResult[], place: string) {
   const faults = results.flatMap(result => {
     if (!('error' in result)) return []
     const { detail, errors = [{ path: '', message: detail }] } = result.error
-    return errors.map(({ path, message }) => ({ path: `/events/${result.index}${path}`, message }))
+    return errors.map(({ path, message }) => ({ path: `${place}/${result.index}${path}`, message }))
   })
   return faults.slice(0, MAX_FAULTS)
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type TSchema, Type } from '@sinclair/typebox'
@@ -41,6 +42,7 @@ declare module 'fastify' {
     writes: GatewayWrites
     cluster: Omit<ClusterView, 'close'>
     produce: Producing['produce']
+    offer: Producing['offer']
     produceOnce: ProduceOnce
     outcomes: Pick<OutcomeWaiters, 'wait'>
     readTopics: TopicReader
@@ -48,6 +50,8 @@ declare module 'fastify' {
     checkHealth: CheckHealth
     /** Over the last minute. */
     minutes: { readonly requests: MinuteRecorder; readonly queries: MinuteRecorder }
+    /** Aborted when the app closes: whoever reads on and on ends then. */
+    closing: AbortSignal
     /** True from the moment that the app is asked to close. */
     isClosing(): boolean
     /** Tells the probes that no more requests are wanted. */
@@ -110,6 +114,8 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   const janitor = createJanitor({ chores: toChores(settings, writes), intervalMs: CLEAN_INTERVAL_MS, log })
   const observe = (topic: string, result: string) => app.countProduced(topic, result)
   const producing = createProduce({ producer, timeoutMs: settings.produceTimeoutMs, now, observe })
+  const closing = new AbortController()
+  setMaxListeners(0, closing.signal)
   let isClosing = false
 
   app.decorate('functions', functions)
@@ -118,12 +124,14 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   app.decorate('cluster', cluster)
   app.decorate('writes', writes)
   app.decorate('produce', producing.produce)
+  app.decorate('offer', producing.offer)
   app.decorate('produceOnce', createProduceOnce({ producing, runKeyed: createKeyedRequests(writes.idempotency, log) }))
   app.decorate('outcomes', outcomes)
   app.decorate('readTopics', readTopics)
   app.decorate('sampler', sampler)
   app.decorate('checkHealth', createHealth({ producer, cluster, queries }))
   app.decorate('minutes', minutes)
+  app.decorate('closing', closing.signal)
   app.decorate('isClosing', () => isClosing)
   app.decorate('startClosing', () => {
     isClosing = true
@@ -149,6 +157,7 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
     isClosing = true
     sampler.stop()
     janitor.stop()
+    closing.abort()
     // Whoever waits for an outcome is answered now: the event is in Kafka.
     outcomes.close()
   })

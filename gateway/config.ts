@@ -23,6 +23,7 @@ const gatewaySettings = {
   RATE_LIMIT_WINDOW_MS: Type.Integer({ default: 1000, minimum: 1, maximum: 86_400_000 }),
   ALLOW_INSECURE_PRODUCTION: Type.Boolean({ default: false }),
   BATCH_BODY_BYTES: Type.Integer({ default: 16_777_216, minimum: 1024, maximum: 268_435_456 }),
+  NDJSON_BODY_BYTES: Type.Integer({ default: 67_108_864, minimum: 1024, maximum: 1_073_741_824 }),
   IDEMPOTENCY_TTL_HOURS: Type.Integer({ default: 24, minimum: 1, maximum: 8_760 }),
   /** How long resolved and discarded dead letters stay; unset is for ever, as the inbox they guard stays. */
   DEAD_LETTER_RETENTION_HOURS: Type.Optional(Type.Integer({ minimum: 1, maximum: 876_000 })),
@@ -53,7 +54,10 @@ export interface AppSettings {
   readonly pagesPublic: boolean
   readonly groupPrefix: string
   readonly produceTimeoutMs: number
+  /** Of a body that is held as a whole: a batch, and NDJSON under an `Idempotency-Key`. */
   readonly batchBodyBytes: number
+  /** Of a body that is sent on as it comes. */
+  readonly ndjsonBodyBytes: number
   readonly databaseCapacityBytes: number | null
   /** Of resolved and discarded ones; null is for ever. */
   readonly deadLetterRetentionMs: number | null
@@ -107,6 +111,7 @@ export function readGatewaySettings(source: NodeJS.ProcessEnv) {
     groupPrefix: environment.GROUP_PREFIX,
     produceTimeoutMs: environment.PRODUCE_TIMEOUT_MS,
     batchBodyBytes: environment.BATCH_BODY_BYTES,
+    ndjsonBodyBytes: environment.NDJSON_BODY_BYTES,
     databaseCapacityBytes: environment.DATABASE_CAPACITY_BYTES ?? null,
     deadLetterRetentionMs: (environment.DEAD_LETTER_RETENTION_HOURS ?? 0) * HOUR_MS || null,
     databaseIsLocal: isLocal(environment.DATABASE_URL),

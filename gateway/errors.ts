@@ -36,6 +36,11 @@ export const gatewayErrors = {
   ),
   SMG_GATEWAY_SLOW: createError('SMG_GATEWAY_SLOW', 'The request did not arrive in time', 408),
   SMG_GATEWAY_TOO_LARGE: createError('SMG_GATEWAY_TOO_LARGE', 'More than the %s bytes that are allowed', 413),
+  SMG_GATEWAY_TOO_MANY_EVENTS: createError(
+    'SMG_GATEWAY_TOO_MANY_EVENTS',
+    'More than the %s events that are allowed',
+    413
+  ),
   SMG_GATEWAY_TOPIC_TOO_SMALL: createError(
     'SMG_GATEWAY_TOPIC_TOO_SMALL',
     'The record is larger than the max.message.bytes of topic %s',
@@ -44,7 +49,7 @@ export const gatewayErrors = {
   SMG_GATEWAY_URL_TOO_LONG: createError('SMG_GATEWAY_URL_TOO_LONG', 'A part of the path is too long', 414),
   SMG_GATEWAY_MEDIA_TYPE: createError(
     'SMG_GATEWAY_MEDIA_TYPE',
-    'A body is application/json, in UTF-8 and not compressed',
+    'A body is application/json, for a batch also application/x-ndjson, in UTF-8 and not compressed',
     415
   ),
   SMG_GATEWAY_EXPECTATION: createError('SMG_GATEWAY_EXPECTATION', 'Only 100-continue can be expected', 417),
@@ -58,6 +63,7 @@ export const gatewayErrors = {
     503
   ),
   SMG_GATEWAY_DATABASE_AWAY: createError('SMG_GATEWAY_DATABASE_AWAY', 'PostgreSQL does not answer in time', 503),
+  SMG_GATEWAY_CLOSING: createError('SMG_GATEWAY_CLOSING', 'The gateway stops, and reads no further', 503),
   SMG_GATEWAY_OVERLOADED: createError('SMG_GATEWAY_OVERLOADED', 'Too much is waiting already', 503)
 } as const
 

@@ -1,5 +1,7 @@
 import type { FastifyRequest } from 'fastify'
+import type { KeyedRequest } from '../db/queries/idempotency.ts'
 import { toInvalid } from './parse-batch.ts'
+import { toStoredSubject } from './stored-subject.ts'
 
 const FIELD = 'idempotency-key'
 // A string of RFC 9651: its content is printable ASCII, with `"` and `\` escaped.
@@ -19,6 +21,12 @@ export function findIdempotencyKey({ raw }: FastifyRequest): string | null {
   const key = fields.length > 1 ? null : toKey(String(text))
   if (key !== null && KEY.test(key)) return key
   throw toInvalid([{ path: '/Idempotency-Key', message: 'must be one text of 1 to 255 printable ASCII characters' }])
+}
+
+/** Says which request a key means: that of its subject and its route. */
+export function toKeyedRequest(request: FastifyRequest, key: string, bodyHash: string): KeyedRequest {
+  const subject = toStoredSubject(request.subject ?? '')
+  return { subject, route: `POST ${request.routeOptions.url}`, key, bodyHash }
 }
 
 function toKey(text: string): string | null {

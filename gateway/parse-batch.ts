@@ -13,6 +13,9 @@ export interface RefusedEvent {
   readonly error: Error & { readonly code: string; readonly statusCode?: number; readonly faults?: readonly Fault[] }
 }
 
+/** An event of a batch, valid or not. */
+export type ParsedEvent = ValidEvent | RefusedEvent
+
 const findEnvelopeFaults = compileSchema(
   Type.Object({ events: Type.Array(Type.Unknown(), { minItems: 1, maxItems: 1000 }) }, { additionalProperties: false })
 )
@@ -23,7 +26,7 @@ const findEnvelopeFaults = compileSchema(
  * @returns one member an event, in their order
  * @throws SMG_GATEWAY_INVALID when the body is no batch at all
  */
-export function parseBatch(bytes: Buffer, definition: LoadedFunction): (ValidEvent | RefusedEvent)[] {
+export function parseBatch(bytes: Buffer, definition: LoadedFunction): ParsedEvent[] {
   const { events, isSound } = parseEnvelope(bytes)
   // JSON.stringify writes -0 as 0, and what is stored equals what was sent.
   const toText = isSound && !bytes.includes('-0') ? JSON.stringify : toJsonText

@@ -4,7 +4,7 @@ import { type BatchResult, isOpen, toBatchResults } from './answer-batch.ts'
 import { type Accepted, toAccepted } from './answer-event.ts'
 import { gatewayErrors } from './errors.ts'
 import type { RunKeyed } from './keyed-requests.ts'
-import type { RefusedEvent } from './parse-batch.ts'
+import type { ParsedEvent } from './parse-batch.ts'
 import type { ProduceOptions, Producing, ValidEvent } from './produce.ts'
 
 interface OnceDependencies {
@@ -46,7 +46,7 @@ export function createProduceOnce({ producing, runKeyed }: OnceDependencies) {
     async batch(
       request: KeyedRequest,
       definition: LoadedFunction,
-      { parsed, traceparent }: ProduceOptions & { readonly parsed: readonly (ValidEvent | RefusedEvent)[] }
+      { parsed, traceparent }: ProduceOptions & { readonly parsed: readonly ParsedEvent[] }
     ): Promise<readonly BatchResult[]> {
       const startedMs = performance.now()
       const valid = parsed.flatMap((one, index) => ('error' in one ? [] : [{ one, index }]))
@@ -72,7 +72,7 @@ export function createProduceOnce({ producing, runKeyed }: OnceDependencies) {
             records: missing.map(({ record }) => record)
           })
           const outcomes = await producing.send(definition.topic, plan, { startedMs, traceparent })
-          results = toBatchResults(parsed, outcomes, before)
+          results = toBatchResults(parsed, outcomes, { before })
           return toSettlement(results)
         }
       })

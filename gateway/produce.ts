@@ -38,7 +38,22 @@ export interface ProduceOptions {
   readonly traceparent?: string | string[] | undefined
 }
 
+interface OfferOptions extends ProduceOptions {
+  /** The offer before this one of the same request: events without a key go where its own went, and wait for room. */
+  readonly after?: Offered | undefined
+}
+
+/** Events that the producer has. */
+export interface Offered {
+  /** One an event, in their order; rejects never. */
+  readonly outcomes: Promise<ProduceOutcome[]>
+  /** Where events without a key go. */
+  readonly turn: number
+}
+
 interface SendOptions extends ProduceOptions {
+  /** Waits for room where too much waits already. */
+  readonly isPatient?: boolean
   /** When the request began, of `performance.now()`: the deadline is `timeoutMs` after it. */
   readonly startedMs: number
 }
@@ -67,7 +82,7 @@ interface AddressedEvent extends PlannedRecord {
 export function createProduce({ producer, timeoutMs, now, observe }: ProduceDependencies) {
   const turns = new Map<string, number>()
 
-  return { produce, plan, replan, send }
+  return { produce, offer, plan, replan, send }
 
   /**
    * Gives one outcome an event, in their order; rejects only when not even the partitions are known, and then nothing
@@ -76,19 +91,36 @@ export function createProduce({ producer, timeoutMs, now, observe }: ProduceDepe
   async function produce(
     definition: LoadedFunction,
     events: readonly ValidEvent[],
-    { traceparent }: ProduceOptions = {}
+    options: ProduceOptions = {}
   ): Promise<ProduceOutcome[]> {
+    return (await offer(definition, events, options)).outcomes
+  }
+
+  /**
+   * Resolves when the producer has the events, or has refused them: of two offers, the second made after that, the events of a
+   * key keep their order. Rejects as `produce` does.
+   */
+  async function offer(
+    definition: LoadedFunction,
+    events: readonly ValidEvent[],
+    { traceparent, after }: OfferOptions = {}
+  ): Promise<Offered> {
     const startedMs = performance.now()
-    return send(definition.topic, await plan(definition, events), { startedMs, traceparent })
+    const turn = after?.turn ?? takeTurn(definition.topic)
+    const planned = await plan(definition, events, turn)
+    const isPatient = after !== undefined
+    return { turn, outcomes: send(definition.topic, planned, { startedMs, traceparent, isPatient }) }
   }
 
   /** Gives new events their ids and partitions. Rejects with SMG_GATEWAY_KAFKA_AWAY when these are not known. */
-  async function plan(definition: LoadedFunction, events: readonly ValidEvent[]): Promise<Plan> {
-    const { topic } = definition
-    const partitions = await countPartitions(topic)
+  async function plan(
+    definition: LoadedFunction,
+    events: readonly ValidEvent[],
+    turn: number = takeTurn(definition.topic)
+  ): Promise<Plan> {
+    const partitions = await countPartitions(definition.topic)
 
     const timestampMs = now()
-    const turn = takeTurn(topic)
     const records = events.map(({ event, value }) => {
       const key = toKey(definition, event)
       const partition = key ? partitionOf(key, partitions) : turn % partitions
@@ -101,12 +133,13 @@ export function createProduce({ producer, timeoutMs, now, observe }: ProduceDepe
   async function send(
     topic: string,
     { timestampMs, records }: Plan,
-    { startedMs, traceparent }: SendOptions
+    { startedMs, traceparent, isPatient = false }: SendOptions
   ): Promise<ProduceOutcome[]> {
     const outgoing = records.map(({ id, partition, key, value }): OutgoingRecord => {
       return { partition, key, value, headers: toHeaders(id, traceparent), timestampMs }
     })
-    const results = await append(topic, outgoing, Math.max(1, timeoutMs - (performance.now() - startedMs)))
+    const leftMs = Math.max(1, timeoutMs - (performance.now() - startedMs))
+    const results = await append(topic, outgoing, { timeoutMs: leftMs, isPatient })
     await failpoint('after-produce-before-ack')
 
     return records.map(({ id }, index) => {
@@ -129,11 +162,14 @@ export function createProduce({ producer, timeoutMs, now, observe }: ProduceDepe
     }
   }
 
-  function append(topic: string, records: readonly OutgoingRecord[], leftMs: number) {
+  function append(
+    topic: string,
+    records: readonly OutgoingRecord[],
+    options: { timeoutMs: number; isPatient: boolean }
+  ) {
     const late = () => new gatewayErrors.SMG_GATEWAY_NOT_ACKNOWLEDGED()
-    return within(producer.append(topic, records, { timeoutMs: leftMs }), leftMs + GRACE_MS, late).catch(error =>
-      records.map(() => ({ error }))
-    )
+    const appending = producer.append(topic, records, options)
+    return within(appending, options.timeoutMs + GRACE_MS, late).catch(error => records.map(() => ({ error })))
   }
 
   function takeTurn(topic: string): number {

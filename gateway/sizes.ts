@@ -1,2 +1,5 @@
 /** The most that one event may have, as bytes of JSON. */
 export const MAX_EVENT_BYTES = 1_048_576
+
+/** The most lines that are not empty in one body of NDJSON. */
+export const MAX_LINES = 10_000

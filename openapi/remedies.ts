@@ -20,10 +20,14 @@ export const REMEDIES: Readonly<Record<string, string>> = {
     'Look at its `state`: only one that is `dead` can be redriven or discarded; an edit comes too late while it is `redriving`.',
   SMG_GATEWAY_KEY_REUSED: 'Send the body of the first request, byte for byte, or take a new key.',
   SMG_GATEWAY_SLOW: 'Send the whole request without pauses; the connection is closed.',
-  SMG_GATEWAY_TOO_LARGE: 'Send less at once: an event has 1 MiB at most, a batch `BATCH_BODY_BYTES`.',
+  SMG_GATEWAY_TOO_LARGE:
+    'Send less at once: an event has 1 MiB at most, a batch `BATCH_BODY_BYTES`, NDJSON without a key `NDJSON_BODY_BYTES`.',
+  SMG_GATEWAY_TOO_MANY_EVENTS:
+    'Look at `results`: what is not in them was not sent. Send that in bodies of fewer lines.',
   SMG_GATEWAY_TOPIC_TOO_SMALL: 'Send a smaller event, or raise `max.message.bytes` of the topic.',
   SMG_GATEWAY_URL_TOO_LONG: 'Shorten the path: a part of it has 200 characters at most.',
-  SMG_GATEWAY_MEDIA_TYPE: 'Send `Content-Type: application/json` and no `Content-Encoding`.',
+  SMG_GATEWAY_MEDIA_TYPE:
+    'Send `Content-Type: application/json`, for a batch also `application/x-ndjson`, and no `Content-Encoding`.',
   SMG_GATEWAY_EXPECTATION: 'Leave the field `Expect` out.',
   SMG_GATEWAY_RATE_LIMIT: 'Wait as long as `Retry-After` says.',
   SMG_GATEWAY_HEADERS_TOO_LARGE: 'Send fewer or shorter header fields: 16 KiB at most.',
@@ -34,6 +38,7 @@ export const REMEDIES: Readonly<Record<string, string>> = {
     'Look for the event before you send it again: a second sending would be a second event.',
   SMG_GATEWAY_DATABASE_AWAY:
     'Ask again after `Retry-After`. If it stays: see that PostgreSQL can be reached, or narrow the query.',
+  SMG_GATEWAY_CLOSING: 'Send what has no result, or one of 503, to another gateway, or again after `Retry-After`.',
   SMG_GATEWAY_OVERLOADED: 'Send it again after `Retry-After`, more slowly: nothing was written.',
 
   SMG_SDK_BAD_SETTING: 'Set the variable to what the message says, and start again.',

@@ -72,6 +72,7 @@ t.test('the other defaults are those of the page', async t => {
     ...{
       ALLOW_INSECURE_PRODUCTION: false,
       BATCH_BODY_BYTES: 16_777_216,
+      NDJSON_BODY_BYTES: 67_108_864,
       IDEMPOTENCY_TTL_HOURS: 24,
       PAGES_PUBLIC: true,
       FUNCTIONS_DIR: 'functions'

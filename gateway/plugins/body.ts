@@ -11,6 +11,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The route parses the bytes of its body itself. */
     rawBody?: boolean
+    /** The route also takes NDJSON, and reads it itself: its body is a stream then. */
+    lines?: boolean
     /** An empty body is as good as none. */
     optionalBody?: boolean
   }
@@ -19,9 +21,11 @@ declare module 'fastify' {
 // Fastify would take a prefix of this; the header decides what a body means, so it is all or nothing.
 const JSON_TYPE = /^application\/json(\s*;\s*charset=("utf-8"|utf-8))?$/i
 
+const NDJSON_TYPE = /^application\/x-ndjson(\s*;\s*charset=("utf-8"|utf-8))?$/i
+
 const FOREIGN = /^(cross|same)-site$/
 
-/** Reads bodies: JSON in UTF-8 only, through the parser that the runner uses too. */
+/** Reads bodies: JSON in UTF-8 only, through the parser that the runner uses too; where a route asks for it, also NDJSON. */
 export default fp(
   async app => {
     app.decorateRequest('bodyBytes', null)
@@ -37,6 +41,7 @@ export default fp(
         done(error as Error)
       }
     })
+    app.addContentTypeParser('application/x-ndjson', (_request, payload, done) => done(null, payload))
   },
   { name: 'body', dependencies: ['problems'] }
 )
@@ -50,6 +55,7 @@ function checkType({ headers, is404, routeOptions }: FastifyRequest) {
   if (routeOptions.schema?.body === undefined) return
 
   const encoding = headers['content-encoding'] ?? 'identity'
-  const isJson = JSON_TYPE.test(headers['content-type'] ?? '') && encoding.toLowerCase() === 'identity'
-  if (!isJson) throw new gatewayErrors.SMG_GATEWAY_MEDIA_TYPE()
+  const type = headers['content-type'] ?? ''
+  const isTaken = JSON_TYPE.test(type) || (routeOptions.config.lines === true && NDJSON_TYPE.test(type))
+  if (!isTaken || encoding.toLowerCase() !== 'identity') throw new gatewayErrors.SMG_GATEWAY_MEDIA_TYPE()
 }

@@ -8,7 +8,7 @@ import { createWindowLimit, type Limit } from '../window-limit.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Takes the events of a batch from what the client has left; throws SMG_GATEWAY_RATE_LIMIT. */
+    /** Takes events of a batch from what the client has left, one call or several a request; throws SMG_GATEWAY_RATE_LIMIT. */
     takeEvents(request: FastifyRequest, reply: FastifyReply, count: number): void
   }
 }
@@ -87,13 +87,17 @@ interface Announcement {
 }
 
 function announce(reply: FastifyReply, { name, max, windowSeconds, limit }: Announcement) {
-  append(reply, 'ratelimit-policy', `"${name}";q=${max};w=${windowSeconds}`)
-  append(reply, 'ratelimit', `"${name}";r=${limit.remaining};t=${limit.resetSeconds}`)
+  put(reply, 'ratelimit-policy', `"${name}";q=${max};w=${windowSeconds}`)
+  put(reply, 'ratelimit', `"${name}";r=${limit.remaining};t=${limit.resetSeconds}`)
 }
 
-function append(reply: FastifyReply, name: string, item: string) {
-  const before = reply.getHeader(name)
-  reply.header(name, before === undefined ? item : `${before}, ${item}`)
+/** Adds an item to a list, in place of one of the same policy. */
+function put(reply: FastifyReply, field: string, item: string) {
+  const [policy = ''] = item.split(';', 1)
+  const others = String(reply.getHeader(field) ?? '')
+    .split(', ')
+    .filter(other => other !== '' && !other.startsWith(policy))
+  reply.header(field, [...others, item].join(', '))
 }
 
 function keyOf(request: FastifyRequest): string {

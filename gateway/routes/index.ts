@@ -9,6 +9,7 @@ import functions from './api/functions.ts'
 import messages from './api/messages.ts'
 import systemMetrics from './api/metrics.ts'
 import notifications from './api/notifications.ts'
+import produceBatch from './api/produce/batch.ts'
 import produce from './api/produce.ts'
 import stats from './api/stats.ts'
 import topics from './api/topics.ts'
@@ -24,6 +25,7 @@ export default async function routes(app: App) {
   for (const register of [
     health,
     produce,
+    produceBatch,
     messages,
     ...rows,
     deadLetters,

@@ -91,3 +91,21 @@ export function batchOf(event: TSchema) {
     { additionalProperties: false, description: 'Up to 1000 events; each is accepted or refused on its own.' }
   )
 }
+
+/** The body of NDJSON of events of one schema. */
+export function linesOf(event: TSchema) {
+  const example = exampleOf(event)
+  return Type.String({
+    description:
+      'One event a line, as in `events` of application/json; lines end with LF or CR LF, empty ones do not count. ' +
+      'Up to 10000 events; each is accepted or refused on its own, and `index` counts them from 0.',
+    ...(example && { examples: [`${JSON.stringify(example)}\n`.repeat(2)] })
+  })
+}
+
+/** An event of what its schema requires; undefined where that has no examples. */
+function exampleOf({ type, required = [], properties = {} }: TSchema): object | undefined {
+  const members: [string, unknown][] = required.map((name: string) => [name, properties[name].examples?.[0]])
+  const isWhole = type === 'object' && members.every(([, value]) => value !== undefined)
+  return isWhole ? Object.fromEntries(members) : undefined
+}

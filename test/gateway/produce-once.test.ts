@@ -6,6 +6,7 @@ import type { AppendResult, OutgoingRecord, Producer } from '../../kafka/types.t
 import { buildApp, fakeProducer, fakeWrites } from './_support/build-app.ts'
 import { buildDatabaseApp, openDatabase, PRODUCE_TIMEOUT_MS } from './_support/database-app.ts'
 import { isDocumented } from './_support/documented.ts'
+import { openRequest } from './_support/open-request.ts'
 
 const url = '/api/produce/user-activities'
 const event = { userId: 'user-001', action: 'login' }
@@ -15,6 +16,13 @@ const post = (key: string, payload: object | string = event) =>
   ({ method: 'POST', url, headers: { 'content-type': 'application/json', 'idempotency-key': key }, payload }) as const
 const postBatch = (key: string, events: readonly object[]) =>
   ({ method: 'POST', url: `${url}/batch`, headers: { 'idempotency-key': key }, payload: { events } }) as const
+const postLines = (key: string, lines: readonly string[]) =>
+  ({
+    method: 'POST',
+    url: `${url}/batch`,
+    headers: { 'content-type': 'application/x-ndjson', 'idempotency-key': key },
+    payload: lines.join('\n')
+  }) as const
 const said = ({ statusCode, headers, body }: LightMyRequestResponse) => ({
   statusCode,
   location: headers.location,
@@ -216,6 +224,71 @@ t.test('POST /api/produce/{topic}/batch with an Idempotency-Key', async t => {
 
     t.match(await apps[0].inject(postBatch('k', [{ userId: 7 }])), { statusCode: 400 })
     t.equal((await sql`SELECT FROM idempotency_keys`).length, 0)
+  })
+})
+
+t.test('POST /api/produce/{topic}/batch with NDJSON and an Idempotency-Key', async t => {
+  const line = JSON.stringify(event)
+
+  t.test('rule 24: gives a repeat the same answer, refused lines included', async t => {
+    const { producer, apps } = await twoGateways(t, [])
+    const lines = [line, '{', '', JSON.stringify({ ...event, userId: 'user-002' })]
+
+    const first = await apps[0].inject(postLines('k', lines))
+    const again = await apps[1].inject(postLines('k', lines))
+    const other = await apps[1].inject(postLines('k', [...lines, '']))
+
+    t.equal(first.statusCode, 207)
+    t.match(first.json().results, [{ status: 202 }, { index: 1, status: 400 }, { index: 2, status: 202 }])
+    t.strictSame(said(again), said(first))
+    t.match(other.json(), { status: 422, code: 'SMG_GATEWAY_KEY_REUSED' })
+    t.equal(producer.appended.length, 2)
+    isDocumented(t, apps[1], again)
+  })
+
+  t.test('rule 24: sends again only what is not acknowledged, with the same ids', async t => {
+    const isLost = ({ key }: OutgoingRecord) => String(key) === 'user-002'
+    const someLost = (record: OutgoingRecord) => (isLost(record) ? unknown() : { partition: 0, offset: '7' })
+    const { producer, apps } = await twoGateways(t, [someLost])
+    const lines = ['user-001', 'user-002'].map(userId => JSON.stringify({ ...event, userId }))
+
+    const first = await apps[0].inject(postLines('k', lines))
+    const again = await apps[1].inject(postLines('k', lines))
+
+    t.strictSame([first.statusCode, again.statusCode], [207, 202])
+    t.equal(producer.appended.length, 3)
+    t.strictSame(producer.appended[2]?.record, producer.appended[1]?.record)
+  })
+
+  t.test('writes 10,000 events down, and sends nothing of one more or of a body that is not whole', async t => {
+    const { producer, apps, sql } = await twoGateways(t, [])
+    const [app] = apps
+    const lines = Array<string>(10_000).fill(line)
+
+    const whole = await app.inject(postLines('whole', lines))
+    const more = await app.inject(postLines('more', [...lines, line]))
+    const large = await app.inject(postLines('large', [line, '\n'.repeat(4_194_304)]))
+    const headers = { 'content-type': 'application/x-ndjson', 'idempotency-key': 'half' }
+    const half = await openRequest(t, app, { path: `${url}/batch`, headers })
+    half.write(`${line}\n`)
+    const { status } = await half.answered // cut
+
+    t.equal(whole.statusCode, 202)
+    t.match(more.json(), { status: 413, code: 'SMG_GATEWAY_TOO_MANY_EVENTS', results: undefined })
+    t.match(large.json(), { status: 413, code: 'SMG_GATEWAY_TOO_LARGE', results: undefined })
+    t.equal(status, 408)
+    t.equal(producer.appended.length, 10_000)
+    t.strictSame([...(await sql`SELECT key FROM idempotency_keys`)], [{ key: 'whole' }])
+    t.strictSame(said(await apps[1].inject(postLines('whole', lines))), said(whole))
+  })
+
+  t.test('answers 400 to a key that is none before the body is there', async t => {
+    const { app } = await buildDatabaseApp(t)
+    const headers = { 'content-type': 'application/x-ndjson', 'idempotency-key': '"' }
+    const { write, answered } = await openRequest(t, app, { path: `${url}/batch`, headers })
+    write(`${line}\n`)
+
+    t.match((await answered).body, { status: 400, errors: [{ path: '/Idempotency-Key' }] })
   })
 })
 

@@ -21,6 +21,7 @@ export const settings: AppSettings = {
   groupPrefix: 'smg.',
   produceTimeoutMs: 500,
   batchBodyBytes: 4_194_304,
+  ndjsonBodyBytes: 8_388_608,
   databaseCapacityBytes: null,
   deadLetterRetentionMs: null,
   databaseIsLocal: false,

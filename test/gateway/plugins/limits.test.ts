@@ -6,6 +6,7 @@ import { createWindowLimit } from '../../../gateway/window-limit.ts'
 import { setClock } from '../../_support/set-clock.ts'
 import { buildApp, fakeProducer, NOW_MS, settings } from '../_support/build-app.ts'
 import { isDocumented } from '../_support/documented.ts'
+import { openRequest, until } from '../_support/open-request.ts'
 
 const secret = 'c2VjcmV0LXRoYXQtbm9ib2R5LWtub3dzLWJ1dC11cw'
 const security = { secret, issuer: undefined, audience: undefined, maxRequests: 3, maxEvents: 5, windowMs: 1000 }
@@ -75,6 +76,69 @@ t.test('counts the events of batches, and writes none of a batch that is too muc
   t.match(second.json(), { status: 429, 'violated-policies': ['events'] })
   t.equal(third.statusCode, 202)
   t.equal(producer.appended.length, 5)
+})
+
+t.test('counts the events of NDJSON as they come', async t => {
+  const path = '/api/produce/user-activities/batch'
+  const patient = { ...security, maxRequests: 100, windowMs: 60_000 }
+  const line = `${JSON.stringify(event)}\n`
+
+  async function open(sub: string) {
+    const producer = fakeProducer()
+    const app = await buildApp(t, { settings: { ...settings, security: patient }, producer })
+    const headers = { ...bearerOf(sub), 'content-type': 'application/x-ndjson' }
+    return { ...(await openRequest(t, app, { path, headers })), app, producer, headers }
+  }
+
+  t.test('and refuses those that are too many, and all behind them', async t => {
+    const { write, end, answered, producer } = await open('ada')
+    write(line.repeat(3))
+    await until(() => producer.appended.length === 3)
+    write(line.repeat(3))
+    await sleep(30)
+    end(line)
+
+    const { status, headers, body } = await answered
+    t.equal(status, 207)
+    t.strictSame(
+      body.results.map(({ status }: { status: number }) => status),
+      [202, 202, 202, 429, 429, 429, 429]
+    )
+    t.match(body.results[6], { index: 6, error: { code: 'SMG_GATEWAY_RATE_LIMIT' } })
+    t.equal(producer.appended.length, 3)
+    t.match(headers, { 'ratelimit-policy': '"default";q=100;w=60, "events";q=5;w=60' })
+    t.match(headers, { ratelimit: /^"default";r=99;t=60, "events";r=2;t=60$/ })
+  })
+
+  t.test('and refuses the request when the first are too many already', async t => {
+    const { app, headers, producer } = await open('bob')
+
+    const response = await app.inject({ method: 'POST', url: path, headers, payload: line.repeat(6) })
+
+    t.match(response.json(), { status: 429, 'violated-policies': ['events'], results: undefined })
+    t.match(response.headers, { 'retry-after': '60' })
+    t.strictSame(producer.appended, [])
+    isDocumented(t, app, response)
+  })
+
+  t.test('and answers 429 with the results when none was accepted before', async t => {
+    const { write, end, answered, producer } = await open('eve')
+    write('7\n')
+    await sleep(30)
+    end(line.repeat(5))
+
+    const { status, headers, body } = await answered
+    t.equal(status, 429)
+    t.match(headers, { 'retry-after': '60' })
+    t.match(body, {
+      'violated-policies': ['events'],
+      results: [
+        { index: 0, status: 400 },
+        { index: 1, status: 429 }
+      ]
+    })
+    t.strictSame(producer.appended, [])
+  })
 })
 
 t.test('leaves health alone, and everything without security', async t => {

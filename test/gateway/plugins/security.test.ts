@@ -181,6 +181,23 @@ for (const { scope, method, url, status } of scopes) {
   })
 }
 
+t.test('asks for the scope before it reads NDJSON', async t => {
+  const url = '/api/produce/user-activities/batch'
+  const headers = { 'content-type': 'application/x-ndjson' }
+  const post = (scope: string) =>
+    app.inject({
+      method: 'POST',
+      url,
+      headers: { ...headers, ...bearer(sign({ ...claims, scope })) },
+      payload: '{"userId":"u","action":"a"}'
+    })
+
+  t.match(await app.inject({ method: 'POST', url, headers, payload: '{}' }), { statusCode: 401 })
+  t.match(await post('produce:notifications'), { statusCode: 403 })
+  t.equal(producer.appended.length, 0)
+  t.match(await post('produce:user-activities'), { statusCode: 202 })
+})
+
 t.test('closes a route that names no scope, whatever the token allows', async t => {
   const forgetful = await buildApp(t, { settings: secure })
   forgetful.get('/forgotten', async () => 'secret')
