@@ -19,7 +19,7 @@ export const stackErrors = {
   ),
   SMG_STACK_DOWNLOAD: createError(
     'SMG_STACK_DOWNLOAD',
-    'Maven could not download Kafka: %s; check the network, or the proxy in ~/.m2/settings.xml, and start again'
+    'Maven could not download %s: %s; check the network, or the proxy in ~/.m2/settings.xml, and start again'
   ),
   SMG_STACK_NO_PLATFORM: createError(
     'SMG_STACK_NO_PLATFORM',
