@@ -1,16 +1,20 @@
 import { join } from 'node:path'
 import type { Command } from '../stack/launch.ts'
+import type { Site } from '../stack/site.ts'
 
 /** Who takes events from the topic into the two tables. */
 export interface Contender {
   readonly name: string
   readonly title: string
-  /** Makes its process. */
-  readonly toCommand: (run: ContenderRun) => Command
+  /** Prepares what it needs, and makes its process. */
+  readonly toCommand: (run: ContenderRun) => Command | Promise<Command>
 }
 
 /** Where one run of a contender reads and writes. */
-interface ContenderRun {
+export interface ContenderRun {
+  readonly site: Site
+  /** Of its own; does not exist yet. */
+  readonly folder: string
   readonly kafkaBrokers: string
   /** Of a database of its own, with empty tables. */
   readonly databaseUrl: string
