@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Command } from '../stack/launch.ts'
 import type { Site } from '../stack/site.ts'
+import { toDebeziumCommand } from './debezium/command.ts'
 
 /** Who takes events from the topic into the two tables. */
 export interface Contender {
@@ -75,11 +76,19 @@ function consumer(name: string, title: string): Contender {
   }
 }
 
+/** What writes a topic into tables without any code of one's own, nearly. */
+const debezium: Contender = {
+  name: 'debezium',
+  title: "Debezium's JDBC sink on Kafka Connect, a sink for each table, at least once",
+  toCommand: toDebeziumCommand
+}
+
 /** In the order in which they run. */
 export const contenders: readonly Contender[] = [
   ours,
   consumer('naive', 'eachMessage, an INSERT for each table'),
   consumer('careful', 'eachBatch, Drizzle values(500), at least once'),
   consumer('careful-postgres', 'eachBatch, postgres.js sql(500), at least once'),
+  debezium,
   consumer('ceiling', 'PostgreSQL alone, from memory')
 ]
