@@ -42,3 +42,10 @@ function readStat(pid: string): { parent: number; ticks: number } | null {
     return null
   }
 }
+
+/** Reads the clocks of some processes, and gives how to learn what each has used since, in microseconds by name. */
+export function startCpuMeter(pids: Readonly<Record<string, number>>): () => Record<string, number> {
+  const read = () => Object.entries(pids).map(([name, pid]) => [name, readCpu(pid)] as const)
+  const before = new Map(read())
+  return () => Object.fromEntries(read().map(([name, used]) => [name, used - (before.get(name) ?? 0)]))
+}
