@@ -3,14 +3,18 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { chainBench } from './commands/chain.ts'
 import { drainBench } from './commands/drain.ts'
+import { latencyBench } from './commands/latency.ts'
 import { produceBench } from './commands/produce.ts'
 import { startServers } from './servers.ts'
 import type { Bench, Report } from './types.ts'
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   drain: drainBench,
-  produce: produceBench
+  produce: produceBench,
+  chain: chainBench,
+  latency: latencyBench
 }
 const COMMON = {
   rounds: { type: 'string', default: '3' },
