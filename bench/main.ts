@@ -7,6 +7,7 @@ import { chainBench } from './commands/chain.ts'
 import { drainBench } from './commands/drain.ts'
 import { latencyBench } from './commands/latency.ts'
 import { produceBench } from './commands/produce.ts'
+import { readBench } from './commands/read.ts'
 import { startServers } from './servers.ts'
 import type { Bench, Report } from './types.ts'
 
@@ -14,7 +15,8 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   drain: drainBench,
   produce: produceBench,
   chain: chainBench,
-  latency: latencyBench
+  latency: latencyBench,
+  read: readBench
 }
 const COMMON = {
   rounds: { type: 'string', default: '3' },
