@@ -105,7 +105,7 @@ async function toCells(
         requestsFile: writeRequests(servers.site, `requests-${events}`, load.requests)
       },
       unitsPerRequest: events,
-      pids: { server: service.pid, kafka: servers.pids.kafka },
+      pids: { server: service.pid, ...servers.pids },
       check: async result => findLoss(result, { events, grown: await takeGrowth(topic) })
     }
   }

@@ -40,7 +40,7 @@ const FILL = { eventsPerSecond: 5_000, batch: 1_000 }
 const IDS = 5_000
 const PAGE: PlannedRequest = { method: 'GET', path: '/api/messages?limit=50', body: null }
 /** The load that events come from begins before the reads and ends after them. */
-const MARGIN_SECONDS = 2
+const MARGIN_SECONDS = 3
 const CONNECTIONS_OF_CHAIN = 64
 
 async function measureReads(chain: Chain, bare: Service, values: Values): Promise<Report> {
