@@ -1,4 +1,4 @@
-import { startCpuMeter } from './cpu.ts'
+import { type CpuUse, startCpuMeter } from './cpu.ts'
 import type { LoadResult, Plan } from './load/plan.ts'
 import { runLoad } from './load/run-load.ts'
 import { type Measurement, toLine } from './report.ts'
@@ -40,16 +40,16 @@ export async function runRounds(
   return measurements
 
   async function runCell({ name, plan, unitsPerRequest, pids, check }: Cell, round: number): Promise<Measurement> {
-    let readCpu = () => ({}) as Record<string, number>
-    let cpu: Record<string, number> = {}
+    const uses: CpuUse[] = []
+    let readCpu = startCpuMeter({})
     const result = await runLoad(site, plan, {
       onBegin: () => {
         readCpu = startCpuMeter(pids)
       },
-      onEnd: () => {
-        cpu = readCpu()
-      }
+      onEnd: () => void uses.push(readCpu())
     })
+    const [{ own, machine } = readCpu()] = uses
+    const cpu = { own: { ...own, generator: result.cpuMicroseconds }, machine }
     const count = result.requests * unitsPerRequest
     return {
       name,
@@ -58,17 +58,27 @@ export async function runRounds(
         [`${units}/s`]: count / result.seconds,
         'p50 ms': result.latencyMs.p50,
         'p99 ms': result.latencyMs.p99,
-        ...toCpuFigures({ ...cpu, generator: result.cpuMicroseconds }, count)
+        ...toCpuFigures(cpu, { units: count, seconds: result.seconds })
       },
       void: result.firstFailure ?? (await check?.(result)) ?? null
     }
   }
 }
 
-/** CPU time of each process for one unit, and of all but the generator. */
-export function toCpuFigures(cpu: Readonly<Record<string, number>>, units: number): Record<string, number> {
-  const { generator = 0, ...rest } = cpu
-  const all = Object.values(rest).reduce((sum, used) => sum + used, 0)
+/**
+ * CPU time of each process for one unit, of all but the generator, and how many cores somebody else kept busy: figures of
+ * a round with many are worth little.
+ */
+export function toCpuFigures(
+  { own, machine }: CpuUse,
+  { units, seconds }: { readonly units: number; readonly seconds: number }
+): Record<string, number> {
+  const { generator = 0, ...rest } = own
+  const all = sum(Object.values(rest))
   const entries = Object.entries({ ...rest, all, generator }).map(([name, used]) => [`µs ${name}`, used / units])
-  return Object.fromEntries(entries)
+  return { ...Object.fromEntries(entries), 'cores elsewhere': Math.max(0, machine - all - generator) / seconds / 1e6 }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
 }

@@ -47,14 +47,21 @@ export function toTable(summaries: readonly Summary[]): string {
   return [alignColumns([['', ...summaries.map(({ name }) => name)], ...lines]), ...voids].join('\n')
 }
 
-/** How often one summary's figure goes into another's, for a line below a table. */
+/**
+ * How often one name's figure goes into another's, round by round, for a line below a table: two runs of a round are
+ * neighbours, and what disturbs the machine mostly disturbs both.
+ */
 export function toRatio(
-  summaries: readonly Summary[],
+  measurements: readonly Measurement[],
   figure: string,
   [one, other]: readonly [name: string, name: string]
 ): string {
-  const medianOf = (wanted: string) => summaries.find(({ name }) => name === wanted)?.figures[figure]?.median ?? 0
-  return `${figure}: ${one} / ${other} = ${(medianOf(one) / medianOf(other)).toFixed(2)}`
+  const valid = measurements.filter(measurement => measurement.void === null)
+  const ratios = valid.flatMap(({ name, round, figures }) => {
+    const beside = valid.find(measurement => measurement.name === other && measurement.round === round)
+    return name === one && beside ? [(figures[figure] ?? 0) / (beside.figures[figure] ?? 0)] : []
+  })
+  return `${figure}: ${one} / ${other} = ${toCell(toSpread(ratios))}`
 }
 
 /** One line a round, as it ends. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { toCpuFigures } from '../cells.ts'
-import { startCpuMeter } from '../cpu.ts'
+import { type CpuUse, startCpuMeter } from '../cpu.ts'
 import { ANSWER_FIELDS, type LoadResult } from '../load/plan.ts'
 import { runLoad, writeRequests } from '../load/run-load.ts'
 import { machineMs } from '../machine-clock.ts'
@@ -47,11 +47,17 @@ export async function offerEvents(chain: Chain, offer: Offer): Promise<Measureme
   const answersFile = join(site.dataFolder, 'answers.bin')
   const rowsBefore = await countRows(chain)
   const watch = await watchPositions(chain)
-  const readCpu = startChainMeter(chain, watch)
+  let readCpu = startChainMeter(chain, watch)
 
-  const result = await runLoad(site, toPlan(chain, offer, answersFile))
+  const result = await runLoad(site, toPlan(chain, offer, answersFile), {
+    onBegin: () => {
+      readCpu = startChainMeter(chain, watch)
+    }
+  })
   const events = await follow(answersFile, watch)
-  const cpu = readCpu()
+  const { own, machine } = readCpu()
+  const cpu = { own: { ...own, generator: (own.generator ?? 0) + result.cpuMicroseconds }, machine }
+  const seconds = (machineMs() - result.startMs) / 1000
   await watch.stop()
 
   return {
@@ -59,7 +65,7 @@ export async function offerEvents(chain: Chain, offer: Offer): Promise<Measureme
     round: offer.round,
     figures: {
       ...toTimes(events, offer, result),
-      ...toCpuFigures({ ...cpu, generator: (cpu.generator ?? 0) + result.cpuMicroseconds }, events.length)
+      ...toCpuFigures(cpu, { units: events.length, seconds })
     },
     void: result.firstFailure ?? findMissing(events, subtract(await countRows(chain), rowsBefore))
   }
@@ -79,10 +85,11 @@ function startChainMeter({ gateway, runner, servers }: Chain, { backendPid }: Po
   const { kafka, postgres } = servers.pids
   const read = startCpuMeter({ gateway: gateway.pid, runner: runner.pid, postgres, kafka, watch: backendPid })
   const own = process.cpuUsage()
-  return (): Record<string, number> => {
-    const { watch = 0, postgres: all = 0, ...rest } = read()
+  return (): CpuUse => {
+    const { own: used, machine } = read()
+    const { watch = 0, postgres: all = 0, ...rest } = used
     const { user, system } = process.cpuUsage(own)
-    return { ...rest, postgres: all - watch, generator: watch + user + system }
+    return { own: { ...rest, postgres: all - watch, generator: watch + user + system }, machine }
   }
 }
 

@@ -27,7 +27,7 @@ export const produceBench: Bench = {
       const cells = await toCells(servers, values, sides)
       const measurements = await runRounds(servers, cells, { rounds: toCount(values, 'rounds'), units: 'events' })
       const summaries = summarise(measurements)
-      const ratios = toPairs(values).map(pair => toRatio(summaries, ...pair))
+      const ratios = toPairs(values).map(pair => toRatio(measurements, ...pair))
       return {
         text: [toTable(summaries), ...ratios, NOTE].join('\n'),
         data: { summaries, ratios, measurements },

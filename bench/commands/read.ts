@@ -53,7 +53,7 @@ async function measureReads(chain: Chain, bare: Service, values: Values): Promis
   const summaries = summarise(measurements)
   const ratios = ['point', 'page'].flatMap(kind =>
     ['requests/s', 'p99 ms', 'µs server', 'µs all'].map(figure =>
-      toRatio(summaries, figure, [`${kind}, ours`, `${kind}, bare`])
+      toRatio(measurements, figure, [`${kind}, ours`, `${kind}, bare`])
     )
   )
   return {
