@@ -1,7 +1,7 @@
-import { join } from 'node:path'
 import type { Command } from '../stack/launch.ts'
 import type { Site } from '../stack/site.ts'
 import { toDebeziumCommand } from './debezium/command.ts'
+import { type Place, toContenderCommand, toRunnerCommand } from './services.ts'
 
 /** Who takes events from the topic into the two tables. */
 export interface Contender {
@@ -12,67 +12,33 @@ export interface Contender {
 }
 
 /** Where one run of a contender reads and writes. */
-export interface ContenderRun {
+export interface ContenderRun extends Place {
   readonly site: Site
   /** Of its own; does not exist yet. */
   readonly folder: string
-  readonly kafkaBrokers: string
-  /** Of a database of its own, with empty tables. */
-  readonly databaseUrl: string
-  /** `<prefix>user-activities`. */
-  readonly topicPrefix: string
-  /** Begins the name of its group. */
-  readonly groupPrefix: string
-  /** A free one. */
-  readonly port: number
   /** A file with the events of the topic, as a JSON list. */
   readonly eventsFile: string
 }
-
-const ROOT = join(import.meta.dirname, '..')
 
 /** Our runner, compiled, as in production. */
 const ours: Contender = {
   name: 'smg-kafka',
   title: 'our runner',
-  toCommand: ({ kafkaBrokers, databaseUrl, topicPrefix, groupPrefix, port }) => ({
-    file: process.execPath,
-    args: [join(ROOT, 'dist', 'runner', 'main.js')],
-    cwd: ROOT,
-    env: {
-      ...process.env,
-      NODE_ENV: 'production',
-      TOPIC_REPLICATION_FACTOR: '1',
-      FUNCTIONS: 'user-activities',
-      KAFKA_BROKERS: kafkaBrokers,
-      DATABASE_URL: databaseUrl,
-      TOPIC_PREFIX: topicPrefix,
-      GROUP_PREFIX: groupPrefix,
-      RUNNER_PORT: String(port),
-      TELEMETRY_INTERVAL_MS: '0'
-    }
-  })
+  toCommand: toRunnerCommand
 }
 
 function consumer(name: string, title: string): Contender {
   return {
     name,
     title,
-    toCommand: ({ kafkaBrokers, databaseUrl, topicPrefix, groupPrefix, eventsFile }) => ({
-      file: process.execPath,
-      args: ['--import', 'tsx', join(ROOT, 'bench', 'contenders', `${name}.ts`)],
-      cwd: ROOT,
-      env: {
-        ...process.env,
-        NODE_ENV: 'production',
-        KAFKAJS_NO_PARTITIONER_WARNING: '1',
+    toCommand: ({ kafkaBrokers, databaseUrl, topicPrefix, groupPrefix, eventsFile }) =>
+      toContenderCommand(name, {
         KAFKA_BROKERS: kafkaBrokers,
         DATABASE_URL: databaseUrl,
         BENCH_TOPIC: `${topicPrefix}user-activities`,
         BENCH_GROUP: `${groupPrefix}${name}`,
         BENCH_EVENTS: eventsFile
-      }
-    })
+      })
   }
 }
 

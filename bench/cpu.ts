@@ -42,3 +42,28 @@ function readStat(pid: string): { parent: number; ticks: number } | null {
     return null
   }
 }
+
+/** What processes used, in microseconds. */
+export interface CpuUse {
+  /** By name. */
+  readonly own: Readonly<Record<string, number>>
+  /** Of the whole machine, whoever ran. */
+  readonly machine: number
+}
+
+/** Reads the clocks of some processes and of the machine, and gives how to learn what was used since. */
+export function startCpuMeter(pids: Readonly<Record<string, number>>): () => CpuUse {
+  const read = () => Object.entries(pids).map(([name, pid]) => [name, readCpu(pid)] as const)
+  const [before, machineBefore] = [new Map(read()), readMachine()]
+  return () => ({
+    own: Object.fromEntries(read().map(([name, used]) => [name, used - (before.get(name) ?? 0)])),
+    machine: readMachine() - machineBefore
+  })
+}
+
+/** All that is no waiting, of all cores (proc(5): user, nice, system, idle, iowait, irq, softirq, steal). */
+function readMachine(): number {
+  const [line = ''] = readFileSync('/proc/stat', 'utf8').split('\n', 1)
+  const [user = 0, nice = 0, system = 0, , , ...interrupts] = line.split(/ +/).slice(1, 9).map(Number)
+  return (user + nice + system + interrupts.reduce((sum, ticks) => sum + ticks, 0)) * MICROSECONDS_PER_TICK
+}

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import postgres, { type Sql } from 'postgres'
-import { migrate } from '../db/migrate.ts'
+import type { Sql } from 'postgres'
 import { launch } from '../stack/launch.ts'
 import type { Contender } from './contenders.ts'
 import { readCpu, readMemory } from './cpu.ts'
+import { openDatabases, openSql } from './databases.ts'
 import { type BenchEvent, fillTopic, makeEvents } from './events.ts'
 import type { Servers } from './servers.ts'
 
@@ -32,7 +32,6 @@ export interface DrainOptions {
 const POLL_MS = 50
 const TIMEOUT_MS = 600_000
 const STOP_DEADLINE_MS = 10_000
-const TEMPLATE = 'bench_template'
 
 /**
  * Lets contenders drain the same topic into databases of their own, in turn. Measured is from the first row that is
@@ -46,9 +45,7 @@ export async function drain(servers: Servers, options: DrainOptions): Promise<vo
   writeFileSync(eventsFile, JSON.stringify(events))
   await fillTopic(kafkaBrokers, `${topicPrefix}user-activities`, events)
 
-  const admin = postgres(databaseUrl, { max: 1, onnotice: () => undefined })
-  await admin.unsafe(`CREATE DATABASE ${TEMPLATE}`)
-  await migrate(toDatabase(databaseUrl, TEMPLATE))
+  const databases = await openDatabases(databaseUrl)
   try {
     // The first round warms the servers, and does not count.
     for (let round = 0; round <= options.rounds; round += 1) {
@@ -58,20 +55,18 @@ export async function drain(servers: Servers, options: DrainOptions): Promise<vo
       }
     }
   } finally {
-    await admin.end()
+    await databases.close()
   }
 
   async function runOnce(contender: Contender, round: number): Promise<DrainResult> {
     const name = `bench_${contender.name.replaceAll('-', '_')}_${round}`
-    await admin.unsafe(`CREATE DATABASE ${name} TEMPLATE ${TEMPLATE}`)
-    await admin.unsafe('CHECKPOINT')
-    const url = toDatabase(databaseUrl, name)
+    const url = await databases.create(name)
     const command = await contender.toCommand({
       ...{ site, folder: join(site.dataFolder, name) },
       ...{ kafkaBrokers, databaseUrl: url, topicPrefix, eventsFile, port: await site.findPort(0) },
       groupPrefix: `${topicPrefix}${round}.`
     })
-    const sql = postgres(url, { max: 1, onnotice: () => undefined })
+    const sql = openSql(url)
     const outputFile = join(site.logFolder, `${contender.name}-${round}.log`)
     const running = launch({ ...command, outputFile }, { name: contender.name, records: site.records })
     try {
@@ -80,7 +75,7 @@ export async function drain(servers: Servers, options: DrainOptions): Promise<vo
     } finally {
       await running.end('SIGTERM', STOP_DEADLINE_MS)
       await sql.end()
-      await admin.unsafe(`DROP DATABASE ${name} WITH (FORCE)`)
+      await databases.drop(name)
     }
   }
 
@@ -144,10 +139,4 @@ async function check(sql: Sql, events: readonly BenchEvent[]): Promise<string | 
       (SELECT count(*) FROM messages JOIN user_activities USING (id) WHERE topic = 'user-activities')::int AS both`
   const isWhole = [row?.messages, row?.activities, row?.both].every(count => count === events.length)
   return isWhole ? null : `${JSON.stringify(row)} of ${events.length}`
-}
-
-function toDatabase(url: string, name: string): string {
-  const made = new URL(url)
-  made.pathname = `/${name}`
-  return made.href
 }

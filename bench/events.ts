@@ -1,6 +1,7 @@
 import { Kafka, logLevel } from 'kafkajs'
 import { partitionOf } from '../kafka/murmur2.ts'
 import { createEventId } from '../sdk/event-id.ts'
+import { createTopic } from './topics.ts'
 
 /** An event of `user-activities`, as the gateway writes it. */
 export interface BenchEvent {
@@ -44,15 +45,9 @@ export function makeEvents(count: number): BenchEvent[] {
 
 /** Makes a topic and writes events into it. */
 export async function fillTopic(brokers: string, topic: string, events: readonly BenchEvent[]): Promise<void> {
-  const kafka = new Kafka({ clientId: 'bench', brokers: brokers.split(','), logLevel: logLevel.NOTHING })
-  const admin = kafka.admin()
-  await admin.connect()
-  await admin.createTopics({
-    waitForLeaders: true,
-    topics: [{ topic, numPartitions: PARTITIONS, replicationFactor: 1 }]
-  })
-  await admin.disconnect()
+  await createTopic(brokers, topic)
 
+  const kafka = new Kafka({ clientId: 'bench', brokers: brokers.split(','), logLevel: logLevel.NOTHING })
   const producer = kafka.producer({ allowAutoTopicCreation: false })
   await producer.connect()
   for (let first = 0; first < events.length; first += BATCH) {

@@ -1,50 +1,56 @@
-// Measures this project beside what people would use instead, in one run: npm run bench -- drain [--events N] [--rounds N]
+// Measures this project, mostly beside what people would use instead: npm run bench -- <name> [options]
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { contenders } from './contenders.ts'
-import { type DrainResult, drain } from './drain.ts'
-import { summarise, toTable } from './report.ts'
+import { chainBench } from './commands/chain.ts'
+import { drainBench } from './commands/drain.ts'
+import { latencyBench } from './commands/latency.ts'
+import { produceBench } from './commands/produce.ts'
+import { readBench } from './commands/read.ts'
+import { startBench } from './commands/start.ts'
 import { startServers } from './servers.ts'
+import type { Bench, Report } from './types.ts'
 
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
-  options: {
-    events: { type: 'string', default: '100000' },
-    rounds: { type: 'string', default: '3' },
-    only: { type: 'string', default: '' },
-    out: { type: 'string', default: join('.smg', 'bench') }
-  }
-})
-const [command] = positionals
-if (command !== 'drain') {
-  console.error('say what to measure: npm run bench -- drain')
+const BENCHES: Readonly<Record<string, Bench>> = {
+  drain: drainBench,
+  produce: produceBench,
+  chain: chainBench,
+  latency: latencyBench,
+  read: readBench,
+  start: startBench
+}
+const COMMON = {
+  rounds: { type: 'string', default: '3' },
+  out: { type: 'string', default: join('.smg', 'bench') }
+} as const
+
+const [name = '', ...args] = process.argv.slice(2)
+const bench = BENCHES[name]
+if (!bench) {
+  console.error(`say what to measure: npm run bench -- ${Object.keys(BENCHES).join(' | ')}`)
   process.exit(2)
 }
+const { values } = parseArgs({ args, options: { ...COMMON, ...bench.options } })
+const startedAt = new Date().toISOString()
+const report = await measure(bench)
 
-const only = values.only.split(',').filter(Boolean)
-const chosen = contenders.filter(({ name }) => only.length === 0 || only.includes(name))
-const results: DrainResult[] = []
-const servers = await startServers()
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => void servers.stop().finally(() => process.exit(1)))
-
-try {
-  await drain(servers, {
-    events: Number(values.events),
-    rounds: Number(values.rounds),
-    contenders: chosen,
-    onResult(result) {
-      results.push(result)
-      const { contender, round, eventsPerSecond } = result
-      console.log(`round ${round}, ${contender}: ${eventsPerSecond.toFixed(0)} events/s${result.void ? ' VOID' : ''}`)
-    }
-  })
-} finally {
-  await servers.stop()
-}
-const summaries = summarise(results, chosen)
-console.log(toTable(summaries))
+console.log(report.text)
 mkdirSync(values.out, { recursive: true })
-writeFileSync(join(values.out, 'drain.json'), JSON.stringify({ command, values, summaries, results }, null, 1))
-process.exit(results.some(result => result.void !== null) ? 1 : 0)
+const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version }
+writeFileSync(
+  join(values.out, `${name}.json`),
+  JSON.stringify({ command: name, values, startedAt, machine, ...report.data }, null, 1)
+)
+process.exit(report.isVoid ? 1 : 0)
+
+async function measure({ run }: Bench): Promise<Report> {
+  const servers = await startServers()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void servers.stop().finally(() => process.exit(1)))
+  try {
+    return await run(servers, values)
+  } finally {
+    await servers.stop()
+  }
+}

@@ -1,0 +1,17 @@
+import { toCount } from '../options.ts'
+import type { Bench } from '../types.ts'
+import { offerInTurn, withChain } from './chain.ts'
+
+/** How long an event takes at a moderate rate, from POST to row. */
+export const latencyBench: Bench = {
+  options: {
+    rate: { type: 'string', default: '1000' },
+    seconds: { type: 'string', default: '60' }
+  },
+
+  run(servers, values) {
+    const way = { name: 'single', eventsPerSecond: toCount(values, 'rate'), batch: 1 }
+    const load = { seconds: toCount(values, 'seconds'), rounds: toCount(values, 'rounds') }
+    return withChain(servers, chain => offerInTurn(chain, [way], load))
+  }
+}

@@ -1,0 +1,149 @@
+import { type Cell, runRounds } from '../cells.ts'
+import { offerEvents } from '../chain/offer.ts'
+import type { Chain } from '../chain/start-chain.ts'
+import type { PlannedRequest } from '../load/plan.ts'
+import { runLoad, writeRequests } from '../load/run-load.ts'
+import { toCount } from '../options.ts'
+import { summarise, toRatio, toTable } from '../report.ts'
+import { type Service, startService, toContenderCommand } from '../services.ts'
+import type { Bench, Report, Values } from '../types.ts'
+import { makeSingles } from '../workload.ts'
+import { withChain } from './chain.ts'
+
+/** One message by id, and a page of 50: our gateway beside a bare server, alone and while events arrive. */
+export const readBench: Bench = {
+  options: {
+    seconds: { type: 'string', default: '5' },
+    connections: { type: 'string', default: '32' },
+    events: { type: 'string', default: '20000' },
+    rate: { type: 'string', default: '500' }
+  },
+
+  run: (servers, values) =>
+    withChain(servers, async chain => {
+      const bare = await startService(servers, 'bare-reads', {
+        toCommand: port => toContenderCommand('bare-reads', { DATABASE_URL: chain.databaseUrl, PORT: String(port) }),
+        path: '/health/ready'
+      })
+      try {
+        return await measureReads(chain, bare, values)
+      } finally {
+        await bare.stop()
+      }
+    })
+}
+
+const NOTE = `Ours logs a line a request into a file, as in production; the bare server logs nothing.
+While events arrive, the CPU of our gateway and of PostgreSQL is that of the events too.`
+
+const FILL = { eventsPerSecond: 5_000, batch: 1_000 }
+const IDS = 5_000
+const PAGE: PlannedRequest = { method: 'GET', path: '/api/messages?limit=50', body: null }
+/** The load that events come from begins before the reads and ends after them. */
+const MARGIN_SECONDS = 3
+const CONNECTIONS_OF_CHAIN = 64
+
+async function measureReads(chain: Chain, bare: Service, values: Values): Promise<Report> {
+  await fill(chain, toCount(values, 'events'))
+  const points = await makePoints(chain)
+  await compare(chain.gateway, bare, [...points.slice(0, 20), PAGE])
+
+  const cells = toCells(chain, bare, { points, values })
+  const measurements = await runRounds(chain.servers, cells, { rounds: toCount(values, 'rounds'), units: 'requests' })
+  const summaries = summarise(measurements)
+  const ratios = ['point', 'page'].flatMap(kind =>
+    ['requests/s', 'p99 ms', 'µs server', 'µs all'].map(figure =>
+      toRatio(measurements, figure, [`${kind}, ours`, `${kind}, bare`])
+    )
+  )
+  return {
+    text: [toTable(summaries), ...ratios, NOTE].join('\n'),
+    data: { summaries, ratios, measurements },
+    isVoid: measurements.some(measurement => measurement.void !== null)
+  }
+}
+
+async function fill(chain: Chain, events: number): Promise<void> {
+  const seconds = Math.ceil(events / FILL.batch) * (FILL.batch / FILL.eventsPerSecond)
+  const { void: why } = await offerEvents(chain, { ...FILL, name: 'fill', round: 0, seconds })
+  if (why !== null) throw new Error(`the tables were not filled: ${why}`)
+  await chain.sql`VACUUM ANALYZE messages`
+}
+
+async function makePoints({ sql }: Chain): Promise<PlannedRequest[]> {
+  const rows = await sql`SELECT id FROM messages ORDER BY random() LIMIT ${IDS}`
+  return rows.map(({ id }) => ({ method: 'GET', path: `/api/messages/${id}`, body: null }))
+}
+
+/** Both give the same bytes, or the comparison is none. */
+async function compare(ours: Service, bare: Service, requests: readonly PlannedRequest[]): Promise<void> {
+  for (const { path } of requests) {
+    const [one, other] = await Promise.all([ours, bare].map(async ({ url }) => (await fetch(url + path)).text()))
+    if (one !== other) throw new Error(`the answers to ${path} differ: ${one} and ${other}`)
+  }
+}
+
+function toCells(
+  chain: Chain,
+  bare: Service,
+  { points, values }: { readonly points: readonly PlannedRequest[]; readonly values: Values }
+): Cell[] {
+  const { site, pids } = chain.servers
+  const sides = [
+    ['ours', chain.gateway],
+    ['bare', bare]
+  ] as const
+  const kinds = [
+    ['point', points],
+    ['page', [PAGE]]
+  ] as const
+  const alone = kinds.flatMap(([kind, requests]) =>
+    sides.map(([side, service]) => toCell(kind, side, { requests, service }))
+  )
+  return [...alone, ...alone.map(cell => ({ ...cell, ...besideEvents(chain, cell, values) }))]
+
+  function toCell(
+    kind: string,
+    side: string,
+    { requests, service }: { readonly requests: readonly PlannedRequest[]; readonly service: Service }
+  ): Cell {
+    return {
+      name: `${kind}, ${side}`,
+      plan: {
+        ...{ url: service.url, requestsPerSecond: null, expectedStatus: 200, answersFile: null },
+        connections: toCount(values, 'connections'),
+        seconds: toCount(values, 'seconds'),
+        requestsFile: writeRequests(site, kind, requests)
+      },
+      unitsPerRequest: 1,
+      pids: { server: service.pid, postgres: pids.postgres }
+    }
+  }
+}
+
+/** The same cell while events are posted, one a request. */
+function besideEvents(
+  { servers, gateway }: Chain,
+  { name, plan }: Cell,
+  values: Values
+): Pick<Cell, 'name' | 'around'> {
+  const rate = toCount(values, 'rate')
+  const events = {
+    ...{ url: gateway.url, connections: CONNECTIONS_OF_CHAIN, requestsPerSecond: rate, answersFile: null },
+    seconds: plan.seconds + MARGIN_SECONDS,
+    expectedStatus: 202,
+    requestsFile: writeRequests(servers.site, 'events-beside', makeSingles())
+  }
+  return {
+    name: `${name}, ${rate} events/s`,
+    async around(work) {
+      let begin: () => void = () => undefined
+      const begun = new Promise<void>(resolve => {
+        begin = resolve
+      })
+      const load = runLoad(servers.site, events, { onBegin: () => begin() })
+      const [measurement, { firstFailure }] = await Promise.all([begun.then(work), load])
+      return { ...measurement, void: measurement.void ?? firstFailure }
+    }
+  }
+}

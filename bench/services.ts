@@ -1,0 +1,99 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Command, launch } from '../stack/launch.ts'
+import { isAnswering, toNodeCommand } from '../stack/node-part.ts'
+import type { Servers } from './servers.ts'
+
+/** A process that listens. */
+export interface Service {
+  readonly url: string
+  readonly pid: number
+  /** Resolves when it has ended. */
+  stop(): Promise<void>
+}
+
+/** Where a part of ours reads and writes. */
+export interface Place {
+  readonly kafkaBrokers: string
+  /** Of a database of its own. */
+  readonly databaseUrl: string
+  /** `<prefix>user-activities`. */
+  readonly topicPrefix: string
+  /** Begins the name of its group. */
+  readonly groupPrefix: string
+  /** A free one. */
+  readonly port: number
+}
+
+const ROOT = join(import.meta.dirname, '..')
+const READY_MS = 30_000
+const POLL_MS = 20
+const STOP_DEADLINE_MS = 10_000
+
+/** Our runner, compiled, as in production. */
+export function toRunnerCommand({ port, ...place }: Place): Command {
+  return toOurs('runner', place, {
+    RUNNER_PORT: String(port),
+    FUNCTIONS: 'user-activities',
+    TELEMETRY_INTERVAL_MS: '0'
+  })
+}
+
+/**
+ * Our gateway, compiled, as in production with its line of log for each request; without security, as what it is beside:
+ * nobody is limited then.
+ */
+export function toGatewayCommand({ port, ...place }: Place): Command {
+  return toOurs('gateway', place, {
+    PORT: String(port),
+    SECURITY_ENABLED: 'false',
+    ALLOW_INSECURE_PRODUCTION: 'true'
+  })
+}
+
+/** A server of `bench/contenders`; it listens on `PORT`. */
+export function toContenderCommand(name: string, env: NodeJS.ProcessEnv): Command {
+  const settings = { NODE_ENV: 'production', KAFKAJS_NO_PARTITIONER_WARNING: '1', ...env }
+  return toNodeCommand(join('bench', 'contenders', `${name}.ts`), ROOT, { ...process.env, ...settings })
+}
+
+/** Starts a process, its output into a file, and waits until `path` is answered with 200. */
+export async function startService(
+  { site }: Servers,
+  name: string,
+  { toCommand, path }: { readonly toCommand: (port: number) => Command; readonly path: string }
+): Promise<Service> {
+  const port = await site.findPort(0)
+  const outputFile = join(site.logFolder, `${name}.log`)
+  const running = launch({ ...toCommand(port), outputFile }, { name, records: site.records })
+  const url = `http://127.0.0.1:${port}`
+  const stop = () => running.end('SIGTERM', STOP_DEADLINE_MS)
+  const death = new AbortController()
+  void running.ended.then(() => death.abort())
+
+  for (const untilMs = performance.now() + READY_MS; !(await isAnswering(`${url}${path}`)); await sleep(POLL_MS)) {
+    if (!death.signal.aborted && performance.now() < untilMs) continue
+    await stop()
+    const { reason, lastWords } = await running.ended
+    throw new Error(`${name} did not start (${reason}): ${lastWords}`)
+  }
+  return { url, pid: running.pid ?? 0, stop }
+}
+
+function toOurs(room: string, place: Omit<Place, 'port'>, env: NodeJS.ProcessEnv): Command {
+  return {
+    file: process.execPath,
+    args: [join(ROOT, 'dist', room, 'main.js')],
+    cwd: ROOT,
+    env: {
+      ...process.env,
+      NODE_ENV: 'production',
+      TOPIC_REPLICATION_FACTOR: '1',
+      KAFKA_BROKERS: place.kafkaBrokers,
+      DATABASE_URL: place.databaseUrl,
+      TOPIC_PREFIX: place.topicPrefix,
+      GROUP_PREFIX: place.groupPrefix,
+      ...env
+    }
+  }
+}

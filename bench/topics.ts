@@ -1,0 +1,31 @@
+import { type Admin, Kafka, logLevel } from 'kafkajs'
+
+const PARTITIONS = 3
+
+/** Makes a topic as the functions' topics are. */
+export function createTopic(brokers: string, topic: string): Promise<void> {
+  return withAdmin(brokers, async admin => {
+    await admin.createTopics({
+      waitForLeaders: true,
+      topics: [{ topic, numPartitions: PARTITIONS, replicationFactor: 1 }]
+    })
+  })
+}
+
+/** Records that were ever written into a topic. */
+export function countRecords(brokers: string, topic: string): Promise<number> {
+  return withAdmin(brokers, async admin => {
+    const partitions = await admin.fetchTopicOffsets(topic)
+    return partitions.reduce((sum, { high }) => sum + Number(high), 0)
+  })
+}
+
+async function withAdmin<T>(brokers: string, work: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = new Kafka({ clientId: 'bench', brokers: brokers.split(','), logLevel: logLevel.NOTHING }).admin()
+  await admin.connect()
+  try {
+    return await work(admin)
+  } finally {
+    await admin.disconnect()
+  }
+}
