@@ -1,7 +1,6 @@
 import { Kafka, logLevel } from 'kafkajs'
 import { partitionOf } from '../kafka/murmur2.ts'
 import { createEventId } from '../sdk/event-id.ts'
-import { createTopic } from './topics.ts'
 
 /** An event of `user-activities`, as the gateway writes it. */
 export interface BenchEvent {
@@ -16,16 +15,19 @@ const PARTITIONS = 3
 const USERS = 5_000
 const ACTIONS = ['login', 'logout', 'search', 'add-to-cart', 'purchase']
 const BATCH = 2_000
+/** What a busy gateway takes: times and ids go up as they do there. */
+const EVENTS_PER_MS = 10
 
 /** Makes events whose values are about 200 bytes long; the same numbers give the same values. */
 export function makeEvents(count: number): BenchEvent[] {
-  const nowMs = Date.now()
+  const startMs = Date.now() - Math.ceil(count / EVENTS_PER_MS)
   return Array.from({ length: count }, (_, number) => {
+    const timestampMs = startMs + Math.floor(number / EVENTS_PER_MS)
     const userId = `user-${String((number * 7_919) % USERS).padStart(5, '0')}`
     const event = {
       userId,
       action: ACTIONS[number % ACTIONS.length],
-      timestamp: new Date(nowMs - number).toISOString(),
+      timestamp: new Date(timestampMs - (number % 50)).toISOString(),
       metadata: {
         page: `/products/${number % 997}`,
         referrer: 'https://example.org/',
@@ -34,20 +36,26 @@ export function makeEvents(count: number): BenchEvent[] {
       }
     }
     return {
-      id: createEventId(nowMs),
+      id: createEventId(timestampMs),
       partition: partitionOf(Buffer.from(userId), PARTITIONS),
       key: userId,
       value: JSON.stringify(event),
-      timestampMs: nowMs
+      timestampMs
     }
   })
 }
 
 /** Makes a topic and writes events into it. */
 export async function fillTopic(brokers: string, topic: string, events: readonly BenchEvent[]): Promise<void> {
-  await createTopic(brokers, topic)
-
   const kafka = new Kafka({ clientId: 'bench', brokers: brokers.split(','), logLevel: logLevel.NOTHING })
+  const admin = kafka.admin()
+  await admin.connect()
+  await admin.createTopics({
+    waitForLeaders: true,
+    topics: [{ topic, numPartitions: PARTITIONS, replicationFactor: 1 }]
+  })
+  await admin.disconnect()
+
   const producer = kafka.producer({ allowAutoTopicCreation: false })
   await producer.connect()
   for (let first = 0; first < events.length; first += BATCH) {
