@@ -61,6 +61,19 @@ export function detailOf(thrown: unknown): string {
   return findPostgresError(thrown)?.detail ?? ''
 }
 
+/** Whether a COPY met an event that the inbox has already. */
+export function isOfEvent(thrown: unknown): boolean {
+  const { code, table_name: table = '' } = findPostgresError(thrown) ?? {}
+  // A partition says its own name, which begins with that of its table.
+  return code === '23505' && table.startsWith('messages')
+}
+
+/** The line of a COPY that a failed one is about, counted from 1; null when it tells none. */
+export function copyLineOf(thrown: unknown): number | null {
+  const [, line] = /^COPY .*?, line (\d+)/m.exec(findPostgresError(thrown)?.where ?? '') ?? []
+  return line === undefined ? null : Number(line)
+}
+
 function findPostgresError(thrown: unknown): postgres.PostgresError | null {
   for (let link = thrown, depth = 0; link instanceof Error && depth < 10; link = link.cause, depth += 1) {
     if (link instanceof postgres.PostgresError) return link

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import postgres, { type ReservedSql, type Sql } from 'postgres'
 import type { BackendState } from './ask-backend.ts'
 import { type AttemptSession, createAttemptSession } from './attempt-session.ts'
+import { copyIn } from './copy-in.ts'
 import { databaseFault } from './database-fault.ts'
 import { dbErrors } from './errors.ts'
 
@@ -12,6 +13,8 @@ type Rows = readonly Record<string, unknown>[] & { readonly count: number; reado
 export interface WriteTransaction {
   /** Runs one prepared statement. Give JSON as text (`$1::text::json`) and times as text. */
   query(text: string, parameters?: readonly Parameter[]): Promise<Rows>
+  /** Runs a `COPY … FROM STDIN` of these lines, in COPY's text format, and gives how many rows it wrote. */
+  copy(text: string, lines: string): Promise<number>
   /**
    * Runs `work` behind a savepoint, which is released before the next statement or with COMMIT; when `work` rejects, what
    * it wrote is undone.
@@ -94,13 +97,22 @@ export function createTransaction(session: Session, discard: () => Promise<void>
   let ending = ''
 
   function send(...call: Parameters<typeof connection.unsafe>) {
+    const query = make(...call)
+    watch(query, query)
+    return query
+  }
+
+  function make(...call: Parameters<typeof connection.unsafe>) {
     if (session.isLost) throw new dbErrors.SMG_DB_CONNECTION_LOST('in a transaction')
-    const query = connection.unsafe(...call)
+    return connection.unsafe(...call)
+  }
+
+  function watch(query: PromiseLike<unknown>, answered: PromiseLike<unknown>) {
     unanswered.add(query)
     timer ??= setTimeout(() => void discard(), answerMs)
     // First of all who hear of it: a reset is told to the query before `onclose`, and what is sent in between would
     // never be answered (postgres.js 3.4.9).
-    query.then(
+    answered.then(
       () => answer(query),
       (error: unknown) => {
         answer(query)
@@ -108,7 +120,6 @@ export function createTransaction(session: Session, discard: () => Promise<void>
         if (endsConnection(error)) session.isLost = true
       }
     )
-    return query
   }
 
   function answer(query: PromiseLike<unknown>) {
@@ -145,6 +156,15 @@ export function createTransaction(session: Session, discard: () => Promise<void>
     // What is written in a subtransaction that only waits for its end would make a multixact of every lock taken before.
     if (ending) await run(takeEnding())
     return (await send(text, [...parameters], { prepare: true })) as unknown as Rows
+  }
+
+  async function copy(text: string, lines: string): Promise<number> {
+    if (isOver) throw new dbErrors.SMG_DB_TRANSACTION_OVER()
+    if (ending) await run(takeEnding())
+    const query = make(text).simple()
+    const answered = copyIn(query as never, lines)
+    watch(query, answered)
+    return (await answered).count
   }
 
   /** Empty when no savepoint is to be ended. */
@@ -228,7 +248,15 @@ export function createTransaction(session: Session, discard: () => Promise<void>
     await discard()
   }
 
-  const tx: WriteTransaction = { query, savepoint: work => savepoint(work), savepoints, openDrizzle, isAtWork, destroy }
+  const tx: WriteTransaction = {
+    query,
+    copy,
+    savepoint: work => savepoint(work),
+    savepoints,
+    openDrizzle,
+    isAtWork,
+    destroy
+  }
   return {
     tx,
     begin,

@@ -3,6 +3,7 @@ import postgres from 'postgres'
 import { askBackend } from './ask-backend.ts'
 import { connectionOptions } from './client.ts'
 import { dbErrors } from './errors.ts'
+import { createSocketOpener } from './open-socket.ts'
 import {
   AHEAD,
   createTransaction,
@@ -43,7 +44,7 @@ export function createWriter(url: string, { applicationName }: { applicationName
       ...connectionOptions,
       // Not in the driver's types. A savepoint and the statement behind it go out together; of what a handler sends at
       // once, some are in flight, and the others wait in the driver.
-      ...({ max_pipeline: 2 * AHEAD } as object),
+      ...({ max_pipeline: 2 * AHEAD, socket: createSocketOpener() } as object),
       max: 1,
       connection: { application_name: applicationName, TimeZone: 'UTC' },
       onclose: () => {

@@ -76,6 +76,7 @@ export async function decodeBatch(
   const { buffer, offset: start } = answer
   const length = buffer.readInt32BE(start + 8)
   const body = start + HEAD_BYTES
+  if (length < RECORDS) throw new Error(`a record batch says that it is ${length} bytes long`)
   answer.forward(HEAD_BYTES + length)
   if (buffer.length - body < length)
     throw toPartialError(`${buffer.length - body} of ${length} bytes of a record batch`)
@@ -89,18 +90,36 @@ export async function decodeBatch(
     isControlBatch: (attributes & IS_CONTROL) > 0,
     producerId: String(buffer.readBigInt64BE(body + PRODUCER_ID))
   }
-  const stamped = Number(buffer.readBigInt64BE(body + (isStampedByLog ? MAX_TIMESTAMP : FIRST_TIMESTAMP)))
-  const toTimestampMs = (delta: number) => (isStampedByLog ? stamped : stamped + delta)
+  const count = buffer.readInt32BE(body + COUNT)
+  // As KafkaJS does: what is not there is not decompressed.
+  if (count <= 0) return { records: [] }
+  const stamp = buffer.readBigInt64BE(body + (isStampedByLog ? MAX_TIMESTAMP : FIRST_TIMESTAMP))
   const packed = buffer.subarray(body + RECORDS, body + length)
   const codec = toCodec(attributes)
   // A copy, for the answer is much larger and would be kept by each of them.
   const bytes = codec ? await codec.decompress(packed) : Buffer.from(packed)
-  return { records: decodeRecords(bytes, buffer.readInt32BE(body + COUNT), { firstOffset, toTimestampMs, context }) }
+  return {
+    records: decodeRecords(bytes, count, { firstOffset, toTimestampMs: toClock(stamp, isStampedByLog), context })
+  }
+}
+
+/**
+ * Times are exact where a number can be, and rounded once where it cannot, such as in nanoseconds: from them come ids, and
+ * compaction may give the same record another batch.
+ */
+function toClock(stamp: bigint, isStampedByLog: boolean): (delta: bigint | number) => number {
+  const stamped = Number(stamp)
+  if (isStampedByLog) return () => stamped
+  return delta => {
+    const sum = typeof delta === 'number' ? stamped + delta : Number.NaN
+    const isExact = Number.isSafeInteger(stamped) && Number.isSafeInteger(sum)
+    return isExact ? sum : Number(BigInt.asIntN(64, stamp + BigInt(delta)))
+  }
 }
 
 interface Parts {
   readonly firstOffset: bigint
-  readonly toTimestampMs: (delta: number) => number
+  readonly toTimestampMs: (delta: bigint | number) => number
   readonly context: BatchContext
 }
 
@@ -135,8 +154,8 @@ function decodeRecords(bytes: Buffer, count: number, { firstOffset, toTimestampM
     return bytes.subarray(from, at)
   }
 
-  // Zigzag: the sign is the lowest bit.
-  function readVarInt(): number {
+  /** A number as it stands in KafkaJS's `VarInt` and `VarLong`; zigzag: the sign is the lowest bit. */
+  function readVarLong(): bigint | number {
     let byte = bytes[at++] as number
     if (byte < 0x80) return byte & 1 ? -((byte + 1) >> 1) : byte >> 1
     let value = byte & 0x7f
@@ -149,14 +168,18 @@ function decodeRecords(bytes: Buffer, count: number, { firstOffset, toTimestampM
     return value % 2 === 1 ? -(value + 1) / 2 : value / 2
   }
 
+  function readVarInt(): number {
+    return Number(readVarLong())
+  }
+
   /** Goes on with a number of more than seven bytes: a timestamp in another unit than milliseconds. */
-  function readLong(start: number): number {
+  function readLong(start: number): bigint {
     let value = BigInt(start)
     for (let byte = 0x80, shift = 49n; byte >= 0x80; shift += 7n) {
       byte = bytes[at++] as number
       value |= BigInt(byte & 0x7f) << shift
     }
-    return Number(BigInt.asIntN(64, (value >> 1n) ^ -(value & 1n)))
+    return BigInt.asIntN(64, (value >> 1n) ^ -(value & 1n))
   }
 
   for (let index = 0; index < count; index += 1) {
@@ -164,7 +187,7 @@ function decodeRecords(bytes: Buffer, count: number, { firstOffset, toTimestampM
     const end = at + size
     if (end > bytes.length) throw new Error('a record batch ends within a record')
     at += 1 // attributes: none are in use
-    const timestampMs = toTimestampMs(readVarInt())
+    const timestampMs = toTimestampMs(readVarLong())
     const delta = readVarInt()
     const offset = isExact ? String(base + delta) : String(firstOffset + BigInt(delta))
     const record = { offset, timestampMs, key: readBytes(), value: readBytes(), headers: readHeaders() }
@@ -174,9 +197,13 @@ function decodeRecords(bytes: Buffer, count: number, { firstOffset, toTimestampM
   return records
 }
 
+/** Whether bytes are this text, of ASCII; no other is compared. */
 function isText(bytes: Buffer, text: string): boolean {
   if (bytes.length !== text.length) return false
-  for (let index = 0; index < bytes.length; index += 1) if (bytes[index] !== text.charCodeAt(index)) return false
+  for (let index = 0; index < bytes.length; index += 1) {
+    const byte = bytes[index] as number
+    if (byte > 0x7f || byte !== text.charCodeAt(index)) return false
+  }
   return true
 }
 

@@ -91,7 +91,7 @@ export function createCycleWriter(dependencies: WriteDependencies) {
   return async function writeCycle(
     tx: WriteTransaction,
     shares: readonly Share[],
-    options: { care: Care }
+    options: { care: Care; byCopy?: boolean }
   ): Promise<Map<number, Tally>> {
     await claimPositions(tx, shares, dependencies)
     const settled = shares.flatMap(share => share.steps.flatMap(step => step.settled ?? []))

@@ -4,6 +4,7 @@ import type { TransactionLimits } from '../db/write-transaction.ts'
 import { failpoint } from '../sdk/failpoints.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import { createCancelLimit } from './cancel-limit.ts'
+import { createCopyChoice } from './copy-choice.ts'
 import type { EffectHooks, Effects } from './effects.ts'
 import { findAway } from './find-away.ts'
 import { type FloodBreaker, isFlood } from './flood.ts'
@@ -52,6 +53,7 @@ export function createRowEffects(
   })
   const between: (() => Promise<void>)[] = []
   const cancels = createCancelLimit(settleAhead.definition.options.maxAttempts)
+  const copyChoice = createCopyChoice()
   let care: Care = 'none'
   /** Cycles in which refusals are expected, because there was one. */
   let wary = 0
@@ -96,7 +98,7 @@ export function createRowEffects(
         if (shares.some(({ owned, epoch }) => owned.epoch !== epoch)) return resume()
       }
       await failpoint('before-begin')
-      const tallies = await pool.transaction(tx => writeCycle(tx, shares, { care }), limits)
+      const tallies = await pool.transaction(tx => writeCycle(tx, shares, { care, byCopy: copyChoice.isOn() }), limits)
       await failpoint('after-commit')
       stopTimer()
       commit(shares, tallies)
@@ -111,6 +113,7 @@ export function createRowEffects(
     wary = care !== 'none' && hasDied ? WARY_CYCLES : Math.max(0, wary - 1)
     care = wary > 0 ? 'ready' : 'none'
     cancels.onWritten(shares)
+    copyChoice.onWritten()
     resume()
 
     for (const { owned, ahead, steps, next } of shares) {
@@ -148,6 +151,7 @@ export function createRowEffects(
       return
     }
     const fault = databaseFault(error)
+    if ((fault === 'record' || fault === 'ours') && copyChoice.onFailed(error, fault)) return
     if (fault === 'record' && care === 'none') {
       care = 'again'
       wary = WARY_CYCLES

@@ -1,4 +1,5 @@
-import { databaseFault, detailOf } from '../db/database-fault.ts'
+import { copyLineOf, databaseFault, detailOf, isOfEvent } from '../db/database-fault.ts'
+import { copyInbox } from '../db/queries/copy-inbox.ts'
 import { type InboxEntry, writeInbox } from '../db/queries/inbox.ts'
 import type { WriteTransaction } from '../db/write-transaction.ts'
 import { runnerErrors } from './errors.ts'
@@ -12,10 +13,13 @@ export type Care = 'none' | 'again' | 'ready'
 
 // A refusal costs what its part had written. More parts cost round trips, and `again` must keep to its number of them.
 const PARTS = { none: 1, again: 4, ready: 8 } as const
+// Of a COPY fewer: it cannot be sent ahead of the answer to the one before.
+const COPIED_PARTS = 4
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/
 
 interface EntryOptions {
   readonly care: Care
+  readonly byCopy?: boolean
   readonly holdsKeys?: boolean
   readonly isRedrive?: boolean
 }
@@ -32,6 +36,7 @@ interface Part {
   readonly entries: readonly InboxEntry[]
   /** What it is of one that was refused: a piece beside the row that PostgreSQL named, or a half. */
   readonly of: 'whole' | 'piece' | 'half'
+  readonly isCopied: boolean
 }
 
 /**
@@ -40,13 +45,15 @@ interface Part {
  * @param options.care with any, a part that PostgreSQL refuses is cut at the row that it names, or else halved, from the
  * first to the last, until the event that it refuses stands alone: at most 2·⌈log2 n⌉ + 1 further statements for each,
  * and with `ready` five more that were sent ahead
+ * @param options.byCopy by COPY where they are many, unless `care` is `again`: with `none` an event that is not new is a
+ * refusal then (`isOfEvent`)
  * @param options.holdsKeys leaves out what follows a refused one of its key
  * @param options.isRedrive writes events that have a dead letter
  */
 export async function writeEntries(
   tx: WriteTransaction,
   entries: readonly InboxEntry[],
-  { care, holdsKeys = false, isRedrive = false }: EntryOptions,
+  { care, byCopy = false, holdsKeys = false, isRedrive = false }: EntryOptions,
   { groupId, topic, rowWriter }: Pick<WriteDependencies, 'groupId' | 'topic' | 'rowWriter'>
 ): Promise<Written> {
   const written = new Set<string>()
@@ -56,7 +63,16 @@ export async function writeEntries(
 
   async function write(part: readonly InboxEntry[]) {
     const { newIds, rowCount } = await writeInbox(tx, { groupId, topic, isRedrive }, part, rowWriter)
-    const fresh = newIds === null ? part : part.filter(entry => newIds.has(entry.id))
+    conclude(newIds === null ? part : part.filter(entry => newIds.has(entry.id)), rowCount)
+  }
+
+  async function copy(part: readonly InboxEntry[]) {
+    const copied = await copyInbox(tx, { groupId, topic }, part, rowWriter)
+    if (copied) conclude(part, copied.rowCount)
+    else await write(part)
+  }
+
+  function conclude(fresh: readonly InboxEntry[], rowCount: number) {
     const expected = fresh.reduce((sum, entry) => sum + entry.rows.length, 0)
     if (rowCount !== expected) throw new runnerErrors.SMG_RUNNER_ROWS_LOST(rowCount, expected)
     for (const { id } of fresh) written.add(id)
@@ -66,8 +82,10 @@ export async function writeEntries(
   async function writeParts(given: readonly Part[]): Promise<void> {
     for (let waiting = given; waiting.length > 0; ) {
       const parts = waiting.map(withoutHeld).filter(({ entries }) => entries.length > 0)
-      const together = parts.slice(0, care === 'ready' ? countTogether(parts) : 1).map(toWork)
-      const { done, refusal } = await tx.savepoints(together)
+      const [first] = parts
+      if (!first) return
+      const together = parts.slice(0, first.isCopied || care !== 'ready' ? 1 : countTogether(parts))
+      const { done, refusal } = first.isCopied ? await copyPart(first) : await tx.savepoints(together.map(toWork))
       waiting = parts.slice(done)
       const [part] = waiting
       if (done === together.length || !part) continue
@@ -75,8 +93,19 @@ export async function writeEntries(
 
       const [only] = part.entries
       waiting = waiting.slice(1)
-      if (part.entries.length > 1 || !only) waiting = [...divide(part, refusal), ...waiting]
+      // That an event is not new is no fault of anybody's.
+      if (isOfEvent(refusal)) waiting = [{ ...part, isCopied: false }, ...waiting]
+      else if (part.entries.length > 1 || !only) waiting = [...divide(part, refusal), ...waiting]
       else refuse(only, refusal)
+    }
+  }
+
+  async function copyPart({ entries: part }: Part): Promise<{ done: number; refusal?: unknown }> {
+    try {
+      await tx.savepoint(() => copy(part))
+      return { done: 1 }
+    } catch (refusal) {
+      return { done: 0, refusal }
     }
   }
 
@@ -92,7 +121,7 @@ export async function writeEntries(
   function withoutHeld(part: Part): Part {
     if (heldKeys.size === 0) return part
     held.push(...part.entries.filter(isHeld))
-    return { entries: part.entries.filter(entry => !isHeld(entry)), of: part.of }
+    return { ...part, entries: part.entries.filter(entry => !isHeld(entry)) }
   }
 
   function isHeld({ key }: InboxEntry): boolean {
@@ -100,23 +129,27 @@ export async function writeEntries(
   }
 
   if (entries.length === 0) return { written, refused, held }
-  if (care === 'none') await write(entries)
-  else await writeParts(split(entries, PARTS[care]).map(part => ({ entries: part, of: 'whole' })))
+  if (care === 'none') await (byCopy ? copy : write)(entries)
+  else {
+    const isCopied = byCopy && care === 'ready'
+    const parts = split(entries, isCopied ? COPIED_PARTS : PARTS[care])
+    await writeParts(parts.map(part => ({ entries: part, of: 'whole', isCopied })))
+  }
   return { written, refused, held }
 }
 
 /** Smaller parts of one that was refused: cut at the row that the refusal names, or else halves. */
-function divide({ entries, of }: Part, refusal: unknown): Part[] {
+function divide({ entries, of, isCopied }: Part, refusal: unknown): Part[] {
   // Once only: what PostgreSQL says of a row may hold the id of another one.
   const named = of === 'whole' ? findNamed(refusal, entries) : -1
-  if (named === -1) return split(entries, 2).map(half => ({ entries: half, of: 'half' }))
-  return cut(entries, named).map(piece => ({ entries: piece, of: 'piece' }))
+  if (named === -1) return split(entries, 2).map(half => ({ entries: half, of: 'half', isCopied }))
+  return cut(entries, named).map(piece => ({ entries: piece, of: 'piece', isCopied }))
 }
 
 /** How many parts are worth sending together: one of two halves is refused, and what was sent behind it is sent again. */
 function countTogether(parts: readonly Part[]): number {
-  const half = parts.findIndex(({ of }) => of === 'half')
-  return half === -1 ? parts.length : Math.max(1, half)
+  const end = parts.findIndex(({ of, isCopied }) => of === 'half' || isCopied)
+  return end === -1 ? parts.length : Math.max(1, end)
 }
 
 /** Parts of about one size, in order; none of them empty. */
@@ -132,8 +165,19 @@ function cut(entries: readonly InboxEntry[], at: number): InboxEntry[][] {
   return [entries.slice(0, at), entries.slice(at, at + 1), entries.slice(at + 1)].filter(({ length }) => length > 0)
 }
 
-/** The entry whose row PostgreSQL names in its refusal ("Failing row contains (…"); -1 when it names none. */
+/** The entry whose row PostgreSQL names in its refusal ("Failing row contains (…", "COPY t, line 7"); -1 when it names none. */
 function findNamed(error: unknown, entries: readonly InboxEntry[]): number {
   const [id] = UUID.exec(detailOf(error)) ?? []
-  return id === undefined ? -1 : entries.findIndex(entry => entry.id === id)
+  const named = id === undefined ? -1 : entries.findIndex(entry => entry.id === id)
+  return named === -1 ? findLine(copyLineOf(error), entries) : named
+}
+
+/** The entry of a line of a COPY; of rows in their order, as they are where all leave the same columns out. */
+function findLine(line: number | null, entries: readonly InboxEntry[]): number {
+  if (line === null) return -1
+  let lines = 0
+  return entries.findIndex(({ rows }) => {
+    lines += rows.length
+    return lines >= line
+  })
 }

@@ -14,12 +14,13 @@ import { type Care, writeEntries } from './write-entries.ts'
  *
  * @param options.care with any, an event whose rows PostgreSQL refuses is a dead letter; with `none` the refusal is
  * thrown, and nothing is settled
+ * @param options.byCopy see `writeEntries`
  * @returns counts by partition, one for every partition of `settled`
  */
 export async function writeOutcomes(
   tx: WriteTransaction,
   settled: readonly SettledRecord[],
-  { care }: { care: Care },
+  { care, byCopy = false }: { care: Care; byCopy?: boolean },
   dependencies: WriteDependencies
 ): Promise<Map<number, Tally>> {
   const { rowWriter, ordering, flood } = dependencies
@@ -39,7 +40,7 @@ export async function writeOutcomes(
   }
   for (const { record } of settled) tallyOf(tallies, record.partition)
 
-  const options = { care, holdsKeys: ordering === 'key' }
+  const options = { care, byCopy, holdsKeys: ordering === 'key' }
   const { written, refused, held } = await writeEntries(tx, entries, options, dependencies)
   for (const { entry, error } of refused)
     kill(entry, { kind: 'dead', stage: 'persist', disposition: 'non_retriable', attempts: 1, error })

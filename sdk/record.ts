@@ -26,7 +26,9 @@ export function toText(bytes: Buffer | null): string | null {
 
 // Records of one producer share the headers that are the same in all of them (`kafka/decode-batch.ts`): what was made of
 // the last ones is asked for again and again. By place in the list, and only so many: it keeps what it remembers.
-const REMEMBERED = 16
+const REMEMBERED = 8
+// A header is a view of its whole batch: kept, it would keep that. What is the same in many records is short.
+const SHORT_BYTES = 256
 const seen: (Header | undefined)[] = new Array(REMEMBERED).fill(undefined)
 const texts: string[] = new Array(REMEMBERED).fill('')
 const members: (string | null)[] = new Array(REMEMBERED).fill(null)
@@ -37,7 +39,7 @@ type Header = IdentifiedRecord['headers'][number]
 export function textOf(header: Header, index: number): string {
   if (seen[index] === header) return texts[index] as string
   const text = toText(header[1]) ?? ''
-  if (index < REMEMBERED) {
+  if (index < REMEMBERED && text.length <= SHORT_BYTES) {
     seen[index] = header
     texts[index] = text
     members[index] = null
@@ -71,8 +73,11 @@ export function toHeadersJson(headers: IdentifiedRecord['headers']): string {
 function memberOf(headers: IdentifiedRecord['headers'], index: number): string {
   const header = headers[index] as Header
   const text = textOf(header, index)
-  members[index] ??= `${JSON.stringify(header[0])}:${JSON.stringify(text)}`
-  return members[index]
+  const isRemembered = seen[index] === header
+  const known = isRemembered ? members[index] : null
+  const member = known ?? `${JSON.stringify(header[0])}:${JSON.stringify(text)}`
+  if (isRemembered) members[index] = member
+  return member
 }
 
 function hasRepeated(headers: IdentifiedRecord['headers']): boolean {

@@ -93,6 +93,7 @@ export function createRecordSettler(definition: LoadedFunction, dependencies: Se
     random = Math.random
   } = dependencies
   const { maxAttempts, backoffMs, timeoutMs, maxAgeMs } = definition.options
+  const takesContext = (definition.handle?.length ?? 0) > 1
   const contextParts: ContextParts = { log, shutdown, toPublished, onLateCall }
 
   /**
@@ -130,18 +131,19 @@ export function createRecordSettler(definition: LoadedFunction, dependencies: Se
     const number = (redrive?.attemptsBefore ?? 0) + attempt
     const context = new AttemptContext(record, number, redrive !== null, contextParts)
     try {
-      const effect = runHandle(toInput(record, event), context)
+      const effect = runHandle(toInput(record, event), takesContext ? toOwn(context) : context)
       if (!isPromise(effect)) return toHandled(event, effect, context)
       return withDeadline(effect, context, timeoutMs).then(
         settled => toHandled(event, settled, context),
-        thrown => fail(thrown, context, attempt)
+        thrown => fail(thrown, context, attempt, number)
       )
     } catch (thrown) {
-      return fail(thrown, context, attempt)
+      return fail(thrown, context, attempt, number)
     }
   }
 
-  function fail(thrown: unknown, context: AttemptContext, attempt: number): Outcome {
+  /** @param number counts the attempts of all times before, too */
+  function fail(thrown: unknown, context: AttemptContext, attempt: number, number: number): Outcome {
     endAttempt(context)
     shutdown.throwIfAborted()
     if (isForeign(thrown)) throw thrown
@@ -150,7 +152,6 @@ export function createRecordSettler(definition: LoadedFunction, dependencies: Se
       thrown instanceof Error
         ? thrown
         : Object.assign(new sdkErrors.SMG_SDK_THROWN(describe(thrown)), { cause: thrown })
-    const { attempt: number } = context
     if (isNonRetriable(thrown))
       return { kind: 'dead', stage: 'handle', disposition: 'non_retriable', attempts: number, error }
     if (attempt >= maxAttempts) {
@@ -265,6 +266,25 @@ class AttemptContext implements Context {
     context.#isOpen = false
     if (context.#onShutdown) context.#parts.shutdown.removeEventListener('abort', context.#onShutdown)
     return context.#published ?? NOTHING
+  }
+}
+
+/**
+ * The same with members of its own, for a function that names its second parameter: it may spread, wrap or extend what it
+ * is given. It costs as much as a tenth of a record, and few functions want it.
+ */
+function toOwn(context: AttemptContext): Context {
+  const { attempt, isRedrive, publish } = context
+  return {
+    attempt,
+    isRedrive,
+    publish,
+    get log() {
+      return context.log
+    },
+    get signal() {
+      return context.signal
+    }
   }
 }
 

@@ -69,7 +69,7 @@ export async function writeInbox(
 
   // One INSERT for each set of columns that are left to their defaults; nearly always there is one.
   for (const [omitted, rows] of groupByOmitted(entries)) {
-    parameters.push(`[${rows.join(',')}]`)
+    parameters.push(`[${rows.map(row => writer?.toJson(row)).join(',')}]`)
     inserts.push(`written${inserts.length} AS (${writer?.insertFrom(omitted, 'inbox', `$${parameters.length}`)})`)
   }
   const written = inserts.map((_, index) => `(SELECT count(*)::int FROM written${index})`).join(' + ') || '0'
@@ -83,13 +83,14 @@ export async function writeInbox(
   return { newIds: isAll ? null : new Set(ids === null ? [] : (JSON.parse(ids) as string[])), rowCount }
 }
 
-function groupByOmitted(entries: readonly InboxEntry[]): Map<string, string[]> {
-  const groups = new Map<string, string[]>()
+/** The rows of some entries, by the columns that they leave to their defaults. */
+export function groupByOmitted(entries: readonly InboxEntry[]): Map<string, WrittenRow[]> {
+  const groups = new Map<string, WrittenRow[]>()
   for (const { rows } of entries) {
-    for (const { omitted, json } of rows) {
-      const group = groups.get(omitted)
-      if (group) group.push(json)
-      else groups.set(omitted, [json])
+    for (const row of rows) {
+      const group = groups.get(row.omitted)
+      if (group) group.push(row)
+      else groups.set(row.omitted, [row])
     }
   }
   return groups

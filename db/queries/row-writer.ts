@@ -7,20 +7,38 @@ import {
   PgEnumObjectColumn,
   type PgTable
 } from 'drizzle-orm/pg-core'
+import { toCopyText } from '../copy-in.ts'
 
-/** A row as JSON text, and which columns are left to their defaults. */
+/** A row of a function's table, in PostgreSQL's text of each value. */
 export interface WrittenRow {
-  readonly json: string
+  readonly eventId: string
+  /** Of the columns that are given, in the order of the table; null is null. */
+  readonly values: readonly (string | Structured | null)[]
   /** Names of the columns that the INSERT leaves out, each followed by a NUL: rows of one text share a statement. */
   readonly omitted: string
 }
 
-/** Turns rows of a function's table into JSON, and writes them in batches. */
+/** A value whose text only json_to_recordset makes of JSON: of an array, or a composite type. */
+class Structured {
+  readonly json: string
+
+  constructor(json: string) {
+    this.json = json
+  }
+}
+
+/** Turns rows of a function's table into text, and writes them in batches. */
 export interface RowWriter {
   /** `id` is the row's, `eventId` the event's. Throws for a value that its column cannot take. */
   toRow(row: Readonly<Record<string, unknown>>, id: string, eventId: string): WrittenRow
+  /** A row as an element of the JSON list that `insertFrom` reads. */
+  toJson(row: WrittenRow): string
   /** An INSERT of those rows whose event is in the table expression `events(id)`; `parameter` holds their JSON list. */
   insertFrom(omitted: string, events: string, parameter: string): string
+  /** A row as a line of COPY; null for one that COPY cannot take. */
+  toLine(row: WrittenRow): string | null
+  /** The COPY of such lines. */
+  copyFrom(omitted: string): string
 }
 
 // A serial is an integer that draws its own default; as the type of a value it does not exist.
@@ -33,51 +51,115 @@ const END = '\u0000'
 export function createRowWriter(table: PgTable): RowWriter {
   const columns = Object.entries(getTableColumns(table as Table)) as [member: string, column: PgColumn][]
   const writable = columns.filter(([, column]) => !column.generated && column.generatedIdentity?.type !== 'always')
-  const members = writable.map(([member, column]) => ({ member, column, start: `,${JSON.stringify(column.name)}:` }))
   const { schema, name } = getTableConfig(table)
   const target = schema ? `${quote(schema)}.${quote(name)}` : quote(name)
+  const shapes = new Map<string, { column: PgColumn; start: string; isJson: boolean }[]>()
+
+  /** The columns that are given when some are left out. */
+  function shapeOf(omitted: string) {
+    const known = shapes.get(omitted)
+    if (known) return known
+    const left = omitted.split(END)
+    const given = writable.map(([, column]) => column).filter(column => !left.includes(column.name))
+    const shape = given.map(column => ({
+      column,
+      start: `,${JSON.stringify(column.name)}:`,
+      isJson: isJson(column)
+    }))
+    shapes.set(omitted, shape)
+    return shape
+  }
+
+  function namesOf(omitted: string): string {
+    return shapeOf(omitted)
+      .map(({ column }) => quote(column.name))
+      .join(', ')
+  }
 
   return {
     toRow(row, id, eventId) {
-      // Member by member: an object to be made and written again costs as much as all the rest.
-      let json = `{"${EVENT_ID}":"${eventId}"`
+      const values: (string | Structured | null)[] = []
       let omitted = ''
 
-      for (const { member, column, start } of members) {
+      for (const [member, column] of writable) {
         const value = member === 'id' ? id : toValue(column, row[member])
-        if (value === undefined) {
-          if (column.hasDefault) omitted += column.name + END
-          continue
-        }
-        const text = JSON.stringify(value)
-        // What JSON does not know, such as a function, is left out by it, and null then.
-        if (text !== undefined) json += start + text
+        if (value !== undefined) values.push(value)
+        else if (column.hasDefault) omitted += column.name + END
+        else values.push(null)
       }
-      return { json: `${json}}`, omitted }
+      return { eventId, values, omitted }
+    },
+
+    toJson({ eventId, values, omitted }) {
+      const shape = shapeOf(omitted)
+      let json = `{"${EVENT_ID}":"${eventId}"`
+      for (let index = 0; index < shape.length; index += 1) {
+        const { start, isJson } = shape[index] as (typeof shape)[number]
+        const value = values[index] as (typeof values)[number]
+        if (value === null) json += `${start}null`
+        else if (value instanceof Structured) json += start + value.json
+        else json += start + (isJson ? value : JSON.stringify(value))
+      }
+      return `${json}}`
     },
 
     insertFrom(omitted, events, parameter) {
-      const left = omitted.split(END)
-      const given = writable.map(([, column]) => column).filter(column => !left.includes(column.name))
-      const names = given.map(column => quote(column.name)).join(', ')
-      const typed = given.map(column => `${quote(column.name)} ${typeOf(column)}`).join(', ')
+      const shape = shapeOf(omitted)
+      const typed = shape.map(({ column }) => `${quote(column.name)} ${typeOf(column)}`).join(', ')
 
-      return `INSERT INTO ${target} (${names})
-        SELECT ${given.map(column => `given.${quote(column.name)}`).join(', ')}
+      return `INSERT INTO ${target} (${namesOf(omitted)})
+        SELECT ${shape.map(({ column }) => `given.${quote(column.name)}`).join(', ')}
         FROM json_to_recordset(${parameter}::text::json) AS given(${quote(EVENT_ID)} uuid, ${typed})
           JOIN ${events} ON ${events}.id = given.${quote(EVENT_ID)}
         RETURNING 1`
-    }
+    },
+
+    toLine({ values }) {
+      let line = ''
+      for (let index = 0; index < values.length; index += 1) {
+        const value = values[index] as (typeof values)[number]
+        // Half of a surrogate pair has no bytes: COPY would write another character, where JSON is refused.
+        if (value instanceof Structured || value?.isWellFormed() === false) return null
+        line += (index === 0 ? '' : '\t') + toCopyText(value)
+      }
+      return `${line}\n`
+    },
+
+    copyFrom: omitted => `COPY ${target} (${namesOf(omitted)}) FROM STDIN`
   }
 }
 
-/** A value as JSON can carry it to its column; undefined where the column's own default is to stand. */
-function toValue(column: PgColumn, given: unknown): unknown {
+/** A value as its column reads it; undefined where the column's own default is to stand. */
+function toValue(column: PgColumn, given: unknown): string | Structured | null | undefined {
   const value = given === undefined ? makeDefault(column) : given
-  if (value === undefined || value === null || is(value, SQL)) return value
+  if (value === undefined || value === null) return value
+  if (is(value, SQL)) return toStructured(value)
   // Drizzle would make text of it, which as JSON inside JSON is a string and not the value.
-  if (column.columnType === 'PgJson' || column.columnType === 'PgJsonb') return value
-  return toJsonValue(column.mapToDriverValue(value))
+  if (isJson(column)) return JSON.stringify(value) ?? null
+  return toText(column.mapToDriverValue(value))
+}
+
+function isJson({ columnType }: PgColumn): boolean {
+  return columnType === 'PgJson' || columnType === 'PgJsonb'
+}
+
+function toText(value: unknown): string | Structured | null {
+  if (typeof value === 'string') return value
+  if (value instanceof Uint8Array) return toHex(value)
+  if (typeof value === 'object' && value !== null) return toStructured(toJsonValue(value))
+  // What JSON does not know, such as a function, is null.
+  return value === null || value === undefined || JSON_LESS.has(typeof value) ? null : String(value)
+}
+
+const JSON_LESS: ReadonlySet<string> = new Set(['function', 'symbol'])
+
+function toStructured(value: unknown): Structured | null {
+  const json = JSON.stringify(value)
+  return json === undefined ? null : new Structured(json)
+}
+
+function toHex(bytes: Uint8Array): string {
+  return `\\x${Buffer.from(bytes).toString('hex')}`
 }
 
 /** As Drizzle's own insert does: `hasDefault` is true for a column that is only made on update. */
@@ -90,7 +172,7 @@ function toJsonValue(value: unknown): unknown {
   if (typeof value === 'bigint') return value.toString()
   // JSON knows neither; PostgreSQL reads both from text.
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
-  if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString('hex')}`
+  if (value instanceof Uint8Array) return toHex(value)
   if (Array.isArray(value)) return value.map(toJsonValue)
   return value
 }

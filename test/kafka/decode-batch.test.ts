@@ -78,6 +78,7 @@ t.test('decodes what KafkaJS decodes', async t => {
     'no record': await encodeBatch([]),
     'many records': await encodeBatch(many),
     gzip: await encodeBatch(many, { compression: 1 }),
+    'gzip of nothing': await encodeBatch([], {}, 0x01),
     'a high offset': await encodeBatch(many, { firstOffset: '9223372036854770000' }),
     'an offset beyond 2^53 with its last record': await encodeBatch(many, {
       firstOffset: String(Number.MAX_SAFE_INTEGER)
@@ -137,6 +138,22 @@ t.test('reads timestamps in microseconds and nanoseconds', async t => {
   }
 })
 
+t.test('a time beyond what a number holds is rounded once, whatever its batch', async t => {
+  const exact = 1_795_749_761_120_402_233n
+  const times = await Promise.all(
+    [0, 100, 1_000_033, 2 ** 50 + 1].map(async delta => {
+      const bytes = await encodeBatch([{ timestampDelta: delta, key: null, value: null }], {
+        firstTimestamp: String(exact - BigInt(delta))
+      })
+      return (await decode(bytes)).records[0]?.timestampMs
+    })
+  )
+  t.strictSame(
+    times,
+    times.map(() => Number(exact))
+  )
+})
+
 t.test('keeps headers in their order, whatever their names', async t => {
   // By hand: KafkaJS's encoder takes an object.
   const text = (value: string) => Buffer.concat([Buffer.from([value.length << 1]), Buffer.from(value)])
@@ -181,6 +198,22 @@ t.test('keeps headers in their order, whatever their names', async t => {
   t.equal(records[1]?.headers[0], records[0]?.headers[0], 'what is the same is there once')
 })
 
+t.test('a name that is not UTF-8 is no other name', async t => {
+  const empty = await encodeBatch([])
+  const toBytes = (name: readonly number[]) => {
+    const body = [0, 0, 0, 1, 1, 2, name.length << 1, ...name, 2, 0x61]
+    return Buffer.from([body.length << 1, ...body])
+  }
+  const bytes = Buffer.concat([empty, toBytes([0xc3, 0x83]), toBytes([0xc3])])
+  bytes.writeInt32BE(bytes.length - 12, 8)
+  bytes.writeInt32BE(2, 57)
+  const { records } = await decode(bytes)
+  t.strictSame(
+    records.map(({ headers }) => headers[0]?.[0]),
+    ['\u00c3', '\ufffd']
+  )
+})
+
 t.test('a record of its own keeps no answer', async t => {
   const bytes = await encodeBatch([sample(1)])
   const { records } = await decode(bytes)
@@ -198,6 +231,9 @@ t.test('refuses what is cut short or damaged', async t => {
   // The first record says that it is longer, and the last one that its value is.
   damaged[61] = (damaged[61] as number) + 2
   await t.rejects(decode(damaged), /damaged|ends within/)
+  const short = Buffer.from(bytes)
+  short.writeInt32BE(-12, 8)
+  await t.rejects(decode(short), /-12 bytes/)
   const more = Buffer.from(bytes)
   more.writeInt32BE(3, 57)
   await t.rejects(decode(more))

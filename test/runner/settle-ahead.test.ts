@@ -139,7 +139,7 @@ t.test('handles records in order and keeps them until they are written', async t
     steps().map(({ next }) => next),
     [1n, 2n, 3n]
   )
-  t.match(JSON.parse(steps()[1]?.settled?.entry?.rows[0]?.json ?? ''), { n: 1 })
+  t.ok(steps()[1]?.settled?.entry?.rows[0]?.values.includes('1'))
   t.strictSame(
     ahead.ready({ records: 2, bytes: 1e9 }).map(({ next }) => next),
     [1n, 2n]

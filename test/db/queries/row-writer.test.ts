@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import { sql as raw } from 'drizzle-orm'
 import * as pg from 'drizzle-orm/pg-core'
 import t, { type Test } from 'tap'
+import { copyInbox } from '../../../db/queries/copy-inbox.ts'
 import { writeInbox } from '../../../db/queries/inbox.ts'
 import { createRowWriter } from '../../../db/queries/row-writer.ts'
 import { createWriter } from '../../../db/writer.ts'
@@ -15,8 +17,11 @@ const writer = createWriter(databaseUrl, { applicationName: 'test-writer' })
 t.teardown(() => writer.close())
 let count = 10
 
+const WAYS = ['INSERT', 'COPY'] as const
+type Way = (typeof WAYS)[number]
+
 /** Writes rows as a runner does, one event each, and gives them as PostgreSQL shows them. */
-async function write(table: pg.PgTable, rows: readonly Record<string, unknown>[], name: string) {
+async function write(way: Way, table: pg.PgTable, rows: readonly Record<string, unknown>[], name: string) {
   const rowWriter = createRowWriter(table)
   const entries = rows.map(row => {
     count += 1
@@ -24,7 +29,19 @@ async function write(table: pg.PgTable, rows: readonly Record<string, unknown>[]
     const rest = { partition: 0, offset: String(count), key: null, value: '{}', headers: '{}', timestampMs: count }
     return { id, ...rest, rows: [rowWriter.toRow(row, id, id)] }
   })
-  const result = await writer.transaction(tx => writeInbox(tx, GROUP, entries, rowWriter), LIMITS)
+  // Without rows: COPY is for many.
+  const others = Array.from({ length: 100 }, (_, index) => ({
+    ...{ id: randomUUID(), partition: 0, offset: String(index), key: null, value: '{}', headers: '{}' },
+    ...{ timestampMs: 0, rows: [] }
+  }))
+  const result = await writer.transaction(
+    async tx =>
+      way === 'INSERT'
+        ? writeInbox(tx, GROUP, entries, rowWriter)
+        : ((await copyInbox(tx, GROUP, [...others, ...entries], rowWriter)) ??
+          writeInbox(tx, GROUP, entries, rowWriter)),
+    LIMITS
+  )
   const ids = entries.map(({ id }) => id)
   const stored = await sql.unsafe(`SELECT * FROM ${name} WHERE id = ANY ($1::text::uuid[]) ORDER BY id`, [`{${ids}}`])
   return { result, ids, stored: [...stored] as Record<string, unknown>[] }
@@ -113,23 +130,31 @@ t.test('every kind of column', async t => {
     { member: 'uuid', value: `${ID}00`, stored: `${ID}00` }
   ]
   for (const { member, value, as = `"${member}"`, stored: expected } of cases) {
-    const { ids } = await write(kinds, [{ [member]: value }], 'kinds')
-    const [row] = await sql.unsafe(`SELECT ${as} AS stored FROM kinds WHERE id = $1`, [ids[0] ?? ''])
-    t.equal(row?.stored, expected, `${member} holds ${typeof value === 'bigint' ? value : JSON.stringify(value)}`)
+    for (const way of WAYS) {
+      const { ids } = await write(way, kinds, [{ [member]: value }], 'kinds')
+      const [row] = await sql.unsafe(`SELECT ${as} AS stored FROM kinds WHERE id = $1`, [ids[0] ?? ''])
+      const text = typeof value === 'bigint' ? value : JSON.stringify(value)
+      t.equal(row?.stored, expected, `${member} holds ${text} by ${way}`)
+    }
   }
 })
 
-const refusals = [
+const refusals: { when: string; row: Record<string, unknown>; code: string; byCopy?: string }[] = [
   { when: 'a text has half of a surrogate pair', row: { texts: ['\ud800'] }, code: '22P02' },
-  { when: 'a text holds U+0000', row: { short: '\u0000' }, code: '22P05' },
+  { when: 'a text holds U+0000', row: { short: '\u0000' }, code: '22P05', byCopy: '22021' },
+  { when: 'a single text has half of a surrogate pair', row: { short: '\ud800' }, code: '22P02' },
   { when: 'jsonb would hold U+0000', row: { jsonb: { a: '\u0000' } }, code: '22P05' },
   { when: 'a text is too long', row: { short: 'four' }, code: '22001' },
   { when: 'a number is too large', row: { numeric: '1e40' }, code: '22003' },
   { when: 'a point in time is none', row: { time: 'yesterday, perhaps' }, code: '22007' },
   { when: 'a word is not of the enum', row: { mood: 'bad' }, code: '22P02' }
 ]
-for (const { when, row, code } of refusals) {
-  t.test(`PostgreSQL refuses the record when ${when}`, t => refuses(t, code, write(kinds, [row], 'kinds')))
+for (const { when, row, code, byCopy } of refusals) {
+  for (const way of WAYS) {
+    t.test(`PostgreSQL refuses the record by ${way} when ${when}`, t =>
+      refuses(t, way === 'COPY' ? (byCopy ?? code) : code, write(way, kinds, [row], 'kinds'))
+    )
+  }
 }
 
 t.test('throws for a value that its column cannot take', async t => {
@@ -172,7 +197,7 @@ t.test('a table of odd names in another schema', async t => {
     { comma: 'c', preset: null, made: null, touched: null, serial: 70, open: 80, sum: 5, identity: 9, stranger: 1 },
     { comma: undefined, preset: undefined, made: undefined }
   ]
-  const { result, stored, ids } = await write(odd, rows, 'odd')
+  const { result, stored, ids } = await write('INSERT', odd, rows, 'odd')
 
   t.strictSame(result, { newIds: null, rowCount: 3 })
   t.match(stored, [
@@ -192,7 +217,9 @@ t.test('rows that leave the same columns out share a statement', async t => {
 })
 
 t.test('rule 12: the id of a row is the one that it is given', async t => {
-  const { json } = createRowWriter(odd).toRow({ id: 'mine' }, `${ID}01`, `${ID}02`)
+  const { toRow, toJson, toLine } = createRowWriter(odd)
+  const row = toRow({ id: 'mine' }, `${ID}01`, `${ID}02`)
 
-  t.match(JSON.parse(json), { 'the id': `${ID}01`, __event_id: `${ID}02` })
+  t.ok(toLine(row)?.startsWith(`${ID}01\t`))
+  t.match(JSON.parse(toJson(row)), { 'the id': `${ID}01`, __event_id: `${ID}02` })
 })

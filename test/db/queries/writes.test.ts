@@ -157,14 +157,14 @@ t.test('the inbox', async t => {
   })
 
   t.test('takes an event once, with its rows', async t => {
-    const { toRow, insertFrom } = createRowWriter(userActivities)
+    const rowWriter = createRowWriter(userActivities)
+    const { toRow } = rowWriter
     const row = { userId: 'u', action: 'login', metadata: {}, occurredAt: '2026-01-31T12:00:00Z' }
     const withRows = (id: string) => {
       const second = toRow({ ...row, receivedAt: '2020-01-01T00:00:00Z' }, randomUUID(), id)
       return entry({ id, rows: [toRow(row, id, id), second] })
     }
     const [first, next] = [withRows(randomUUID()), withRows(randomUUID())]
-    const rowWriter = { toRow, insertFrom }
 
     t.strictSame(await write(tx => writeInbox(tx, PLACE, [first], rowWriter)), { newIds: null, rowCount: 2 })
     t.strictSame(await write(tx => writeInbox(tx, PLACE, [first], rowWriter)), { newIds: new Set(), rowCount: 0 })
@@ -192,11 +192,12 @@ t.test('the inbox', async t => {
   })
 
   t.test('takes nothing of a statement that has one bad row', async t => {
-    const { toRow, insertFrom } = createRowWriter(userActivities)
+    const rowWriter = createRowWriter(userActivities)
+    const { toRow } = rowWriter
     const good = entry()
     const bad = entry()
     const written = write(tx =>
-      writeInbox(tx, PLACE, [good, { ...bad, rows: [toRow({ userId: null }, bad.id, bad.id)] }], { toRow, insertFrom })
+      writeInbox(tx, PLACE, [good, { ...bad, rows: [toRow({ userId: null }, bad.id, bad.id)] }], rowWriter)
     )
 
     await t.rejects(written, { code: '23502' })
