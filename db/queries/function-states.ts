@@ -90,7 +90,7 @@ export function createFunctionStateQueries(sql: Sql) {
           SELECT topic, group_id AS "group", id AS "deadLetterId", stage, error_name AS name, error_message AS message,
             ${isoText('created_at')} AS at
           FROM dead_letters WHERE dead_letters.topic = wanted.topic 
-          ORDER BY timestamp DESC NULLS LAST, id DESC NULLS LAST LIMIT 5) AS last`,
+          ORDER BY timestamp DESC, id DESC LIMIT 5) AS last`,
         [JSON.stringify(topics)],
         { prepare: true }
       )

@@ -66,8 +66,8 @@ interface Binding extends PageRequest {
 function toText(source: ListSource, filters: Filters, { limit, after, bind }: Binding): string {
   const { table, time, topic, item, bytes } = source
   const keys = topic ? [time, 'id', topic] : [time, 'id']
-  // NULLS LAST although none is null: Drizzle makes its indexes so, and PostgreSQL uses one only for the very same order.
-  const order = keys.map(key => `${key} DESC NULLS LAST`).join(', ')
+  // The indexes go up, and are read backwards: what is new comes to their end, where an insert costs least.
+  const order = keys.map(key => `${key} DESC`).join(', ')
   const conditions = Object.entries(source.filters).flatMap(([name, condition]) => {
     const value = filters[name]
     return value === undefined ? [] : [condition.replace('?', bind(value))]

@@ -70,7 +70,7 @@ export function createRedrivableQueries(sql: Sql) {
       const [row] = await sql.unsafe(
         `SELECT count(*)::int AS count FROM (
           SELECT partition, key, "offset" FROM messages WHERE topic = $1 AND "timestamp" >= $2::text::timestamptz
-          ORDER BY "timestamp" ASC NULLS FIRST, id ASC NULLS FIRST LIMIT ${MAX_NEWER}) AS newer
+          ORDER BY "timestamp", id LIMIT ${MAX_NEWER}) AS newer
         WHERE partition = $3::int AND key = $4 AND "offset" > $5::text::bigint`,
         [topic, timestamp, partition, key, offset],
         { prepare: true }

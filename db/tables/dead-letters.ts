@@ -42,8 +42,8 @@ export const deadLetters = pgTable(
   table => [
     // The event first: the write path looks for events, and no other index is to seem as good to a planner without statistics.
     unique('dead_letters_event').on(table.eventId, table.groupId, table.topic),
-    index('dead_letters_timestamp').on(table.timestamp.desc(), table.id.desc()),
-    index('dead_letters_topic').on(table.topic, table.timestamp.desc(), table.id.desc()),
+    index('dead_letters_timestamp').on(table.timestamp, table.id),
+    index('dead_letters_topic').on(table.topic, table.timestamp, table.id),
     // What waits for runners, and what else of its key is not settled. A key may be longer than an index takes.
     index('dead_letters_redriving').on(table.groupId, table.partition, table.offset).where(sql`state = 'redriving'`),
     index('dead_letters_key')

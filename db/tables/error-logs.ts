@@ -15,7 +15,7 @@ export const errorLogs = pgTable(
     receivedAt: receivedAt()
   },
   table => [
-    index('error_logs_service').on(table.service, table.occurredAt.desc(), table.id.desc()),
-    index('error_logs_occurred').on(table.occurredAt.desc(), table.id.desc())
+    index('error_logs_service').on(table.service, table.occurredAt, table.id),
+    index('error_logs_occurred').on(table.occurredAt, table.id)
   ]
 )

@@ -21,7 +21,7 @@ export const messages = pgTable(
   },
   table => [
     primaryKey({ columns: [table.topic, table.id] }),
-    index('messages_timestamp').on(table.timestamp.desc(), table.id.desc()),
-    index('messages_topic_timestamp').on(table.topic, table.timestamp.desc(), table.id.desc())
+    index('messages_timestamp').on(table.timestamp, table.id),
+    index('messages_topic_timestamp').on(table.topic, table.timestamp, table.id)
   ]
 )

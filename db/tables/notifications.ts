@@ -15,7 +15,7 @@ export const notifications = pgTable(
     receivedAt: receivedAt()
   },
   table => [
-    index('notifications_recipient').on(table.recipient, table.occurredAt.desc(), table.id.desc()),
-    index('notifications_occurred').on(table.occurredAt.desc(), table.id.desc())
+    index('notifications_recipient').on(table.recipient, table.occurredAt, table.id),
+    index('notifications_occurred').on(table.occurredAt, table.id)
   ]
 )

@@ -15,7 +15,7 @@ export const systemMetrics = pgTable(
     receivedAt: receivedAt()
   },
   table => [
-    index('system_metrics_name').on(table.source, table.name, table.occurredAt.desc(), table.id.desc()),
-    index('system_metrics_occurred').on(table.occurredAt.desc(), table.id.desc())
+    index('system_metrics_name').on(table.source, table.name, table.occurredAt, table.id),
+    index('system_metrics_occurred').on(table.occurredAt, table.id)
   ]
 )

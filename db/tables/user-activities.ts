@@ -13,7 +13,7 @@ export const userActivities = pgTable(
     receivedAt: receivedAt()
   },
   table => [
-    index('user_activities_user').on(table.userId, table.occurredAt.desc(), table.id.desc()),
-    index('user_activities_occurred').on(table.occurredAt.desc(), table.id.desc())
+    index('user_activities_user').on(table.userId, table.occurredAt, table.id),
+    index('user_activities_occurred').on(table.occurredAt, table.id)
   ]
 )
