@@ -2,7 +2,8 @@ import { eq, sql as raw } from 'drizzle-orm'
 import { integer, pgTable, text } from 'drizzle-orm/pg-core'
 import t, { type Test } from 'tap'
 import type { AttemptSession } from '../../db/attempt-session.ts'
-import { databaseFault } from '../../db/database-fault.ts'
+import { toCopyText } from '../../db/copy-in.ts'
+import { copyLineOf, databaseFault } from '../../db/database-fault.ts'
 import type { TransactionLimits, WriteTransaction } from '../../db/write-transaction.ts'
 import { createWriter } from '../../db/writer.ts'
 import { createTestDatabase } from '../_support/database.ts'
@@ -296,6 +297,108 @@ t.test('rejects with what COMMIT refused when the work has deferred it all the s
 
   await t.rejects(refused, { code: '23503' })
   await worksAgain(t, writer)
+})
+
+const COPY = 'COPY notes (id, body) FROM STDIN'
+const lines = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, index) => `${from + index}\tx\n`).join('')
+
+t.test('copies lines, and counts them', async t => {
+  const writer = open(t)
+  const body = 'a\tb\\c\nd\r\\. "e" \u00fc \u{1f600}\b\f\v'
+  const counts = await writer.transaction(async tx => {
+    const none = await tx.copy(COPY, '')
+    const some = await tx.copy(COPY, `1\t${toCopyText(body)}\n2\t${toCopyText(null)}\n3\t${toCopyText('\\N')}\n4\t\n`)
+    await tx.query(add(5))
+    return [none, some, await tx.copy(COPY, lines(6, 60_006))]
+  }, LIMITS)
+
+  t.strictSame(counts, [0, 4, 60_000])
+  const stored = await sql`SELECT body FROM notes WHERE id < 5 ORDER BY id`
+  t.strictSame(
+    stored.map(row => row.body),
+    [body, null, '\\N', '']
+  )
+  t.equal((await ids()).length, 60_005)
+})
+
+const refusedLines = [
+  { when: 'the first line is wrong, and most are still to come', text: () => `x\ty\n${lines(1, 100_000)}`, line: 1 },
+  { when: 'the last line is wrong', text: () => `${lines(200, 5_199)}x\ty\n`, line: 5_000 },
+  { when: 'a line has a key of before', text: () => `${lines(200, 300)}100\ty\n${lines(300, 400)}`, line: 101 },
+  { when: 'a line is cut short', text: () => `${lines(1, 10)}11`, line: 10 }
+]
+for (const { when, text, line } of refusedLines) {
+  t.test(`tells which line of a copy is refused when ${when}`, async t => {
+    const writer = open(t)
+    await writer.transaction(tx => tx.query(add(100)), LIMITS)
+    const seen: unknown[] = []
+    await writer.transaction(async tx => {
+      await tx.savepoint(() => tx.copy(COPY, text())).catch(error => seen.push(error))
+      await tx.copy(COPY, lines(1, 3))
+    }, LIMITS)
+
+    t.equal(copyLineOf(seen[0]), line, String(seen[0]))
+    t.equal(databaseFault(seen[0]), 'record')
+    t.strictSame(await ids(), [1, 2, 100], 'and goes on without it')
+  })
+}
+
+t.test('rejects with what a copy was refused with, and keeps the connection', async t => {
+  const writer = open(t)
+  const [before] = await writer.transaction(tx => tx.query(PID), LIMITS)
+  await t.rejects(
+    writer.transaction(tx => tx.copy('COPY nothing FROM STDIN', lines(1, 9)), LIMITS),
+    { code: '42P01' }
+  )
+  await t.rejects(
+    writer.transaction(tx => tx.copy(COPY, `1\tx\n1\ty\n`), LIMITS),
+    { code: '23505' }
+  )
+
+  const [after] = await writer.transaction(tx => tx.query(PID), LIMITS)
+  t.equal(after?.pid, before?.pid)
+  t.strictSame(await ids(), [])
+})
+
+for (const when of ['before it', 'in it', 'at its last line'] as const) {
+  t.test(`rule 16: tells that the world failed when the connection of a copy is lost ${when}`, async t => {
+    const writer = open(t)
+    await sql`INSERT INTO notes VALUES (7)`
+    const lock = await sql.reserve()
+    await lock`BEGIN`
+    // A copy that waits for its last row; and one that waits for its table.
+    if (when === 'at its last line') await lock`DELETE FROM notes WHERE id = 7`
+    if (when === 'in it') await lock`LOCK TABLE notes`
+
+    const lost = writer.transaction(async tx => {
+      const [row] = await tx.query(PID)
+      if (when === 'before it') await terminate(row?.pid)
+      const copied = tx.copy(COPY, `${lines(10, 500)}7\ty\n`)
+      if (when !== 'before it') setTimeout(() => void terminate(row?.pid), 100)
+      return copied
+    }, LIMITS)
+    const error = await lost.then(
+      () => null,
+      (reason: unknown) => reason
+    )
+    await lock`ROLLBACK`
+    lock.release()
+
+    t.equal(databaseFault(error), 'world', String(error))
+    t.strictSame(await ids(), [7])
+    await worksAgain(t, writer)
+  })
+}
+
+t.test('copies without waiting for the acknowledgement of TCP', async t => {
+  const writer = open(t)
+  const startedMs = performance.now()
+  await writer.transaction(async tx => {
+    for (let round = 0; round < 50; round += 1) await tx.copy(COPY, lines(round * 100, round * 100 + 99))
+  }, LIMITS)
+  // 50 times 40 ms, if it did.
+  t.ok(performance.now() - startedMs < 1_500, `${Math.round(performance.now() - startedMs)} ms`)
 })
 
 t.test('has one transaction at a time', async t => {

@@ -1,5 +1,6 @@
 import { getTableConfig, integer, pgTable, text, uuid } from 'drizzle-orm/pg-core'
 import t from 'tap'
+import { isOfEvent } from '../../db/database-fault.ts'
 import { createRowWriter } from '../../db/queries/row-writer.ts'
 import type { WriteTransaction } from '../../db/write-transaction.ts'
 import { createWriter } from '../../db/writer.ts'
@@ -60,8 +61,12 @@ function dead(record: IdentifiedRecord, message = 'no'): SettledRecord {
 }
 
 /** Runs a cycle in a transaction; counts its statements. */
-async function run(settled: readonly SettledRecord[], { care = 'none' }: { care?: Care } = {}) {
+async function run(
+  settled: readonly SettledRecord[],
+  { care = 'none', byCopy = false }: { care?: Care; byCopy?: boolean } = {}
+) {
   const statements: string[] = []
+  let copies = 0
   const tallies = await writer.transaction(tx => {
     const counted: WriteTransaction = {
       ...tx,
@@ -69,14 +74,19 @@ async function run(settled: readonly SettledRecord[], { care = 'none' }: { care?
         statements.push(text)
         return tx.query(text, parameters)
       },
+      copy: (text, lines) => {
+        copies += 1
+        return tx.copy(text, lines)
+      },
       savepoint: work => {
         statements.push('SAVEPOINT')
         return tx.savepoint(work)
       }
     }
-    return writeOutcomes(counted, settled, { care }, dependencies)
+    return writeOutcomes(counted, settled, { care, byCopy }, dependencies)
   }, limits)
-  return { tallies, savepoints: statements.filter(text => text === 'SAVEPOINT').length, statements: statements.length }
+  const savepoints = statements.filter(text => text === 'SAVEPOINT').length
+  return { tallies, savepoints, copies, statements: statements.length }
 }
 
 /** All that is in the tables. */
@@ -290,6 +300,97 @@ for (const { n, when, amount, step } of searches) {
       t.ok(savepoints <= 2 * Math.ceil(Math.log2(n)) + 1, `${savepoints} statements more`)
     }
   })
+}
+
+t.test('writes by COPY what it writes by INSERT', async t => {
+  const value = { n: 1, text: 'tab\t newline\n backslash\\ "quote" \u00fc \u{1f600}' }
+  const key = Buffer.from('a\tb\\N\n')
+  const headers: IdentifiedRecord['headers'] = [
+    ['a\\b\tc', Buffer.from('\\.')],
+    ['bytes', Buffer.from([0xff, 0])],
+    ['twice', Buffer.from('1')],
+    ['twice', null]
+  ]
+  const cycle = Array.from({ length: 300 }, (_, index) => {
+    const record = identified(
+      index,
+      value,
+      index % 3 === 0 ? { key, headers } : { key: null, timestampMs: TIME_MS + index }
+    )
+    return handled(record, { rows: index % 4, publishes: index === 7 })
+  })
+  const read = async () => ({
+    messages:
+      await sql`SELECT topic, id, partition, "offset", key, value::text, headers::text, timestamp FROM messages ORDER BY id`,
+    rows: await sql`SELECT * FROM orders ORDER BY id`,
+    outbox: (await stored()).outbox
+  })
+
+  const inserted = await run(cycle)
+  const first = await read()
+  await sql`TRUNCATE messages, orders, outbox`
+  const copied = await run(cycle, { byCopy: true })
+
+  t.equal(copied.copies, 2)
+  t.strictSame(await read(), first)
+  t.strictSame(copied.tallies, inserted.tallies)
+  t.equal(first.messages.length, 300)
+})
+
+t.test('writes few by INSERT', async t => {
+  const { copies } = await run(
+    Array.from({ length: 20 }, (_, index) => handled(identified(index))),
+    { byCopy: true }
+  )
+  t.equal(copies, 0)
+  t.equal((await stored()).messages.length, 20)
+})
+
+t.test(
+  'rule 10: by COPY, an event that is not new is a refusal of its own, and one that is dead is not written',
+  async t => {
+    const cycle = Array.from({ length: 200 }, (_, index) => handled(identified(index)))
+    await run([handled(identified(150))])
+    const refused = await run(cycle, { byCopy: true }).catch(error => error)
+
+    t.ok(isOfEvent(refused), String(refused))
+    t.equal((await stored()).messages.length, 1)
+
+    await sql`TRUNCATE messages, orders`
+    await run([dead(identified(150))])
+    const { copies, tallies } = await run(cycle, { byCopy: true })
+    t.equal(copies, 0)
+    t.match(tallies.get(0), { messages: 199, duplicates: 1 })
+    t.equal((await stored()).letters.length, 1)
+
+    const others = cycle.slice(0, 150)
+    await sql`TRUNCATE messages, orders`
+    t.equal((await run(others, { byCopy: true })).copies, 2, 'one that is dead elsewhere holds nobody up')
+  }
+)
+
+for (const { when, amount } of refusals) {
+  for (const poison of [[0], [137], [499], [10, 11, 300, 499]]) {
+    t.test(`rule 12: finds the rows ${poison} of 500 that a COPY refuses ${when}`, async t => {
+      const cycle = Array.from({ length: 500 }, (_, index) =>
+        handled(identified(index), { amount: poison.includes(index) ? amount : 1, publishes: true })
+      )
+      await run([handled(identified(200))])
+      const { tallies, copies } = await run(cycle, { care: 'ready', byCopy: true })
+
+      const after = await stored()
+      const others = cycle.map(({ record }) => record.id).filter(id => !poison.map(index => idOf(index)).includes(id))
+      t.strictSame(after.messages, others)
+      t.strictSame(after.rows, others)
+      t.equal(after.outbox, others.length - 1)
+      t.strictSame(
+        after.letters.map(({ at }) => at),
+        poison
+      )
+      t.match(tallies.get(0), { messages: others.length - 1, deadLetters: poison.length, duplicates: 1 })
+      t.ok(copies > 0)
+    })
+  }
 }
 
 t.test('rule 12: finds several refused rows, and one that only its neighbour breaks', async t => {
