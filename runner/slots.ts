@@ -3,7 +3,7 @@ import { createKeyCounts } from './key-counts.ts'
 import { isParked } from './parking.ts'
 import type { SettledRecord } from './settled.ts'
 
-const MAX_RECORDS = 2_000
+const MAX_RECORDS = 1_000
 const MAX_BYTES = 8 * 1024 * 1024
 
 /** A step of a partition that can be written. */

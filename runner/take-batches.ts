@@ -3,8 +3,8 @@ import type { AssignedPartition } from './assigned-partition.ts'
 import type { Effects } from './effects.ts'
 
 /** A queue is paused above the one and goes on below the other. */
-const FULL_BYTES = 4 * 1024 * 1024
-const ROOM_BYTES = 1 * 1024 * 1024
+const FULL_BYTES = 1024 * 1024
+const ROOM_BYTES = 256 * 1024
 /** So long a fetch may wait for room before its partition is paused: a pause costs up to a fetch's whole wait. */
 const WAIT_FOR_ROOM_MS = 200
 
