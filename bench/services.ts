@@ -80,10 +80,13 @@ export async function startService(
   return { url, pid: running.pid ?? 0, stop }
 }
 
+// As `npm run runner` and compose start it: less work for its garbage collector, for some 20 MB.
+const FLAGS: Readonly<Record<string, readonly string[]>> = { runner: ['--max-semi-space-size=32'] }
+
 function toOurs(room: string, place: Omit<Place, 'port'>, env: NodeJS.ProcessEnv): Command {
   return {
     file: process.execPath,
-    args: [join(ROOT, 'dist', room, 'main.js')],
+    args: [...(FLAGS[room] ?? []), join(ROOT, 'dist', room, 'main.js')],
     cwd: ROOT,
     env: {
       ...process.env,
