@@ -21,6 +21,8 @@ import type { WriterPool } from './writer-pool.ts'
 
 /** Bad rows come in company: so many cycles after one are written in parts. */
 const WARY_CYCLES = 20
+/** With more in a cycle an INSERT, whose halves are sent ahead, finds them sooner than a COPY that ends at each. */
+const MOST_REFUSED = 8
 
 export interface RowEffectsDependencies {
   readonly pool: WriterPool
@@ -57,6 +59,8 @@ export function createRowEffects(
   let care: Care = 'none'
   /** Cycles in which refusals are expected, because there was one. */
   let wary = 0
+  /** Dead letters of the cycle before. */
+  let lastDead = 0
   /** Partitions that met a fault of ours, while it stops the function. */
   const stopped = new Set<number>()
   /** Aborts when all of these are gone. */
@@ -98,7 +102,7 @@ export function createRowEffects(
         if (shares.some(({ owned, epoch }) => owned.epoch !== epoch)) return resume()
       }
       await failpoint('before-begin')
-      const tallies = await pool.transaction(tx => writeCycle(tx, shares, { care, byCopy: copyChoice.isOn() }), limits)
+      const tallies = await pool.transaction(tx => writeCycle(tx, shares, { care, byCopy: isCopied() }), limits)
       await failpoint('after-commit')
       stopTimer()
       commit(shares, tallies)
@@ -108,9 +112,13 @@ export function createRowEffects(
     }
   }
 
+  function isCopied(): boolean {
+    return copyChoice.isOn() && (care === 'none' || lastDead <= MOST_REFUSED)
+  }
+
   function commit(shares: readonly Share[], tallies: ReadonlyMap<number, Tally>) {
-    const hasDied = [...tallies.values()].some(({ deadLetters }) => deadLetters > 0)
-    wary = care !== 'none' && hasDied ? WARY_CYCLES : Math.max(0, wary - 1)
+    lastDead = [...tallies.values()].reduce((sum, { deadLetters }) => sum + deadLetters, 0)
+    wary = care !== 'none' && lastDead > 0 ? WARY_CYCLES : Math.max(0, wary - 1)
     care = wary > 0 ? 'ready' : 'none'
     cancels.onWritten(shares)
     copyChoice.onWritten()

@@ -1,5 +1,5 @@
 import { copyLineOf, databaseFault, detailOf, isOfEvent } from '../db/database-fault.ts'
-import { copyInbox } from '../db/queries/copy-inbox.ts'
+import { copyInbox, findDeadEvents, LEAST_COPIED } from '../db/queries/copy-inbox.ts'
 import { type InboxEntry, writeInbox } from '../db/queries/inbox.ts'
 import type { WriteTransaction } from '../db/write-transaction.ts'
 import { runnerErrors } from './errors.ts'
@@ -13,8 +13,8 @@ export type Care = 'none' | 'again' | 'ready'
 
 // A refusal costs what its part had written. More parts cost round trips, and `again` must keep to its number of them.
 const PARTS = { none: 1, again: 4, ready: 8 } as const
-// Of a COPY fewer: it cannot be sent ahead of the answer to the one before.
-const COPIED_PARTS = 4
+// Of a COPY fewer: it cannot be sent ahead of the answer to the one before, and its refusal names the line.
+const COPIED_PARTS = 2
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/
 
 interface EntryOptions {
@@ -60,6 +60,7 @@ export async function writeEntries(
   const refused: { entry: InboxEntry; error: unknown }[] = []
   const held: InboxEntry[] = []
   const heldKeys = new Set<string>()
+  const isCopied = byCopy && care !== 'again' && entries.length >= LEAST_COPIED
 
   async function write(part: readonly InboxEntry[]) {
     const { newIds, rowCount } = await writeInbox(tx, { groupId, topic, isRedrive }, part, rowWriter)
@@ -67,9 +68,10 @@ export async function writeEntries(
   }
 
   async function copy(part: readonly InboxEntry[]) {
-    const copied = await copyInbox(tx, { groupId, topic }, part, rowWriter)
-    if (copied) conclude(part, copied.rowCount)
-    else await write(part)
+    const copied = await copyInbox(tx, topic, part, rowWriter, { first: care === 'none' ? 'events' : 'rows' })
+    if (!copied) return write(part)
+    if (copied.eventCount !== part.length) throw new runnerErrors.SMG_RUNNER_ROWS_LOST(copied.eventCount, part.length)
+    conclude(part, copied.rowCount)
   }
 
   function conclude(fresh: readonly InboxEntry[], rowCount: number) {
@@ -129,13 +131,23 @@ export async function writeEntries(
   }
 
   if (entries.length === 0) return { written, refused, held }
-  if (care === 'none') await (byCopy ? copy : write)(entries)
+  if (care === 'none' && !isCopied) await write(entries)
+  else if (care === 'none') await copy(await withoutDead(entries))
   else {
-    const isCopied = byCopy && care === 'ready'
-    const parts = split(entries, isCopied ? COPIED_PARTS : PARTS[care])
+    const parts = split(isCopied ? await withoutDead(entries) : entries, isCopied ? COPIED_PARTS : PARTS[care])
     await writeParts(parts.map(part => ({ entries: part, of: 'whole', isCopied })))
   }
   return { written, refused, held }
+
+  /** An INSERT leaves them out itself. */
+  async function withoutDead(given: readonly InboxEntry[]): Promise<readonly InboxEntry[]> {
+    const dead = await findDeadEvents(
+      tx,
+      { groupId, topic },
+      given.map(({ id }) => id)
+    )
+    return dead.size === 0 ? given : given.filter(({ id }) => !dead.has(id))
+  }
 }
 
 /** Smaller parts of one that was refused: cut at the row that the refusal names, or else halves. */
@@ -154,6 +166,7 @@ function countTogether(parts: readonly Part[]): number {
 
 /** Parts of about one size, in order; none of them empty. */
 function split(entries: readonly InboxEntry[], parts: number): InboxEntry[][] {
+  if (entries.length === 0) return []
   const size = Math.ceil(entries.length / parts)
   return Array.from({ length: Math.ceil(entries.length / size) }, (_, index) =>
     entries.slice(index * size, (index + 1) * size)

@@ -7,44 +7,43 @@ import type { RowWriter } from './row-writer.ts'
 import { toArray } from './to-array.ts'
 
 /** A copy costs some round trips: so many entries make it worth them. */
-const LEAST = 100
+export const LEAST_COPIED = 100
 /** Sets of columns that are left to their defaults: each has a COPY of its own. */
 const MOST_GROUPS = 4
 
 interface Copy {
   readonly text: string
   readonly lines: string
-  readonly count: number
-}
-
-/** What a copy wrote: rows of the function's table. */
-interface CopyResult {
-  readonly rowCount: number
 }
 
 /**
  * Writes events and their rows by COPY, for half of what the INSERT of `writeInbox` costs PostgreSQL. It has no
  * ON CONFLICT: an event that is settled already, or in another transaction at this moment, is a refusal.
  *
- * @returns null, with nothing done, when COPY is not for these: there are few of them, a row has a value that COPY cannot
- * take, or one of the events has a dead letter and is not new
+ * @param entries none that has a dead letter (`findDeadEvents`)
+ * @param options.first what is written first: of the events 23505 tells of one that is not new; of the rows a refusal, which
+ * they are the likelier to meet, costs less
+ * @returns how many events and rows were written; null, with nothing done, when COPY is not for these: there are few of them, or a
+ * row has a value that COPY cannot take
  * @throws PostgreSQL's errors: 23505 for an event that is not new, and what a row does that breaks a rule of its table
  */
 export async function copyInbox(
   tx: WriteTransaction,
-  { groupId, topic }: { groupId: string; topic: string },
+  topic: string,
   entries: readonly InboxEntry[],
-  writer: RowWriter | null
-): Promise<CopyResult | null> {
-  if (entries.length < LEAST) return null
-  const copies = toCopies(entries, writer)
-  if (!copies || (await haveDeadLetter(tx, groupId, topic, entries))) return null
+  writer: RowWriter | null,
+  { first = 'events' }: { first?: 'events' | 'rows' } = {}
+): Promise<{ eventCount: number; rowCount: number } | null> {
+  if (entries.length < LEAST_COPIED) return null
+  const rows = toCopies(entries, writer)
+  if (!rows) return null
 
-  const written = await tx.copy(INBOX, entries.map(entry => toLine(topic, entry)).join(''))
-  if (written !== entries.length) return { rowCount: Number.NaN }
-  let rowCount = 0
-  for (const { text, lines } of copies) rowCount += await tx.copy(text, lines)
-  return { rowCount }
+  const copyEvents = () => tx.copy(INBOX, entries.map(entry => toLine(topic, entry)).join(''))
+  let [eventCount, rowCount] = [0, 0]
+  if (first === 'events') eventCount = await copyEvents()
+  for (const { text, lines } of rows) rowCount += await tx.copy(text, lines)
+  if (first === 'rows') eventCount = await copyEvents()
+  return { eventCount, rowCount }
 }
 
 const INBOX = 'COPY messages (topic, id, partition, "offset", key, value, headers, timestamp) FROM STDIN'
@@ -60,24 +59,28 @@ function toCopies(entries: readonly InboxEntry[], writer: RowWriter | null): Cop
   for (const [omitted, rows] of groupByOmitted(entries)) {
     const lines = rows.map(writer.toLine)
     if (copies.length === MOST_GROUPS || lines.includes(null)) return null
-    copies.push({ text: writer.copyFrom(omitted), lines: lines.join(''), count: rows.length })
+    copies.push({ text: writer.copyFrom(omitted), lines: lines.join('') })
   }
   return copies
 }
 
-async function haveDeadLetter(
+/** Gives, of some event ids, those that have a dead letter of the group: only its redrive settles them. */
+export async function findDeadEvents(
   tx: WriteTransaction,
-  groupId: string,
-  topic: string,
-  entries: readonly InboxEntry[]
-): Promise<boolean> {
+  { groupId, topic }: { groupId: string; topic: string },
+  ids: readonly string[]
+): Promise<ReadonlySet<string>> {
   // Nearly always there is none in the whole topic. By the newest one, which the index by topic knows at once.
-  const [any] = await tx.query('SELECT max("timestamp") IS NOT NULL AS any FROM dead_letters WHERE topic = $1', [topic])
-  if (!any?.any) return false
-  const [found] = await tx.query(
-    `SELECT count(*)::int AS count FROM unnest($3::text::uuid[]) AS given(id) CROSS JOIN LATERAL (
+  const [newest] = await tx.query('SELECT max("timestamp") IS NOT NULL AS any FROM dead_letters WHERE topic = $1', [
+    topic
+  ])
+  if (!newest?.any) return NONE
+  const found = await tx.query(
+    `SELECT given.id FROM unnest($3::text::uuid[]) AS given(id) CROSS JOIN LATERAL (
        SELECT FROM dead_letters AS dead WHERE ${isDeadLetterOf('given.id')} LIMIT 1) AS letter`,
-    [groupId, topic, toArray(entries.map(({ id }) => id))]
+    [groupId, topic, toArray(ids)]
   )
-  return Number(found?.count) > 0
+  return new Set(found.map(({ id }) => String(id)))
 }
+
+const NONE: ReadonlySet<string> = new Set()

@@ -124,9 +124,9 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: 'gateway/produce.ts',
-        find: 'const results = await append(topic, outgoing, Math.max(1, timeoutMs - (performance.now() - startedMs)))',
+        find: 'const results = await append(topic, outgoing, { timeoutMs: leftMs, isPatient })',
         replace:
-          "void append(topic, outgoing, Math.max(1, timeoutMs - (performance.now() - startedMs)))\n    const results: Awaited<ReturnType<typeof append>> = outgoing.map(({ partition }) => ({ partition, offset: '0' }))"
+          "void append(topic, outgoing, { timeoutMs: leftMs, isPatient })\n    const results: Awaited<ReturnType<typeof append>> = outgoing.map(({ partition }) => ({ partition, offset: '0' }))"
       }
     ],
     scenario: { faults: ['gateway-killed'] }
@@ -360,9 +360,9 @@ export const mutants: readonly Mutant[] = [
     title: 'an Idempotency-Key means the same in the hands of every subject',
     patches: [
       {
-        file: 'gateway/routes/api/produce.ts',
-        find: "subject: toStoredSubject(request.subject ?? '')",
-        replace: "subject: toStoredSubject('')"
+        file: 'gateway/idempotency-key.ts',
+        find: "const subject = toStoredSubject(request.subject ?? '')",
+        replace: "const subject = toStoredSubject('')"
       }
     ],
     scenario: { test: 'test/gateway/plugins/subjects.test.ts' }

@@ -357,7 +357,7 @@ t.test('pauses a partition whose queue is full, keeps it paused in a rebalance, 
   const door = createDoor()
   const held = defineHeld(() => door.closed)
   const { attachment, kafka, position } = await createTestAttachment(t, held, { bounds, database })
-  const text = 'x'.repeat(1024 * 1024)
+  const text = 'x'.repeat(256 * 1024)
   attachment.start()
   kafka.assign(0)
   await until(() => kafka.calls.length === 1)

@@ -359,13 +359,9 @@ t.test(
     await sql`TRUNCATE messages, orders`
     await run([dead(identified(150))])
     const { copies, tallies } = await run(cycle, { byCopy: true })
-    t.equal(copies, 0)
+    t.equal(copies, 2)
     t.match(tallies.get(0), { messages: 199, duplicates: 1 })
     t.equal((await stored()).letters.length, 1)
-
-    const others = cycle.slice(0, 150)
-    await sql`TRUNCATE messages, orders`
-    t.equal((await run(others, { byCopy: true })).copies, 2, 'one that is dead elsewhere holds nobody up')
   }
 )
 

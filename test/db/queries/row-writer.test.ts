@@ -38,7 +38,7 @@ async function write(way: Way, table: pg.PgTable, rows: readonly Record<string, 
     async tx =>
       way === 'INSERT'
         ? writeInbox(tx, GROUP, entries, rowWriter)
-        : ((await copyInbox(tx, GROUP, [...others, ...entries], rowWriter)) ??
+        : ((await copyInbox(tx, GROUP.topic, [...others, ...entries], rowWriter)) ??
           writeInbox(tx, GROUP, entries, rowWriter)),
     LIMITS
   )
