@@ -1,4 +1,3 @@
-import { toTime } from '../../sdk/record.ts'
 import { toCopyText } from '../copy-in.ts'
 import type { WriteTransaction } from '../write-transaction.ts'
 import { isDeadLetterOf } from './dead-letter-of.ts'
@@ -38,7 +37,7 @@ export async function copyInbox(
   const rows = toCopies(entries, writer)
   if (!rows) return null
 
-  const copyEvents = () => tx.copy(INBOX, entries.map(entry => toLine(topic, entry)).join(''))
+  const copyEvents = () => tx.copy(INBOX, toLines(topic, entries))
   let [eventCount, rowCount] = [0, 0]
   if (first === 'events') eventCount = await copyEvents()
   for (const { text, lines } of rows) rowCount += await tx.copy(text, lines)
@@ -48,9 +47,16 @@ export async function copyInbox(
 
 const INBOX = 'COPY messages (topic, id, partition, "offset", key, value, headers, timestamp) FROM STDIN'
 
-function toLine(topic: string, { id, partition, offset, key, value, headers, timestampMs }: InboxEntry): string {
-  const texts = `${toCopyText(key)}\t${toCopyText(value)}\t${toCopyText(headers)}`
-  return `${topic}\t${id}\t${partition}\t${offset}\t${texts}\t${toTime(timestampMs)}\n`
+function toLines(topic: string, entries: readonly InboxEntry[]): string {
+  let lines = ''
+  let [ms, time] = [Number.NaN, '']
+  for (const { id, partition, offset, key, value, headers, timestampMs } of entries) {
+    // Many come in one millisecond.
+    if (timestampMs !== ms) [ms, time] = [timestampMs, new Date(timestampMs).toISOString()]
+    const texts = `${toCopyText(key)}\t${toCopyText(value)}\t${toCopyText(headers)}`
+    lines += `${topic}\t${id}\t${partition}\t${offset}\t${texts}\t${time}\n`
+  }
+  return lines
 }
 
 function toCopies(entries: readonly InboxEntry[], writer: RowWriter | null): Copy[] | null {
