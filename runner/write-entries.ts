@@ -95,8 +95,8 @@ export async function writeEntries(
 
       const [only] = part.entries
       waiting = waiting.slice(1)
-      // That an event is not new is no fault of anybody's.
-      if (isOfEvent(refusal)) waiting = [{ ...part, isCopied: false }, ...waiting]
+      // That an event is not new is no fault of anybody's; only a COPY is told so.
+      if (part.isCopied && isOfEvent(refusal)) waiting = [{ ...part, isCopied: false }, ...waiting]
       else if (part.entries.length > 1 || !only) waiting = [...divide(part, refusal), ...waiting]
       else refuse(only, refusal)
     }

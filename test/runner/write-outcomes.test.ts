@@ -63,7 +63,8 @@ function dead(record: IdentifiedRecord, message = 'no'): SettledRecord {
 /** Runs a cycle in a transaction; counts its statements. */
 async function run(
   settled: readonly SettledRecord[],
-  { care = 'none', byCopy = false }: { care?: Care; byCopy?: boolean } = {}
+  { care = 'none', byCopy = false }: { care?: Care; byCopy?: boolean } = {},
+  given = dependencies
 ) {
   const statements: string[] = []
   let copies = 0
@@ -83,7 +84,7 @@ async function run(
         return tx.savepoint(work)
       }
     }
-    return writeOutcomes(counted, settled, { care, byCopy }, dependencies)
+    return writeOutcomes(counted, settled, { care, byCopy }, given)
   }, limits)
   const savepoints = statements.filter(text => text === 'SAVEPOINT').length
   return { tallies, savepoints, copies, statements: statements.length }
@@ -388,6 +389,29 @@ for (const { when, amount } of refusals) {
     })
   }
 }
+
+t.test(
+  'rule 12: takes a row of a table whose name begins like that of the inbox for what it is',
+  { timeout: 20_000 },
+  async t => {
+    const notes = pgTable('messages_of_mine', { id: uuid().primaryKey(), code: text().unique() })
+    await sql`CREATE TABLE messages_of_mine (id uuid PRIMARY KEY, code text UNIQUE)`
+    const writer = createRowWriter(notes)
+    const cycle = Array.from({ length: 250 }, (_, index): SettledRecord => {
+      const record = identified(index)
+      const effect = [{ code: index === 130 ? 'c7' : `c${index}` }]
+      const outcome = { kind: 'handled', event: null, effect: null, published: [] } as const
+      return { record, outcome, entry: toEntry(record, effect, writer) }
+    })
+    for (const options of [{ care: 'again' }, { care: 'ready' }, { care: 'ready', byCopy: true }] as const) {
+      await sql`TRUNCATE messages, messages_of_mine, dead_letters`
+      await run(cycle, options, { ...dependencies, rowWriter: writer })
+      const { messages, letters } = await stored()
+      t.equal(messages.length, 249)
+      t.match(letters, [{ at: 130, stage: 'persist' }], JSON.stringify(options))
+    }
+  }
+)
 
 t.test('rule 12: finds several refused rows, and one that only its neighbour breaks', async t => {
   const cycle = [
