@@ -82,6 +82,34 @@ t.test('hands the event over with its record', async t => {
   t.equal(context.attempt, 1)
 })
 
+t.test('a function that names its context may spread, wrap and extend it', async t => {
+  const handle = (_input: unknown, _context: unknown) => undefined
+  const settle = createRecordSettler(
+    { ...base, handle },
+    { log: pino({ enabled: false }), shutdown: new AbortController().signal, toPublished }
+  )
+  for (const wrap of [
+    (context: Context) => ({ ...context }),
+    (context: Context) => new Proxy(context, {}),
+    (context: Context) => Object.create(context) as Context
+  ]) {
+    const outcome = settle(record(), 1, (_, context) => {
+      const { attempt, isRedrive, log, signal, publish } = wrap(context)
+      publish('greetings', ADA)
+      return [attempt, isRedrive, typeof log.info, signal.aborted]
+    })
+    t.match(outcome, { kind: 'handled', effect: [1, false, 'function', false], published: [{}] })
+  }
+})
+
+t.test('counts attempts by itself, whatever a function makes of its context', async t => {
+  const outcome = build({ maxAttempts: 1 })(record(), 1, (_, context) => {
+    Object.assign(context, { attempt: 'many' })
+    throw new Error('no')
+  })
+  t.match(outcome, { kind: 'dead', attempts: 1 })
+})
+
 for (const timestampMs of [8.64e15 + 1, -9e15, Number.NaN]) {
   t.test(`hands over an event that is stamped ${timestampMs}`, async t => {
     const outcome = build()(record(ADA, { timestampMs }), 1, input => input.timestamp)
