@@ -172,7 +172,8 @@ export function connect(url: string, options: postgres.Options<Record<string, ne
     onnotice: () => undefined,
     fetch_types: false,
     connect_timeout: 5,
-    connection: { application_name: 'faults-checker', default_transaction_read_only: false },
+    // As text: the driver leaves a setting out that is false, and then a reload that is still on its way decides.
+    connection: { application_name: 'faults-checker', default_transaction_read_only: 'off' } as object,
     ...options
   })
   return sendInTurn(sql)

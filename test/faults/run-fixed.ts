@@ -7,7 +7,7 @@ import { catalogue } from './catalogue/index.ts'
 import { openMachine } from './machine.ts'
 import { parseOptions } from './options.ts'
 import { toLine, toViolationTexts } from './report.ts'
-import { runPlan, startServers, whyNot } from './run.ts'
+import { runPlan, type Servers, startServers, whyNot } from './run.ts'
 
 const EVENTS = '2000'
 // Slow enough that a fault of some seconds does not outlast the load.
@@ -20,12 +20,15 @@ export function runFixedSchedules(schedules: readonly { seed: number; faults: re
     const options = parseOptions(['--events', EVENTS, '--rate', RATE])
     const machine = await openMachine(resolve(import.meta.dirname, '..', '..'))
     const folder = mkdtempSync(join(tmpdir(), 'faults-'))
+    let servers: Servers | null = null
     t.teardown(async () => {
       unmountAll()
+      // After a failure too: a client whose server is gone keeps the process.
+      await servers?.stop()
       await machine.stop()
       rmSync(folder, { recursive: true, force: true })
     })
-    const servers = await startServers(machine)
+    servers = await startServers(machine)
 
     for (const { seed, faults: names } of schedules) {
       const faults = names.map(name => {
@@ -43,6 +46,5 @@ export function runFixedSchedules(schedules: readonly { seed: number; faults: re
         t.ok(result.acked > 200, `${result.acked} events were acknowledged`)
       })
     }
-    await servers.stop()
   })
 }
