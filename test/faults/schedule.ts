@@ -95,20 +95,20 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleRes
   const recreated = new Map<string, { untilMs: number }>()
   const notInjected: string[] = []
   let isClean = false
+  const observer = isNaive ? null : startObserver(system, { database: system.database, cluster })
+  if (setups.some(({ rewinds }) => rewinds)) observer?.forgive()
+  const ending = new AbortController()
+  const load = startLoad({
+    random,
+    history,
+    urls: system.gateways.map(({ url }) => url),
+    events,
+    eventsPerSecond,
+    useIdempotencyKeys: options.useIdempotencyKeys ?? false,
+    poisonShare: setups.find(({ poisonShare }) => poisonShare !== undefined)?.poisonShare
+  })
 
   try {
-    const observer = isNaive ? null : startObserver(system, { database: system.database, cluster })
-    if (setups.some(({ rewinds }) => rewinds)) observer?.forgive()
-    const ending = new AbortController()
-    const load = startLoad({
-      random,
-      history,
-      urls: system.gateways.map(({ url }) => url),
-      events,
-      eventsPerSecond,
-      useIdempotencyKeys: options.useIdempotencyKeys ?? false,
-      poisonShare: setups.find(({ poisonShare }) => poisonShare !== undefined)?.poisonShare
-    })
     const writing = writeRawRecords(cluster, system.topicPrefix, {
       random: random.fork('raw'),
       history,
@@ -172,6 +172,10 @@ export async function runSchedule(options: ScheduleOptions): Promise<ScheduleRes
     isClean = violations.length === 0 && !options.keep
     return result
   } finally {
+    // Of a schedule that failed they would go on, and keep the process.
+    ending.abort()
+    load.stop()
+    void observer?.stop()
     await history.close()
     await ended('the clearing up', system.kill())
     if (isClean) rmSync(folder, { recursive: true, force: true })
