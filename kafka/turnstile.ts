@@ -18,6 +18,9 @@ export interface Turnstile {
   turn(): void
 }
 
+// Node cuts the fraction of a timer off, and its clock of timers has whole milliseconds.
+const EARLY_MS = 2
+
 /** Builds a turnstile. `hasRoom` is asked before each run, which takes its room before it gives its promise. */
 export function createTurnstile(hasRoom: () => boolean): Turnstile {
   /** When the time of each is over, in their order. */
@@ -53,11 +56,11 @@ export function createTurnstile(hasRoom: () => boolean): Turnstile {
     }
   }
 
-  /** Timers of different length fire in the wrong order within a millisecond: whose time is over goes in its own. */
+  /** Timers of different length fire in the wrong order when they are close: whose time is over goes in its own. */
   function expire(late: () => void) {
     const nowMs = performance.now()
     for (const [begin, lateMs] of waiting) {
-      if (begin === late || lateMs < nowMs + 1) begin()
+      if (begin === late || lateMs <= nowMs + EARLY_MS) begin()
       if (begin === late) return
     }
   }
