@@ -7,7 +7,7 @@ import Fastify, { LogController } from 'fastify'
 import type { GatewayQueries, GatewayWrites } from '../db/queries/gateway.ts'
 import type { ClusterView } from '../kafka/types.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
-import { answerClientError, refuseExpectations } from './client-errors.ts'
+import { createClientErrorHandler, refuseExpectations } from './client-errors.ts'
 import type { AppSettings } from './config.ts'
 import { guardQueries } from './guard-queries.ts'
 import { type CheckHealth, createHealth } from './health.ts'
@@ -68,6 +68,8 @@ const MAX_WAITERS = 1_000
 const CLEAN_INTERVAL_MS = 60_000
 const MAX_CONNECTIONS = 20_000
 const MAX_PARAM_LENGTH = 200
+/** Beside the time for Kafka: `Prefer: wait`, and the database. */
+const ANSWER_TIMEOUT_MS = 35_000
 
 /**
  * Builds the app of the gateway; nothing of it runs before `listen`, and `close` stops all that it started. What it was
@@ -170,7 +172,7 @@ function toChores({ deadLetterRetentionMs: retentionMs }: AppSettings, { idempot
   return chores
 }
 
-function createServer({ settings: { timeouts }, log }: GatewayDependencies): App {
+function createServer({ settings: { timeouts, produceTimeoutMs }, log }: GatewayDependencies): App {
   const app = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -187,7 +189,7 @@ function createServer({ settings: { timeouts }, log }: GatewayDependencies): App
     },
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     frameworkErrors: sendProblem,
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: createClientErrorHandler({ answerTimeoutMs: produceTimeoutMs + ANSWER_TIMEOUT_MS }),
     return503OnClosing: false
   }).withTypeProvider<TypeBoxTypeProvider>()
 

@@ -38,8 +38,14 @@ export function createKeyedRequests(writes: GatewayWrites['idempotency'], log: F
     }
     if (claimed.kind === 'answered') return claimed.answer as A
 
-    const settlement = await run(claimed.plan, claimed.before as A | null)
-    return remember(request, claimed, settlement)
+    const before = claimed.before as A | null
+    try {
+      return await remember(request, claimed, await run(claimed.plan, before))
+    } catch (thrown) {
+      // It is not in flight any more, and what may have been sent before keeps its ids.
+      await remember(request, claimed, { kind: 'open', certain: before })
+      throw thrown
+    }
   }
 
   async function claim(request: KeyedRequest, plan: () => Promise<StoredPlan>): Promise<Claimed> {

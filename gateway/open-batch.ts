@@ -2,14 +2,15 @@ import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
 import type { LoadedFunction } from '../sdk/types.ts'
+import { beginReading } from './body-readers.ts'
 import type { AppSettings } from './config.ts'
 import { gatewayErrors } from './errors.ts'
 import { type ParsedEvent, parseBatch } from './parse-batch.ts'
 import { parseLines } from './parse-lines.ts'
-import { readBody } from './read-body.ts'
+import { readBody, toGone } from './read-body.ts'
 
 interface OpenOptions {
-  readonly settings: Pick<AppSettings, 'batchBodyBytes' | 'ndjsonBodyBytes' | 'timeouts'>
+  readonly settings: Pick<AppSettings, 'batchBodyBytes' | 'ndjsonBodyBytes'>
   readonly closing: AbortSignal
   /** Everything is held before anything is done with it. */
   readonly isHeld: boolean
@@ -25,13 +26,11 @@ interface OpenBatch {
   readonly bodyHash: () => string
 }
 
-// Before Node cuts the connection: then nobody could be told what was accepted.
-const READ_SHARE = 0.9
-
 /**
  * Opens the body of a batch: JSON, which is here, or NDJSON, which is still coming.
  *
- * @throws SMG_GATEWAY_INVALID when JSON is no batch, SMG_GATEWAY_TOO_LARGE when NDJSON says that it is too long
+ * @throws SMG_GATEWAY_INVALID when JSON is no batch, SMG_GATEWAY_TOO_LARGE when NDJSON says that it is too long, and
+ *   SMG_GATEWAY_MALFORMED when its client has an answer already
  */
 export function openBatch(request: FastifyRequest, definition: LoadedFunction, options: OpenOptions): OpenBatch {
   const { body, bodyBytes } = request
@@ -43,18 +42,21 @@ export function openBatch(request: FastifyRequest, definition: LoadedFunction, o
 }
 
 function openLines(
-  { headers }: FastifyRequest,
+  { headers, raw }: FastifyRequest,
   payload: Readable,
   { definition, settings, closing, isHeld }: OpenOptions & { definition: LoadedFunction }
 ): OpenBatch {
   const maxBytes = isHeld ? settings.batchBodyBytes : settings.ndjsonBodyBytes
   if (Number(headers['content-length']) > maxBytes) throw new gatewayErrors.SMG_GATEWAY_TOO_LARGE(maxBytes)
 
+  const slow = new AbortController()
+  if (!beginReading(raw, () => slow.abort())) throw toGone()
+
   // The same bytes as JSON are another request.
   const hash = createHash('sha256').update('application/x-ndjson\n')
   const chunks = readBody(payload, {
     maxBytes,
-    timeoutMs: settings.timeouts.requestMs * READ_SHARE,
+    slow: slow.signal,
     closing,
     onChunk: isHeld ? chunk => void hash.update(chunk) : undefined
   })

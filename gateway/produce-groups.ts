@@ -3,9 +3,16 @@ import { gatewayErrors, withExtras } from './errors.ts'
 import type { ParsedEvent, RefusedEvent } from './parse-batch.ts'
 import type { Offered, ValidEvent } from './produce.ts'
 
+interface OfferOrder {
+  /** The offer before this one. */
+  readonly after: Offered | undefined
+  /** Aborted when Kafka did not take a group before. */
+  readonly signal: AbortSignal
+}
+
 interface GroupDependencies {
-  /** Gives events to the producer; `after` is the offer before this one. */
-  readonly offer: (events: readonly ValidEvent[], after: Offered | undefined) => Promise<Offered>
+  /** Gives events to the producer. */
+  readonly offer: (events: readonly ValidEvent[], order: OfferOrder) => Promise<Offered>
   /** Takes events from what the client has left; throws when that is too little. */
   readonly takeEvents: (count: number) => void
 }
@@ -28,6 +35,8 @@ export async function produceGroups(groups: Groups, { offer, takeEvents }: Group
   let count = 0
   let settled = 0
   let bytesInFlight = 0
+  /** Of all offers that are not settled, in their order. */
+  const stops = new Set<AbortController>()
   let last: Offered | undefined
   /** Why nothing more is sent; null while all is well. */
   const hold: { error: RefusedEvent['error'] | null } = { error: null }
@@ -52,9 +61,12 @@ export async function produceGroups(groups: Groups, { offer, takeEvents }: Group
 
   async function add(group: readonly ParsedEvent[]) {
     const firstIndex = count
-    const offered = hold.error ? undefined : await tryOffer(group)
+    const stop = new AbortController()
+    stops.add(stop)
+    const offered = hold.error ? undefined : await tryOffer(group, stop.signal)
     count += group.length
     if (offered === undefined) {
+      stops.delete(stop)
       parts.push(Promise.resolve(toBatchResults(hold.error ? refuse(group, hold.error) : group, [], { firstIndex })))
       return
     }
@@ -64,18 +76,26 @@ export async function produceGroups(groups: Groups, { offer, takeEvents }: Group
     const part = offered.outcomes.then(outcomes => {
       bytesInFlight -= bytes
       const results = toBatchResults(group, outcomes, { firstIndex })
-      if (results.some(isOpen)) hold.error ??= new gatewayErrors.SMG_GATEWAY_KAFKA_AWAY()
+      if (results.some(isOpen)) refuseBehind(stop)
+      stops.delete(stop)
       return results
     })
     parts.push(part)
   }
 
+  /** What was offered behind a group that Kafka did not take is withdrawn: it would overtake a repeat of that. */
+  function refuseBehind(refused: AbortController) {
+    hold.error ??= new gatewayErrors.SMG_GATEWAY_KAFKA_AWAY()
+    const all = [...stops]
+    for (const stop of all.slice(all.indexOf(refused) + 1)) stop.abort()
+  }
+
   /** Undefined when nothing of a group is sent. */
-  async function tryOffer(group: readonly ParsedEvent[]): Promise<Offered | undefined> {
+  async function tryOffer(group: readonly ParsedEvent[], signal: AbortSignal): Promise<Offered | undefined> {
     try {
       takeEvents(group.length)
       const valid = group.filter((one): one is ValidEvent => !('error' in one))
-      return valid.length > 0 ? await offer(valid, last) : undefined
+      return valid.length > 0 ? await offer(valid, { after: last, signal }) : undefined
     } catch (thrown) {
       const error = toCoded(thrown)
       // Nothing was accepted, and nothing will be: the request as a whole is refused. What is no matter of time ends it, too.

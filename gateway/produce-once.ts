@@ -1,4 +1,5 @@
-import type { KeyedRequest } from '../db/queries/idempotency.ts'
+import type { KeyedRequest, StoredPlan } from '../db/queries/idempotency.ts'
+import type { PlannedRecord } from '../db/tables/idempotency-keys.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { type BatchResult, isOpen, toBatchResults } from './answer-batch.ts'
 import { type Accepted, toAccepted } from './answer-event.ts'
@@ -6,6 +7,11 @@ import { gatewayErrors } from './errors.ts'
 import type { RunKeyed } from './keyed-requests.ts'
 import type { ParsedEvent } from './parse-batch.ts'
 import type { ProduceOptions, Producing, ValidEvent } from './produce.ts'
+
+/** What is stored of a record: where it goes, and which event of the body it is of, from 0. */
+interface StoredRecord extends PlannedRecord {
+  readonly index: number
+}
 
 interface OnceDependencies {
   readonly producing: Pick<Producing, 'plan' | 'replan' | 'send'>
@@ -25,7 +31,7 @@ export function createProduceOnce({ producing, runKeyed }: OnceDependencies) {
       let refusal: Error = new gatewayErrors.SMG_GATEWAY_NOT_ACKNOWLEDGED()
 
       const accepted = await runKeyed<Accepted>(request, {
-        plan: () => producing.plan(definition, [event]),
+        plan: async () => toStored(await producing.plan(definition, [event]), [0]),
         async run(stored) {
           const plan = producing.replan(definition, [event], stored)
           const [outcome] = await producing.send(definition.topic, plan, { startedMs, traceparent })
@@ -50,24 +56,22 @@ export function createProduceOnce({ producing, runKeyed }: OnceDependencies) {
     ): Promise<readonly BatchResult[]> {
       const startedMs = performance.now()
       const valid = parsed.flatMap((one, index) => ('error' in one ? [] : [{ one, index }]))
+      const events = valid.map(({ one }) => one)
+      const indexes = valid.map(({ index }) => index)
       let results: readonly BatchResult[] = []
 
       const answer = await runKeyed<{ results: readonly BatchResult[] }>(request, {
-        plan: () =>
-          producing.plan(
-            definition,
-            valid.map(({ one }) => one)
-          ),
+        plan: async () => toStored(await producing.plan(definition, events), indexes),
         async run({ records, timestampMs }, certain) {
           // The function was changed since: what was valid then is not what is valid now.
-          if (records.length !== valid.length) throw new gatewayErrors.SMG_GATEWAY_KEY_REUSED()
+          if (!isOf(records as readonly StoredRecord[], indexes)) throw new gatewayErrors.SMG_GATEWAY_KEY_REUSED()
           const before = certain?.results ?? []
           const missing = valid.flatMap(({ one, index }, at) => {
             const known = before[index]
             return known && !isOpen(known) ? [] : [{ one, record: records[at] as (typeof records)[number] }]
           })
-          const events = missing.map(({ one }) => one)
-          const plan = producing.replan(definition, events, {
+          const again = missing.map(({ one }) => one)
+          const plan = producing.replan(definition, again, {
             timestampMs,
             records: missing.map(({ record }) => record)
           })
@@ -79,6 +83,16 @@ export function createProduceOnce({ producing, runKeyed }: OnceDependencies) {
       return answer?.results ?? results
     }
   }
+}
+
+/** A plan as it is stored: without the events, which every repeat brings along. */
+function toStored({ timestampMs, records }: StoredPlan, indexes: readonly number[]): StoredPlan {
+  const stored = records.map(({ id, partition }, at): StoredRecord => ({ id, partition, index: indexes[at] as number }))
+  return { timestampMs, records: stored }
+}
+
+function isOf(records: readonly StoredRecord[], indexes: readonly number[]): boolean {
+  return records.length === indexes.length && records.every(({ index }, at) => index === indexes[at])
 }
 
 export type ProduceOnce = ReturnType<typeof createProduceOnce>

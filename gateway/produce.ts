@@ -41,6 +41,8 @@ export interface ProduceOptions {
 interface OfferOptions extends ProduceOptions {
   /** The offer before this one of the same request: events without a key go where its own went, and wait for room. */
   readonly after?: Offered | undefined
+  /** Aborted when the events are not wanted any more: what was not sent by then is not. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Events that the producer has. */
@@ -54,6 +56,7 @@ export interface Offered {
 interface SendOptions extends ProduceOptions {
   /** Waits for room where too much waits already. */
   readonly isPatient?: boolean
+  readonly signal?: AbortSignal | undefined
   /** When the request began, of `performance.now()`: the deadline is `timeoutMs` after it. */
   readonly startedMs: number
 }
@@ -103,13 +106,13 @@ export function createProduce({ producer, timeoutMs, now, observe }: ProduceDepe
   async function offer(
     definition: LoadedFunction,
     events: readonly ValidEvent[],
-    { traceparent, after }: OfferOptions = {}
+    { traceparent, after, signal }: OfferOptions = {}
   ): Promise<Offered> {
     const startedMs = performance.now()
     const turn = after?.turn ?? takeTurn(definition.topic)
     const planned = await plan(definition, events, turn)
     const isPatient = after !== undefined
-    return { turn, outcomes: send(definition.topic, planned, { startedMs, traceparent, isPatient }) }
+    return { turn, outcomes: send(definition.topic, planned, { startedMs, traceparent, isPatient, signal }) }
   }
 
   /** Gives new events their ids and partitions. Rejects with SMG_GATEWAY_KAFKA_AWAY when these are not known. */
@@ -133,13 +136,13 @@ export function createProduce({ producer, timeoutMs, now, observe }: ProduceDepe
   async function send(
     topic: string,
     { timestampMs, records }: Plan,
-    { startedMs, traceparent, isPatient = false }: SendOptions
+    { startedMs, traceparent, isPatient = false, signal }: SendOptions
   ): Promise<ProduceOutcome[]> {
     const outgoing = records.map(({ id, partition, key, value }): OutgoingRecord => {
       return { partition, key, value, headers: toHeaders(id, traceparent), timestampMs }
     })
     const leftMs = Math.max(1, timeoutMs - (performance.now() - startedMs))
-    const results = await append(topic, outgoing, { timeoutMs: leftMs, isPatient })
+    const results = await append(topic, outgoing, { timeoutMs: leftMs, isPatient, signal })
     await failpoint('after-produce-before-ack')
 
     return records.map(({ id }, index) => {
@@ -165,7 +168,7 @@ export function createProduce({ producer, timeoutMs, now, observe }: ProduceDepe
   function append(
     topic: string,
     records: readonly OutgoingRecord[],
-    options: { timeoutMs: number; isPatient: boolean }
+    options: { timeoutMs: number; isPatient: boolean; signal: AbortSignal | undefined }
   ) {
     const late = () => new gatewayErrors.SMG_GATEWAY_NOT_ACKNOWLEDGED()
     const appending = producer.append(topic, records, options)

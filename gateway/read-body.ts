@@ -6,8 +6,8 @@ const LAST = { headers: { connection: 'close' } }
 
 interface ReadOptions {
   readonly maxBytes: number
-  /** For the whole body, the pauses included in which nobody asks for more of it. */
-  readonly timeoutMs: number
+  /** Aborted when the request takes too long, the pauses included in which nobody asks for more of it. */
+  readonly slow: AbortSignal
   /** Ends the reading. */
   readonly closing: AbortSignal
   /** Told of each chunk before it is given. */
@@ -21,7 +21,7 @@ interface ReadOptions {
  * @throws SMG_GATEWAY_TOO_LARGE | SMG_GATEWAY_SLOW | SMG_GATEWAY_CLOSING, and SMG_GATEWAY_MALFORMED when the client has gone
  */
 export async function* readBody(payload: Readable, options: ReadOptions): AsyncGenerator<Buffer, void> {
-  const { maxBytes, timeoutMs, closing, onChunk } = options
+  const { maxBytes, slow, closing, onChunk } = options
   let failure: Error | null = null
   let bytes = 0
   let wake: () => void = () => undefined
@@ -34,10 +34,12 @@ export async function* readBody(payload: Readable, options: ReadOptions): AsyncG
   // Also told of the end of a body that is whole.
   const onGone = (cause?: unknown) => payload.readableEnded || fail(withExtras(toGone(), { cause }))
   const onClosing = () => fail(withExtras(new gatewayErrors.SMG_GATEWAY_CLOSING(), { ...LAST, retryAfterSeconds: 1 }))
-  const timer = setTimeout(() => fail(withExtras(new gatewayErrors.SMG_GATEWAY_SLOW(), LAST)), timeoutMs)
+  const onSlow = () => fail(withExtras(new gatewayErrors.SMG_GATEWAY_SLOW(), LAST))
 
+  slow.addEventListener('abort', onSlow)
   closing.addEventListener('abort', onClosing)
   payload.on('readable', onProgress).on('end', onProgress).on('error', onGone).on('close', onGone)
+  if (slow.aborted) onSlow()
   if (closing.aborted) onClosing()
   try {
     for (;;) {
@@ -59,13 +61,14 @@ export async function* readBody(payload: Readable, options: ReadOptions): AsyncG
       }
     }
   } finally {
-    clearTimeout(timer)
+    slow.removeEventListener('abort', onSlow)
     closing.removeEventListener('abort', onClosing)
     payload.off('readable', onProgress).off('end', onProgress).off('error', onGone).off('close', onGone)
     payload.resume()
   }
 }
 
-function toGone() {
+/** The error of a body whose client has gone, or got another answer. */
+export function toGone() {
   return new gatewayErrors.SMG_GATEWAY_MALFORMED('the body ends too early')
 }

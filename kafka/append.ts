@@ -10,6 +10,8 @@ export interface Append {
   settle(index: number, result: AppendResult): void
   /** Withdraws what no send has taken, gives up what one has. Does nothing to what is settled. */
   expire(): void
+  /** Withdraws what no send has taken; the rest settles as if nothing was. */
+  withdraw(): void
 }
 
 /** Counts bytes that wait or are in flight. */
@@ -42,12 +44,21 @@ export function createAppend(count: number, { timeoutMs, budget }: { timeoutMs: 
     const unknown = { error: new kafkaErrors.SMG_KAFKA_UNKNOWN_OUTCOME(`no answer within ${timeoutMs} ms`) }
 
     for (const entry of entries) {
-      if (entry.isSettled) continue
-      settleEntry(entry, entry.isSent ? unknown : withdrawn, budget)
-      if (!entry.isInFlight) entry.queue.noteWithdrawn()
+      if (!entry.isSettled) giveUp(entry, entry.isSent ? unknown : withdrawn)
     }
   }
-  return { settled: promise, add: entry => void entries.push(entry), settle, expire }
+
+  function withdraw(): void {
+    const withdrawn = { error: new kafkaErrors.SMG_KAFKA_WITHDRAWN() }
+    for (const entry of entries) if (!entry.isSettled && !entry.isSent) giveUp(entry, withdrawn)
+  }
+
+  function giveUp(entry: Entry, result: AppendResult): void {
+    settleEntry(entry, result, budget)
+    if (!entry.isInFlight) entry.queue.noteWithdrawn()
+  }
+
+  return { settled: promise, add: entry => void entries.push(entry), settle, expire, withdraw }
 }
 
 /** Settles a record once; later calls do nothing. Its bytes count until it is neither waiting nor in flight. */

@@ -6,6 +6,8 @@ export const kafkaErrors = {
   SMG_KAFKA_UNAVAILABLE: createError('SMG_KAFKA_UNAVAILABLE', 'Kafka does not answer: %s', 503),
   /** Certainly not written. */
   SMG_KAFKA_TIMEOUT: createError('SMG_KAFKA_TIMEOUT', 'Not sent within %s ms, and withdrawn', 503),
+  /** By who gave it. Certainly not written. */
+  SMG_KAFKA_WITHDRAWN: createError('SMG_KAFKA_WITHDRAWN', 'Withdrawn before it was sent', 503),
   /** Written or not: a copy may still appear. */
   SMG_KAFKA_UNKNOWN_OUTCOME: createError('SMG_KAFKA_UNKNOWN_OUTCOME', 'Sent, and not acknowledged: %s', 503),
   SMG_KAFKA_QUEUE_FULL: createError('SMG_KAFKA_QUEUE_FULL', 'More than %s bytes wait for Kafka', 503),

@@ -31,7 +31,7 @@ interface Addressed {
 /** What a producer needs besides its settings. */
 export interface ProducerOptions {
   readonly log: Logger
-  /** Default 64 MiB. */
+  /** Of what was taken, and as much again for what waits for room; default 64 MiB. */
   readonly maxQueuedBytes?: number
   /** How long `close` waits for what is not acknowledged, default 10 s. */
   readonly closeTimeoutMs?: number
@@ -79,6 +79,8 @@ export function createProducer(
       onOutcome
     })
   )
+  /** Of the records that wait at the turnstile. */
+  let patientBytes = 0
   let failures = 0
   let failingSinceMs = 0
   let failedAtMs = 0
@@ -157,40 +159,55 @@ export function createProducer(
   }
 
   /** Gives the reason why nothing can be taken now. */
-  function findRefusal(): Error | undefined {
+  function findRefusal(signal?: AbortSignal): Error | undefined {
+    if (signal?.aborted) return new kafkaErrors.SMG_KAFKA_WITHDRAWN()
     if (isClosed) return new kafkaErrors.SMG_KAFKA_CLOSED()
     // What is over by one append is taken: a batch is never refused for being large alone.
-    if (budget.usedBytes >= budget.maxBytes) return new kafkaErrors.SMG_KAFKA_QUEUE_FULL(budget.maxBytes)
+    if (budget.usedBytes >= budget.maxBytes) return toQueueFull()
     return undefined
+  }
+
+  function toQueueFull(): Error {
+    return new kafkaErrors.SMG_KAFKA_QUEUE_FULL(budget.maxBytes)
   }
 
   /** Takes records, or refuses them, before it gives its promise. */
   async function begin(
     topic: string,
     records: readonly OutgoingRecord[],
-    { timeoutMs }: { timeoutMs: number }
+    { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal | undefined }
   ): Promise<AppendResult[]> {
-    const error = findRefusal()
-    if (error) return records.map(() => ({ error }))
+    const error = findRefusal(signal)
+    if (error) return refuse(records, error)
 
     const append = createAppend(records.length, { timeoutMs, budget })
     appends.add(append)
     enqueue(topic, records, append)
+    signal?.addEventListener('abort', append.withdraw)
     const results = await append.settled
+    signal?.removeEventListener('abort', append.withdraw)
     appends.delete(append)
     turnstile.turn() // what was withdrawn counts no longer
     return results
   }
 
   return {
-    async append(topic, records, { timeoutMs, isPatient = false }): Promise<AppendResult[]> {
+    async append(topic, records, { timeoutMs, isPatient = false, signal }): Promise<AppendResult[]> {
       if (records.length === 0) return []
-      if (!isPatient) return begin(topic, records, { timeoutMs })
-      return turnstile.enter(leftMs => begin(topic, records, { timeoutMs: leftMs }), timeoutMs)
+      if (!isPatient || turnstile.isOpen()) return begin(topic, records, { timeoutMs, signal })
+
+      const bytes = records.reduce((sum, one) => sum + sizeOf(one), 0)
+      if (patientBytes > 0 && patientBytes + bytes > maxQueuedBytes) return refuse(records, toQueueFull())
+      patientBytes += bytes
+      const run = (leftMs: number) => {
+        patientBytes -= bytes
+        return begin(topic, records, { timeoutMs: leftMs, signal })
+      }
+      return turnstile.enter(run, { timeoutMs, signal })
     },
 
     partitionCount: topic => counts.get(topic),
-    queuedBytes: () => budget.usedBytes,
+    queuedBytes: () => budget.usedBytes + patientBytes,
     isHealthy: () => !isFailing() || nowMs() - failedAtMs > FORGET_MS,
 
     async close() {
@@ -204,4 +221,8 @@ export function createProducer(
       await Promise.all([sender.close(), counts.close()])
     }
   }
+}
+
+function refuse(records: readonly OutgoingRecord[], error: Error): AppendResult[] {
+  return records.map(() => ({ error }))
 }

@@ -33,6 +33,11 @@ interface AppendOptions {
    * once (SMG_KAFKA_QUEUE_FULL, certainly not written).
    */
   readonly isPatient?: boolean
+  /**
+   * Aborted when the records are not wanted any more: what no send has taken is withdrawn at once (SMG_KAFKA_WITHDRAWN,
+   * certainly not written).
+   */
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface Producer {

@@ -59,6 +59,7 @@ export const REMEDIES: Readonly<Record<string, string>> = {
   SMG_KAFKA_BAD_SETTING: 'Correct the variable that the message names.',
   SMG_KAFKA_UNAVAILABLE: 'See that `KAFKA_BROKERS` is right and that the brokers can be reached.',
   SMG_KAFKA_TIMEOUT: 'Send it again: it was not written.',
+  SMG_KAFKA_WITHDRAWN: 'Send it again: it was not written, because an event before it was not.',
   SMG_KAFKA_UNKNOWN_OUTCOME: 'Look for the event before you send it again.',
   SMG_KAFKA_QUEUE_FULL: 'Send more slowly, or see why Kafka is slow.',
   SMG_KAFKA_CLOSED: 'The process is stopping: send it to another.',

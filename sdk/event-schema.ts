@@ -1,6 +1,7 @@
 import { KindGuard, type TSchema } from '@sinclair/typebox'
 import { Ajv, type ErrorObject } from 'ajv'
 import formats from 'ajv-formats'
+import { cutPointer, toPointer } from './pointer.ts'
 import type { Fault } from './types.ts'
 
 const MAX_FAULTS = 20
@@ -66,10 +67,12 @@ function toFault({ instancePath, keyword, message = 'is wrong', params }: ErrorO
       : keyword === 'additionalProperties'
         ? params.additionalProperty
         : null
-  if (member === null) return { path: instancePath, message: toMessage(keyword, message, params) }
+  if (member === null) return { path: cutPointer(instancePath), message: toMessage(keyword, message, params) }
 
-  const path = `${instancePath}/${String(member).slice(0, 100).replaceAll('~', '~0').replaceAll('/', '~1')}`
-  return { path, message: keyword === 'required' ? 'is missing' : 'is not known' }
+  return {
+    path: toPointer(instancePath, String(member)),
+    message: keyword === 'required' ? 'is missing' : 'is not known'
+  }
 }
 
 function toMessage(keyword: string, message: string, params: Record<string, unknown>): string {

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { sdkErrors } from './errors.ts'
+import { cutPointer, toPointer } from './pointer.ts'
 import type { Fault } from './types.ts'
 
 /** Containers inside one another, the outermost counts. */
@@ -51,7 +52,7 @@ function findFault(value: unknown, path: string, depth: number, hasEscapes: bool
     const fault =
       (isMember && hasEscapes ? findTextFault(name, path) : null) ??
       findFault((value as Record<string, unknown>)[name], '', depth + 1, hasEscapes)
-    if (fault) return { path: `${toPointer(path, name)}${fault.path}`, message: fault.message }
+    if (fault) return { path: cutPointer(`${toPointer(path, name)}${fault.path}`), message: fault.message }
   }
   return null
 }
@@ -60,12 +61,6 @@ function findTextFault(text: string, path: string): Fault | null {
   if (text.includes('\u0000')) return { path, message: 'holds the character \\u0000' }
   if (!text.isWellFormed()) return { path, message: 'holds half of a surrogate pair' }
   return null
-}
-
-/** RFC 6901, cut where a client could make it endless. */
-function toPointer(path: string, name: string): string {
-  const safe = name.toWellFormed().replaceAll('\u0000', '').slice(0, 100)
-  return `${path}/${safe.replaceAll('~', '~0').replaceAll('/', '~1')}`
 }
 
 function badJson(path: string, message: string, cause?: unknown): BadJsonError {

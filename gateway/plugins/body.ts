@@ -41,7 +41,10 @@ export default fp(
         done(error as Error)
       }
     })
-    app.addContentTypeParser('application/x-ndjson', (_request, payload, done) => done(null, payload))
+    app.addContentTypeParser('application/x-ndjson', (request, payload, done) => {
+      if (request.routeOptions.config.lines) done(null, payload)
+      else done(new gatewayErrors.SMG_GATEWAY_MEDIA_TYPE())
+    })
   },
   { name: 'body', dependencies: ['problems'] }
 )

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { withExtras } from '../../gateway/errors.ts'
 import { kafkaErrors } from '../../kafka/errors.ts'
 import type { AppendResult, OutgoingRecord, Producer } from '../../kafka/types.ts'
-import { buildApp, fakeProducer, fakeWrites } from './_support/build-app.ts'
+import { buildApp, fakeProducer, fakeWrites, functions } from './_support/build-app.ts'
 import { buildDatabaseApp, openDatabase, PRODUCE_TIMEOUT_MS } from './_support/database-app.ts'
 import { isDocumented } from './_support/documented.ts'
 import { openRequest } from './_support/open-request.ts'
@@ -125,6 +125,19 @@ async function twoGateways(t: Test, answers: ((record: OutgoingRecord) => Append
   return { producer, apps, sql }
 }
 
+/** Gateways on one database whose function lets in the events of one user only. */
+async function gatewaysOf(t: Test, answers: ((record: OutgoingRecord) => AppendResult)[]) {
+  const producer = scripted(answers)
+  const { sql, queries, writes } = await openDatabase(t)
+  const appFor = (userId: string) => {
+    const findFaults = (given: unknown) =>
+      (given as typeof event).userId === userId ? null : [{ path: '/userId', message: 'is another' }]
+    const changed = [...functions].map(([topic, one]) => [topic, { ...one, findFaults }] as const)
+    return buildApp(t, { producer, queries, writes, functions: new Map(changed) })
+  }
+  return { producer, sql, appFor }
+}
+
 t.test('a request that Kafka did not acknowledge', async t => {
   t.test('rule 24: is produced again at once with the same id, partition and timestamp, by any gateway', async t => {
     const { producer, apps } = await twoGateways(t, [unknown])
@@ -217,6 +230,26 @@ t.test('POST /api/produce/{topic}/batch with an Idempotency-Key', async t => {
     t.match(again.json().results, [one, { id: producer.appended[1]?.record.headers.id }, three])
     t.strictSame(said(await apps[0].inject(postBatch('k', events))), said(again))
     isDocumented(t, apps[0], first)
+  })
+
+  t.test('rule 24: gives no event the id of another when a changed function lets others in', async t => {
+    const { producer, sql, appFor } = await gatewaysOf(t, [unknown])
+    const events = ['user-001', 'user-002'].map(userId => ({ ...event, userId }))
+    const [first, other] = [await appFor('user-001'), await appFor('user-002')]
+
+    const opened = await first.inject(postBatch('k', events))
+    const [stored] = await sql`SELECT records FROM idempotency_keys`
+    const changed = [await other.inject(postBatch('k', events)), await other.inject(postBatch('k', events))]
+    const again = await first.inject(postBatch('k', events))
+
+    t.match(opened, { statusCode: 503 })
+    t.strictSame(Object.keys(stored?.records[0]), ['id', 'partition', 'index'], 'and nothing of the event')
+    for (const response of changed) t.match(response.json(), { status: 422, code: 'SMG_GATEWAY_KEY_REUSED' })
+    t.match(again, { statusCode: 207 }, 'its claim was let go')
+    t.strictSame(
+      producer.appended.map(({ record }) => String(record.key)),
+      ['user-001', 'user-001']
+    )
   })
 
   t.test('stores nothing of a batch without a valid event', async t => {

@@ -63,6 +63,42 @@ t.test('keeps what it gave, whatever comes after', async t => {
   t.equal(String(first), 'first')
 })
 
+t.test('keeps no chunk for a line that is much smaller', async t => {
+  const splitter = createLineSplitter(100_000)
+  const chunk = Buffer.from(`${'a'.repeat(30)}\n${'\n'.repeat(50_000)}${'b'.repeat(30_000)}\nc`)
+
+  const [small, large] = splitter.push(chunk)
+  const [tail] = splitter.push(Buffer.from('d\n'))
+
+  t.not(small?.buffer, chunk.buffer)
+  t.equal(large?.buffer, chunk.buffer)
+  t.strictSame(
+    [small, large, tail].map(line => line?.length),
+    [30, 30_000, 2]
+  )
+})
+
+t.test('holds little more than the lines that it gave', async t => {
+  const splitter = createLineSplitter(100_000)
+  const kept: Line[] = []
+  const before = process.memoryUsage().arrayBuffers
+  // Half a line a chunk, so that each comes in two.
+  for (let count = 0; count < 20_000; count += 1) kept.push(...splitter.push(Buffer.from('0123456789\n0123456789')))
+
+  t.equal(kept.length, 20_000)
+  t.ok(process.memoryUsage().arrayBuffers - before < 4_000_000)
+})
+
+t.test('counts the lines that it left out', async t => {
+  const splitter = createLineSplitter(20)
+
+  splitter.push(Buffer.from('\n\r\na\n '))
+  splitter.push(Buffer.from('\n\t'))
+  splitter.end()
+
+  t.equal(splitter.emptyCount(), 4)
+})
+
 t.test('keeps little of a line that is too long, and is quick with one that comes byte by byte', async t => {
   const splitter = createLineSplitter(1_048_576)
   const startedMs = performance.now()

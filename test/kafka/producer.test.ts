@@ -462,10 +462,10 @@ t.test('lets the patient in when what filled the queue was withdrawn, and refuse
   })
   const patient = { ...LONG, isPatient: true }
 
-  void producer.append('a', [record('0')], LONG)
+  void producer.append('a', [record('0'.repeat(50))], LONG)
   await until(() => batches.length === 1)
   const withdrawn = producer.append('a', [record('x'.repeat(1_000))], { timeoutMs: 20 })
-  const next = producer.append('a', [record('y'.repeat(1_000))], patient)
+  const next = producer.append('a', [record('y'.repeat(930))], patient)
   const last = producer.append('a', [record('z')], patient)
   t.strictSame(codes(await withdrawn), ['SMG_KAFKA_TIMEOUT'])
   await new Promise(setImmediate)
@@ -497,6 +497,57 @@ t.test('lets the patient in when a send is over that nobody waits for any more',
   t.strictSame(codes(await next), ['written'])
   t.ok(performance.now() - startedMs < 2_000, 'before its time is over')
   t.equal(log.values('p.a').at(-1), 'next')
+})
+
+t.test('refuses the patient, too, when as much waits for room as may be taken', async t => {
+  let release: () => void = () => undefined
+  const { producer, batches } = createFakeProducer(
+    async (batch, call, log) => {
+      if (call === 0) await new Promise<void>(resolve => (release = resolve))
+      return log.write(batch)
+    },
+    { maxQueuedBytes: 1_000 }
+  )
+  t.teardown(() => producer.close())
+  const patient = (text: string) => producer.append('a', [record(text)], { timeoutMs: 5_000, isPatient: true })
+
+  const first = producer.append('a', [record('x'.repeat(1_000))], LONG)
+  const large = patient('y'.repeat(2_000))
+  const startedMs = performance.now()
+  t.strictSame(codes(await patient('z')), ['SMG_KAFKA_QUEUE_FULL'])
+  t.ok(performance.now() - startedMs < 1_000, 'at once')
+  t.ok(producer.queuedBytes() > 3_000, 'what waits for room counts')
+  await until(() => batches.length === 1)
+  release()
+
+  t.strictSame(codes([...(await first), ...(await large)]), ['written', 'written'], 'one alone is never too large')
+  t.strictSame(codes(await patient('z')), ['written'])
+  t.equal(producer.queuedBytes(), 0)
+})
+
+t.test('withdraws what is not wanted any more, and nothing that was sent', async t => {
+  const releases: (() => void)[] = []
+  const behave: Behaviour = async (batch, _call, log) => {
+    await new Promise<void>(resolve => releases.push(resolve))
+    return log.write(batch)
+  }
+  const { producer, log } = createFakeProducer(behave, { maxQueuedBytes: 2_000 })
+  t.teardown(() => producer.close())
+  const stop = new AbortController()
+  const append = (text: string) =>
+    producer.append('a', [record(text)], { ...LONG, isPatient: true, signal: stop.signal })
+
+  const sent = append('sent')
+  await until(() => releases.length === 1)
+  const [queued, waiting] = [append('q'.repeat(2_000)), append('waiting')]
+  stop.abort()
+
+  t.strictSame(codes([...(await queued), ...(await waiting)]), ['SMG_KAFKA_WITHDRAWN', 'SMG_KAFKA_WITHDRAWN'])
+  t.strictSame(codes(await append('later')), ['SMG_KAFKA_WITHDRAWN'])
+  releases[0]?.()
+  t.strictSame(codes(await sent), ['written'])
+  t.strictSame(log.values('p.a'), ['sent'])
+  t.equal(producer.queuedBytes(), 0)
 })
 
 const flaws = [

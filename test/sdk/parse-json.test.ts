@@ -62,6 +62,12 @@ const faults = [
     message: 'holds the character \\u0000'
   },
   {
+    when: 'a fault under many long names',
+    text: `${`{"${'~'.repeat(100)}":`.repeat(60)}"\\u0000"${'}'.repeat(60)}`,
+    path: `/${'~0'.repeat(100)}`.repeat(2),
+    message: 'holds the character \\u0000'
+  },
+  {
     when: 'too many containers',
     text: nested(MAX_DEPTH + 2),
     path: /^(\/0\/a){32}$/,

@@ -69,8 +69,8 @@ function addBatch(app: App, definition: LoadedFunction) {
       const { traceparent } = request.headers
 
       if (key === null) {
-        const offer: Parameters<typeof produceGroups>[1]['offer'] = (events, after) =>
-          app.offer(definition, events, { traceparent, after })
+        const offer: Parameters<typeof produceGroups>[1]['offer'] = (events, order) =>
+          app.offer(definition, events, { traceparent, ...order })
         return answerBatch(reply, await produceGroups(groups, { offer, takeEvents }), place)
       }
       // What is sent under a key is written down as a whole before.

@@ -124,6 +124,15 @@ t.test('POST /api/produce/{topic}/batch with NDJSON', async t => {
     })
   }
 
+  t.test('answers 415 where a route takes no body, as to any foreign type', async t => {
+    const at = '/api/dead-letters/0190f5f0-0000-7000-8000-000000000000'
+    for (const type of ['application/x-ndjson', 'application/x-foreign']) {
+      const response = await app.inject({ method: 'DELETE', url: at, headers: { 'content-type': type }, payload: line })
+
+      t.match(response.json(), { status: 415, code: 'SMG_GATEWAY_MEDIA_TYPE' })
+    }
+  })
+
   t.test('says of more than 10,000 lines what was accepted, and answers before the rest is there', async t => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
     t.teardown(() => agent.destroy())
@@ -151,7 +160,7 @@ t.test('POST /api/produce/{topic}/batch with NDJSON', async t => {
 
   t.test('takes a body of NDJSON_BODY_BYTES and no more', async t => {
     const app = await buildApp(t, { producer, settings: { ...settings, ndjsonBodyBytes: 200_000 } })
-    const fill = '\n'.repeat(200_000 - line.length)
+    const fill = ' '.repeat(200_000 - line.length)
     const [fits, exceeds] = [`${fill}${line}`, `${line}\n${fill}`]
 
     t.match(await app.inject(post(fits)), { statusCode: 202 })
@@ -172,6 +181,32 @@ t.test('POST /api/produce/{topic}/batch with NDJSON', async t => {
       results: [{ index: 0, status: 202 }]
     })
     isDocumented(t, app, declared)
+  })
+
+  t.test('says of more than 10,000 empty lines what was accepted', async t => {
+    const response = await app.inject(post(`${line}\n${'\n'.repeat(5_000)}${' \r\n'.repeat(5_001)}${line}`))
+
+    t.match(response.json(), {
+      status: 400,
+      code: 'SMG_GATEWAY_INVALID',
+      detail: /10000 empty lines/,
+      results: [{ index: 0, status: 202 }]
+    })
+    isDocumented(t, app, response)
+    t.match(await app.inject(post(`${line}\n${'\n'.repeat(10_000)}${line}`)), { statusCode: 202 })
+  })
+
+  t.test('answers with no more than was asked, however deep in long names the fault is', async t => {
+    const bad = `${`{"${'~'.repeat(100)}":`.repeat(63)}1e400${'}'.repeat(63)}\n`
+
+    for (const payload of [`${line}\n${bad.repeat(100)}`, bad.repeat(100)]) {
+      const response = await app.inject(post(payload))
+
+      t.ok(response.body.length < payload.length, `${response.body.length} of ${payload.length}`)
+      t.match(response.json().results.at(-1).error.errors, [
+        { path: /^\/~0/, message: 'is beyond the range of a number' }
+      ])
+    }
   })
 
   t.test('sends lines on while the others are still coming, byte by byte too', async t => {
