@@ -7,6 +7,7 @@ import { buildApp } from './app.ts'
 import { readGatewaySettings } from './config.ts'
 import { isDriverSlip } from './driver-slip.ts'
 import { gatewayErrors } from './errors.ts'
+import { openLogDestination } from './log-destination.ts'
 import { openLinks } from './open-links.ts'
 
 const RETENTION_HOURS = { development: 1, test: 1, production: 168 }
@@ -17,17 +18,20 @@ const LINGER_MS = 1_000
 const WRONG_SETUP = 2
 
 const { environment, settings, isProduction, functions } = await readSetup().catch(stopForSetup)
-const log = pino({
-  name: 'gateway',
-  level: environment.LOG_LEVEL ?? (isProduction ? 'info' : 'debug'),
-  redact: [
-    'req.headers.authorization',
-    'headers.authorization',
-    'authorization',
-    'headers.cookie',
-    'headers["idempotency-key"]'
-  ]
-})
+const log = pino(
+  {
+    name: 'gateway',
+    level: environment.LOG_LEVEL ?? (isProduction ? 'info' : 'debug'),
+    redact: [
+      'req.headers.authorization',
+      'headers.authorization',
+      'authorization',
+      'headers.cookie',
+      'headers["idempotency-key"]'
+    ]
+  },
+  openLogDestination()
+)
 if (isProduction && !settings.security) log.warn('production without security: everybody may do everything')
 
 const links = openOrStop()

@@ -20,6 +20,9 @@ const findEnvelopeFaults = compileSchema(
   Type.Object({ events: Type.Array(Type.Unknown(), { minItems: 1, maxItems: 1000 }) }, { additionalProperties: false })
 )
 
+// What JSON lets stand before a number: a colon, a comma, a bracket, white space; or nothing.
+const BEFORE_VALUE = new Set([...Buffer.from(':,[ \t\n\r'), undefined])
+
 /**
  * Parses the body of a batch. An event that is wrong does not spoil its neighbours: it becomes an error in its place.
  *
@@ -29,7 +32,7 @@ const findEnvelopeFaults = compileSchema(
 export function parseBatch(bytes: Buffer, definition: LoadedFunction): ParsedEvent[] {
   const { events, isSound } = parseEnvelope(bytes)
   // JSON.stringify writes -0 as 0, and what is stored equals what was sent.
-  const toText = isSound && !bytes.includes('-0') ? JSON.stringify : toJsonText
+  const toText = isSound && !mayHoldMinusZero(bytes) ? JSON.stringify : toJsonText
 
   return events.map(event => {
     const value = Buffer.from(toText(event))
@@ -38,6 +41,17 @@ export function parseBatch(bytes: Buffer, definition: LoadedFunction): ParsedEve
     const faults = (isSound ? null : findJsonFaults(value)) ?? definition.findFaults(event)
     return faults ? { error: toInvalid(faults) } : { event, value }
   })
+}
+
+/**
+ * Whether a number may be -0: the sign stands where a value begins. A `-0` behind a letter or a digit, as in an id or a
+ * date, is none; one behind such a sign within a text is taken for one, which costs time and changes nothing.
+ */
+function mayHoldMinusZero(bytes: Buffer): boolean {
+  for (let at = bytes.indexOf('-0'); at >= 0; at = bytes.indexOf('-0', at + 2)) {
+    if (BEFORE_VALUE.has(bytes[at - 1])) return true
+  }
+  return false
 }
 
 /** An error that lists what is wrong with the client's input. */

@@ -39,7 +39,7 @@ export const kafkaSettings = {
 export const producerSettings = {
   PRODUCE_TIMEOUT_MS: Type.Integer({ default: 10_000, minimum: 100, maximum: 600_000 }),
   PRODUCER_LANES: Type.Integer({ default: 4, minimum: 1, maximum: 64 }),
-  PRODUCER_LINGER_MS: Type.Integer({ default: 0, minimum: 0, maximum: 1000 }),
+  PRODUCER_LINGER_MS: Type.Integer({ default: 2, minimum: 0, maximum: 1000 }),
   PRODUCER_BATCH_BYTES: Type.Integer({ default: 524_288, minimum: 1024, maximum: 10_485_760 }),
   PRODUCER_COMPRESSION: Type.Union(CODECS, { default: 'none' })
 }

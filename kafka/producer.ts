@@ -6,9 +6,8 @@ import { toCompressionType } from './codecs.ts'
 import type { ProducerSettings } from './config.ts'
 import { kafkaErrors } from './errors.ts'
 import { toFailureKind } from './failure.ts'
-import { createLane, type Lane } from './lane.ts'
+import { createLanes } from './lanes.ts'
 import { createLink } from './link.ts'
-import { murmur2 } from './murmur2.ts'
 import { createPartitionCounts } from './partition-counts.ts'
 import { createRecordQueue, type RecordQueue } from './record-queue.ts'
 import { createSender, type InnerProducer } from './sender.ts'
@@ -22,11 +21,6 @@ const UNHEALTHY_FAILURES = 3
 const UNHEALTHY_MS = 500
 /** Without a send for so long nobody knows whether Kafka takes records: a failure before that says nothing any more. */
 const FORGET_MS = 10_000
-
-interface Addressed {
-  readonly lane: Lane
-  readonly queue: RecordQueue
-}
 
 /** What a producer needs besides its settings. */
 export interface ProducerOptions {
@@ -69,16 +63,15 @@ export function createProducer(
   const budget: Budget = { maxBytes: maxQueuedBytes, usedBytes: 0 }
   const turnstile = createTurnstile(() => isClosed || budget.usedBytes < budget.maxBytes)
   const appends = new Set<Append>()
-  const queues = new Map<string, Map<number, Addressed>>()
-  const lanes = Array.from({ length: settings.PRODUCER_LANES }, () =>
-    createLane({
-      sender,
-      budget,
-      lingerMs: settings.PRODUCER_LINGER_MS,
-      batchBytes: settings.PRODUCER_BATCH_BYTES,
-      onOutcome
-    })
-  )
+  const queues = new Map<string, Map<number, RecordQueue>>()
+  const lanes = createLanes({
+    sender,
+    budget,
+    lanes: settings.PRODUCER_LANES,
+    lingerMs: settings.PRODUCER_LINGER_MS,
+    batchBytes: settings.PRODUCER_BATCH_BYTES,
+    onOutcome
+  })
   /** Of the records that wait at the turnstile. */
   let patientBytes = 0
   let failures = 0
@@ -106,21 +99,19 @@ export function createProducer(
     return failures >= UNHEALTHY_FAILURES && failedAtMs - failingSinceMs >= UNHEALTHY_MS
   }
 
-  function address(topic: string, partition: number): Addressed {
-    const ofTopic = queues.get(topic) ?? new Map<number, Addressed>()
-    const addressed = ofTopic.get(partition) ?? createAddressed(topic, partition)
-    queues.set(topic, ofTopic.set(partition, addressed))
-    return addressed
+  function getQueue(topic: string, partition: number): RecordQueue {
+    const ofTopic = queues.get(topic) ?? new Map<number, RecordQueue>()
+    const queue = ofTopic.get(partition) ?? openQueue(topic, partition)
+    queues.set(topic, ofTopic.set(partition, queue))
+    return queue
   }
 
-  function createAddressed(topic: string, partition: number): Addressed {
-    const at = ((murmur2(Buffer.from(topic)) >>> 0) + partition) % lanes.length
-    const queue = createRecordQueue({ topic, kafkaTopic: client.toKafkaTopic(topic), partition })
-    return { lane: lanes[at] as Lane, queue }
+  function openQueue(topic: string, partition: number): RecordQueue {
+    return createRecordQueue({ topic, kafkaTopic: client.toKafkaTopic(topic), partition })
   }
 
   function enqueue(topic: string, records: readonly OutgoingRecord[], append: Append): void {
-    const woken = new Map<Addressed, { records: number; bytes: number }>()
+    const woken = new Map<RecordQueue, { records: number; bytes: number }>()
 
     records.forEach((record, index) => {
       const error = findFlaw(record)
@@ -129,7 +120,7 @@ export function createProducer(
         return
       }
       const { partition, key, value, headers, headerList, timestampMs } = record
-      const addressed = address(topic, partition)
+      const queue = getQueue(topic, partition)
       const bytes = sizeOf(record)
       const entry = {
         partition,
@@ -140,7 +131,7 @@ export function createProducer(
         bytes,
         append,
         index,
-        queue: addressed.queue,
+        queue,
         isSent: false,
         doubt: 'none' as const,
         isInFlight: false,
@@ -148,14 +139,14 @@ export function createProducer(
       }
       budget.usedBytes += bytes
       append.add(entry)
-      addressed.queue.push(entry)
+      queue.push(entry)
 
-      const added = woken.get(addressed) ?? { records: 0, bytes: 0 }
-      woken.set(addressed, added)
+      const added = woken.get(queue) ?? { records: 0, bytes: 0 }
+      woken.set(queue, added)
       added.records += 1
       added.bytes += bytes
     })
-    for (const [{ lane, queue }, added] of woken) lane.wake(queue, added)
+    for (const [queue, added] of woken) lanes.wake(queue, added)
   }
 
   /** Gives the reason why nothing can be taken now. */

@@ -136,7 +136,7 @@ export const mutants: readonly Mutant[] = [
     title: 'nobody looks which partitions a send covered',
     patches: [
       {
-        file: 'kafka/lane.ts',
+        file: 'kafka/lanes.ts',
         find: 'const baseOffset = coverage.get(toPlace(kafkaTopic, partition))',
         replace: "const baseOffset: string | undefined = coverage.get(toPlace(kafkaTopic, partition)) ?? '0'"
       }
@@ -499,17 +499,12 @@ export type RunKeyed =`
   },
   {
     number: 26,
-    title: 'lanes are chosen by the request, and not by the partition',
+    title: 'what is under way is known by the request, and not by the partition',
     patches: [
       {
         file: 'kafka/producer.ts',
-        find: 'const addressed = ofTopic.get(partition) ?? createAddressed(topic, partition)',
-        replace: 'const addressed = createAddressed(topic, partition)'
-      },
-      {
-        file: 'kafka/producer.ts',
-        find: 'const at = ((murmur2(Buffer.from(topic)) >>> 0) + partition) % lanes.length',
-        replace: 'const at = ((murmur2(Buffer.from(topic)) >>> 0) + Math.floor(Math.random() * 64)) % lanes.length'
+        find: 'const queue = ofTopic.get(partition) ?? openQueue(topic, partition)',
+        replace: 'const queue = openQueue(topic, partition)'
       }
     ],
     scenario: { test: 'test/kafka/producer.test.ts' }

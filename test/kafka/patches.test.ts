@@ -2,6 +2,8 @@ import { execFile } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import t from 'tap'
+import type { EncodableRecord } from '../../kafka/encode-batch.ts'
+import { encodeProduce, frameRequest } from '../../kafka/encode-produce.ts'
 import {
   applyPatches,
   endStoppedFetches,
@@ -107,6 +109,23 @@ t.test('patches what the producer of KafkaJS then uses', async t => {
     scheduleCheckPendingRequests
   )
   t.equal(require('kafkajs/src/consumer/runner').prototype.fetch.name, 'fetchOrEnd')
+  t.equal(require('kafkajs/src/protocol/request'), frameRequest)
+})
+
+t.test('encodes by itself what is produced, but for a transaction', async t => {
+  requireStock(QUEUE)
+  applyPatches(require)
+  const toRequest = require('kafkajs/src/protocol/requests/produce/v7/request')
+  const messages: EncodableRecord[] = [{ value: Buffer.from('a'), headers: [['id', null]], timestamp: '1700000000000' }]
+  const request = { acks: -1, timeout: 1, topicData: [{ topic: 'a', partitions: [{ partition: 0, messages }] }] }
+
+  t.match(toRequest(request), { apiVersion: 7, apiName: 'Produce' })
+  t.strictSame((await toRequest(request).encode()).buffer, (await encodeProduce(request, null)).buffer)
+  await t.rejects(
+    toRequest({ ...request, transactionalId: 'tx' }).encode(),
+    TypeError,
+    'KafkaJS knows no list of headers'
+  )
 })
 
 const control = { offset: '7', isControlRecord: true, timestamp: '0' }

@@ -147,19 +147,28 @@ t.test('sends 2,000 records of a partition at most, and less when they are large
   )
 })
 
-t.test('waits for company as long as it is told to', async t => {
-  const { producer, batches } = createFakeProducer(write, { lingerMs: 40 })
+t.test('sends at once when nothing was sent a moment ago, and lets what comes after that gather', async t => {
+  const { producer, batches } = createFakeProducer(write, { lanes: 4, lingerMs: 60 })
   t.teardown(() => producer.close())
 
-  const first = producer.append('a', [record('0')], LONG)
+  const startedMs = performance.now()
+  await producer.append('a', [record('0')], LONG)
+  t.ok(performance.now() - startedMs < 50, 'at once')
+  const second = producer.append('a', [record('1')], LONG)
   await new Promise(resolve => setTimeout(resolve, 10))
-  await Promise.all([first, producer.append('a', [record('1')], LONG)])
-  t.equal(batches.length, 1, 'two appends, one send')
+  await Promise.all([second, producer.append('a', [record('2', { partition: 1 })], LONG)])
+
+  t.ok(performance.now() - startedMs >= 55, 'two sends begin that far apart')
+  t.strictSame(
+    batches.map(([topic]) => topic?.messages.length),
+    [1, 2]
+  )
 })
 
 t.test('does not make a full batch wait for company', async t => {
   const { producer } = createFakeProducer(write, { lingerMs: 3_600_000 })
   t.teardown(() => producer.close())
+  await producer.append('a', [record('first')], LONG)
 
   const results = await producer.append(
     'a',
@@ -168,6 +177,62 @@ t.test('does not make a full batch wait for company', async t => {
   )
 
   t.equal(results.filter(result => 'offset' in result).length, 1_000)
+})
+
+t.test('lets the others pass a partition whose send takes long, but none of its own records', async t => {
+  let release: () => void = () => undefined
+  const held = new Promise<void>(resolve => {
+    release = resolve
+  })
+  const { producer, log, batches } = createFakeProducer(
+    async (batch, call, log) => {
+      if (call === 0) await held
+      return log.write(batch)
+    },
+    { lanes: 2 }
+  )
+  t.teardown(() => producer.close())
+
+  const slow = producer.append('a', [record('0')], LONG)
+  await until(() => batches.length === 1)
+  const behind = producer.append('a', [record('1'), record('2', { partition: 1 })], LONG)
+  await producer.append('a', [record('3', { partition: 2 })], LONG)
+  await until(() => log.values('p.a', 1).length === 1)
+  t.strictSame(log.values('p.a'), [])
+  release()
+
+  t.strictSame(codes([...(await slow), ...(await behind)]), ['written', 'written', 'written'])
+  t.strictSame(log.values('p.a'), ['0', '1'])
+})
+
+t.test('has no more sends under way than lanes, and gathers for the next', async t => {
+  let release: () => void = () => undefined
+  const held = new Promise<void>(resolve => {
+    release = resolve
+  })
+  const { producer, batches } = createFakeProducer(
+    async (batch, _call, log) => {
+      await held
+      return log.write(batch)
+    },
+    { lanes: 3 }
+  )
+  t.teardown(() => producer.close())
+
+  const appends: Promise<AppendResult[]>[] = []
+  for (const partition of [0, 1, 2, 3, 4]) {
+    appends.push(producer.append('a', [record('0', { partition })], LONG))
+    if (partition < 3) await until(() => batches.length === partition + 1)
+  }
+  await new Promise(resolve => setTimeout(resolve, 20))
+  t.equal(batches.length, 3)
+  release()
+
+  t.strictSame(codes((await Promise.all(appends)).flat()), Array(5).fill('written'))
+  t.strictSame(
+    batches.map(([topic]) => topic?.messages.length),
+    [1, 1, 1, 2]
+  )
 })
 
 t.test('settles at its deadline', async t => {

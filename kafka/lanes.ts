@@ -5,11 +5,16 @@ import { toFailureKind, toKafkaError } from './failure.ts'
 import { type Entry, MAX_RECORDS, type RecordQueue } from './record-queue.ts'
 import type { Sender, TopicMessages } from './sender.ts'
 
-/** What a lane shares with the others of its producer. */
+/** What lanes need of their producer. */
 export interface LaneDependencies {
   readonly sender: Sender
   readonly budget: Budget
-  /** How long a record waits for company, 0 for the rest of the turn of the event loop. */
+  /** How many sends of healthy partitions are under way at once, at most. */
+  readonly lanes: number
+  /**
+   * How far apart two sends begin: what comes in between gathers, so that many events share a request and few find
+   * nobody to wait for. 0: as soon as a lane is free.
+   */
   readonly lingerMs: number
   /** Bytes that wait for no company. */
   readonly batchBytes: number
@@ -17,9 +22,9 @@ export interface LaneDependencies {
   readonly onOutcome: (failure: unknown) => void
 }
 
-/** Writes the records of its partitions, in their order. */
-export interface Lane {
-  /** Says that a queue of this lane got records. */
+/** Write the records of all partitions, each in its order. */
+export interface Lanes {
+  /** Says that a queue got records. */
   wake(queue: RecordQueue, added: { records: number; bytes: number }): void
 }
 
@@ -38,30 +43,34 @@ const RETRY_MS = { min: 50, max: 1_000 }
 const NO_TOPIC_FAILURES = 6
 
 /**
- * Builds a lane: at most one send of its partitions is under way, so that records gather meanwhile. A partition that
- * fails leaves the common send and is sent alone until it succeeds; its order holds, and nobody waits for it.
+ * Builds the lanes: each is a send under way, which takes all that waits but the partitions of the others, so that a
+ * request to a broker carries as many partitions as it can and a slow one holds up itself alone. A partition that fails
+ * leaves the common sends and is sent alone until it succeeds; its order holds, and nobody waits for it.
  */
-export function createLane({ sender, budget, lingerMs, batchBytes, onOutcome }: LaneDependencies): Lane {
+export function createLanes({ sender, budget, lanes, lingerMs, batchBytes, onOutcome }: LaneDependencies): Lanes {
   const waiting = new Set<RecordQueue>()
-  let isSending = false
+  let sending = 0
   let isDue = false
   let gathered = { records: 0, bytes: 0 }
+  let begunAtMs = Number.NEGATIVE_INFINITY
   let lingering: NodeJS.Timeout | undefined
 
   function wake(queue: RecordQueue, { records, bytes }: { records: number; bytes: number }): void {
     waiting.add(queue)
     gathered.records += records
     gathered.bytes += bytes
+    if (queue.isInFlight) return // the end of its send wakes it
     if (isAlone(queue)) pumpAlone(queue)
     else schedule()
   }
 
   function schedule(): void {
-    if (isSending || isDue || waiting.size === 0) return
+    if (sending >= lanes || isDue || waiting.size === 0) return
     const isFull = gathered.records >= FULL_RECORDS || gathered.bytes >= batchBytes
+    const waitMs = isFull || lingerMs === 0 ? 0 : begunAtMs + lingerMs - performance.now()
 
-    if (lingerMs === 0 || isFull) makeDue()
-    else lingering ??= setTimeout(makeDue, lingerMs)
+    if (waitMs <= 0) makeDue()
+    else lingering ??= setTimeout(makeDue, waitMs)
   }
 
   /** What comes in this turn of the event loop goes with it. */
@@ -96,9 +105,10 @@ export function createLane({ sender, budget, lingerMs, batchBytes, onOutcome }: 
     gathered = { records: 0, bytes: 0 }
     if (takes.length === 0) return
 
-    isSending = true
+    sending += 1
+    begunAtMs = performance.now()
     void send(takes).then(() => {
-      isSending = false
+      sending -= 1
       for (const { queue } of takes) pumpAgain(queue)
       schedule()
     })
