@@ -75,9 +75,18 @@ function toBegin({ lockTimeoutMs, statementTimeoutMs, idleTimeoutMs }: Transacti
     SET LOCAL statement_timeout = ${statementTimeoutMs};
     SET LOCAL idle_in_transaction_session_timeout = ${idleTimeoutMs};
     SET LOCAL tcp_user_timeout = ${idleTimeoutMs};
+    ${toKeepalives(idleTimeoutMs)}
     SET LOCAL client_connection_check_interval = ${CHECK_CLIENT_MS};
     SET CONSTRAINTS ALL IMMEDIATE;
     SELECT pg_backend_pid() AS pid`
+}
+
+/** In a COPY PostgreSQL sends nothing, and only a probe finds out that the host is gone: within the idle time as well. */
+function toKeepalives(idleTimeoutMs: number): string {
+  const seconds = Math.max(2, Math.floor(idleTimeoutMs / 1_000))
+  const idle = Math.floor(seconds / 2)
+  return `SET LOCAL tcp_keepalives_idle = ${idle}; SET LOCAL tcp_keepalives_interval = 1;
+    SET LOCAL tcp_keepalives_count = ${seconds - idle};`
 }
 
 /** Builds a transaction on a connection; `discard` gives the connection up. */

@@ -2,6 +2,8 @@ import { drizzle } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
 import { askBackend } from './ask-backend.ts'
 import { connectionOptions } from './client.ts'
+import { sqlState } from './database-fault.ts'
+import { endFrozenCopies } from './end-frozen.ts'
 import { dbErrors } from './errors.ts'
 import { createSocketOpener } from './open-socket.ts'
 import {
@@ -26,6 +28,14 @@ export interface Writer {
 
 /** So long it may take until a new connection answered a statement. */
 const OPEN_MS = 10_000
+const LOCK_TIMEOUT = '55P03'
+
+export interface WriterOptions {
+  /** Shown in pg_stat_activity. */
+  readonly applicationName: string
+  /** Told the pids of backends that were ended, because their processes froze with locks that a transaction waited for. */
+  readonly onFrozenEnded?: (pids: readonly number[]) => void
+}
 
 /**
  * Builds a writer. It connects with its first transaction, and again after a loss.
@@ -33,7 +43,7 @@ const OPEN_MS = 10_000
  * The driver keeps one connection reserved, and no statement is sent on one that was lost: the driver would put it on
  * a socket that is null, which ends the process (seen with 3.4.9), and its own `begin` does that with its ROLLBACK.
  */
-export function createWriter(url: string, { applicationName }: { applicationName: string }): Writer {
+export function createWriter(url: string, { applicationName, onFrozenEnded = () => undefined }: WriterOptions): Writer {
   let session: Session | null = null
   let isBusy = false
 
@@ -84,7 +94,7 @@ export function createWriter(url: string, { applicationName }: { applicationName
       try {
         if (session?.isLost) await discard(session)
         session ??= await open()
-        return await runTransaction(session, work, limits, discard)
+        return await runTransaction(session, work, limits, { discard, onFrozenEnded })
       } finally {
         isBusy = false
       }
@@ -101,11 +111,15 @@ function rejectUnanswered({ unanswered }: Pick<Session, 'unanswered'>) {
   for (const query of unanswered) (query as unknown as { reject(reason: Error): void }).reject(error)
 }
 
+interface Ends extends Pick<Required<WriterOptions>, 'onFrozenEnded'> {
+  readonly discard: (session: Session) => Promise<void>
+}
+
 async function runTransaction<T>(
   session: Session,
   work: (tx: WriteTransaction) => Promise<T>,
   limits: TransactionLimits,
-  discard: (session: Session) => Promise<void>
+  { discard, onFrozenEnded }: Ends
 ): Promise<T> {
   const transaction = createTransaction(session, () => discard(session), limits)
   let isCommitting = false
@@ -127,6 +141,10 @@ async function runTransaction<T>(
     const isStale = session.isProven && isStalePlan(error)
     const isClean = !session.isLost && !isStale && (await rollBack(transaction.run))
     if (!isClean) await discard(session)
+    else if (sqlState(error) === LOCK_TIMEOUT) {
+      const ended = await endFrozenCopies(transaction.run, limits.idleTimeoutMs)
+      if (ended.length > 0) onFrozenEnded(ended)
+    }
 
     if (isStale) throw toLost('on purpose: its prepared statements are out of date', error)
     if (isLost && !(error instanceof postgres.PostgresError))

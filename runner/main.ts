@@ -65,7 +65,15 @@ async function start(config: RunnerConfig): Promise<void> {
   const cluster = createClusterView(client, { log })
   const producer = createProducer(client, config, { log })
   const database = createDatabase(config.DATABASE_URL, { max: 2, applicationName: 'smg-runner' })
-  const writers = { size: CONNECTIONS, applicationName: 'smg-runner-write' }
+  const writers = {
+    size: CONNECTIONS,
+    applicationName: 'smg-runner-write',
+    onFrozenEnded: (pids: readonly number[]) =>
+      log.warn(
+        { pids },
+        'a process froze in a COPY, with locks that are needed here: its connection to PostgreSQL was ended'
+      )
+  }
   const rowPool = createWriterPool(config.DATABASE_URL, writers)
   const transactionPool = createWriterPool(config.DATABASE_URL, writers)
   const redrivePool = createWriterPool(config.DATABASE_URL, {

@@ -1,5 +1,5 @@
 import type { TransactionLimits, WriteTransaction } from '../db/write-transaction.ts'
-import { createWriter, type Writer } from '../db/writer.ts'
+import { createWriter, type Writer, type WriterOptions } from '../db/writer.ts'
 import { createGate, type Gate } from './gate.ts'
 
 /** Connections for transactions, shared by the functions of a runner. */
@@ -10,11 +10,8 @@ export interface WriterPool {
 }
 
 /** Builds a pool of `size` writers; each connects when it is first needed. */
-export function createWriterPool(
-  url: string,
-  { size, applicationName }: { size: number; applicationName: string }
-): WriterPool {
-  const writers = Array.from({ length: size }, () => createWriter(url, { applicationName }))
+export function createWriterPool(url: string, { size, ...options }: WriterOptions & { size: number }): WriterPool {
+  const writers = Array.from({ length: size }, () => createWriter(url, options))
   const free = [...writers]
   const gate = createGate(size)
 

@@ -432,21 +432,27 @@ t.test('rule 8: sets its limits for the transaction, and for it alone', async t 
     'statement_timeout',
     'idle_in_transaction_session_timeout',
     'tcp_user_timeout',
+    'tcp_keepalives_idle',
+    'tcp_keepalives_interval',
+    'tcp_keepalives_count',
     'TimeZone'
   ]
   const read = names.map(name => `current_setting('${name}')`).join(`|| ' ' ||`)
-  const limits = { lockTimeoutMs: 11, statementTimeoutMs: 1_200, idleTimeoutMs: 1_300 }
-  const seen: unknown[] = []
+  const limits = { lockTimeoutMs: 11, statementTimeoutMs: 1_200, idleTimeoutMs: 5_300 }
+  const seen: string[] = []
 
   await writer.transaction(async tx => {
-    seen.push((await tx.query(`SELECT ${read} AS settings`))[0]?.settings)
+    seen.push(String((await tx.query(`SELECT ${read} AS settings`))[0]?.settings))
     await tx.query('COMMIT')
-    seen.push((await tx.query(`SELECT ${read} AS settings`))[0]?.settings)
+    seen.push(String((await tx.query(`SELECT ${read} AS settings`))[0]?.settings))
   }, limits)
 
-  // Only Linux has the last of them.
-  const unacknowledged = process.platform === 'linux' ? '1300' : '0'
-  t.strictSame(seen, [`read committed 11ms 1200ms 1300ms ${unacknowledged} UTC`, 'read committed 0 0 0 0 UTC'])
+  // Only Linux has tcp_user_timeout.
+  const unacknowledged = process.platform === 'linux' ? '5300' : '0'
+  t.equal(seen[0], `read committed 11ms 1200ms 5300ms ${unacknowledged} 2 1 3 UTC`)
+  // The system's own probes, which are late.
+  t.match(seen[1], /^read committed 0 0 0 0 \d+ \d+ \d+ UTC$/)
+  t.not(seen[1]?.split(' ').at(5), '2')
 })
 
 const limited = [
