@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
 import t, { type Test } from 'tap'
 import { connectionOptions } from '../../db/client.ts'
@@ -7,7 +8,7 @@ import { createWriter } from '../../db/writer.ts'
 import { createTestDatabase } from '../_support/database.ts'
 import { until } from '../_support/kafka.ts'
 
-const SCRIPT = `${import.meta.dirname}/_support/copy-lines.ts`
+const SCRIPT = fileURLToPath(new URL('./_support/copy-lines.ts', import.meta.url))
 const LOCK = 'SELECT FROM parents FOR NO KEY UPDATE'
 const limits = { lockTimeoutMs: 300, statementTimeoutMs: 5_000, idleTimeoutMs: 1_000 }
 
