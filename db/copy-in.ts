@@ -49,6 +49,19 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '\v': '\\v'
 }
 
+// As JSON.stringify writes them. Where a text column holds the same characters, this costs an INSERT.
+const REFUSED = /\\u(?:0000|d[89a-f])/i
+
+/**
+ * Whether a text may be JSON with U+0000 or half of a surrogate pair: a COPY takes that into a column of type json, and
+ * json_to_recordset, through which an INSERT goes, does not. What becomes of a row must not depend on its company.
+ *
+ * @param copied the text as `toCopyText` gives it: only of one with a backslash it is another one
+ */
+export function isRefusedAsJson(text: string | null, copied: string): boolean {
+  return text !== null && text !== copied && REFUSED.test(text)
+}
+
 /** A value as it stands in a line of COPY's text format; null is null. */
 export function toCopyText(text: string | null): string {
   if (text === null) return '\\N'

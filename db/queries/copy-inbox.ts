@@ -1,4 +1,4 @@
-import { toCopyText } from '../copy-in.ts'
+import { isRefusedAsJson, toCopyText } from '../copy-in.ts'
 import type { WriteTransaction } from '../write-transaction.ts'
 import { isDeadLetterOf } from './dead-letter-of.ts'
 import { groupByOmitted, type InboxEntry } from './inbox.ts'
@@ -23,7 +23,7 @@ interface Copy {
  * @param options.first what is written first: of the events 23505 tells of one that is not new; of the rows a refusal, which
  * they are the likelier to meet, costs less
  * @returns how many events and rows were written; null, with nothing done, when COPY is not for these: there are few of them, or a
- * row has a value that COPY cannot take
+ * value is among them that COPY cannot take, or takes where an INSERT does not
  * @throws PostgreSQL's errors: 23505 for an event that is not new, and what a row does that breaks a rule of its table
  */
 export async function copyInbox(
@@ -35,9 +35,10 @@ export async function copyInbox(
 ): Promise<{ eventCount: number; rowCount: number } | null> {
   if (entries.length < LEAST_COPIED) return null
   const rows = toCopies(entries, writer)
-  if (!rows) return null
+  const events = rows && toLines(topic, entries)
+  if (!rows || events === null) return null
 
-  const copyEvents = () => tx.copy(INBOX, toLines(topic, entries))
+  const copyEvents = () => tx.copy(INBOX, events)
   let [eventCount, rowCount] = [0, 0]
   if (first === 'events') eventCount = await copyEvents()
   for (const { text, lines } of rows) rowCount += await tx.copy(text, lines)
@@ -47,13 +48,16 @@ export async function copyInbox(
 
 const INBOX = 'COPY messages (topic, id, partition, "offset", key, value, headers, timestamp) FROM STDIN'
 
-function toLines(topic: string, entries: readonly InboxEntry[]): string {
+function toLines(topic: string, entries: readonly InboxEntry[]): string | null {
   let lines = ''
   let [ms, time] = [Number.NaN, '']
   for (const { id, partition, offset, key, value, headers, timestampMs } of entries) {
     // Many come in one millisecond.
     if (timestampMs !== ms) [ms, time] = [timestampMs, new Date(timestampMs).toISOString()]
-    const texts = `${toCopyText(key)}\t${toCopyText(value)}\t${toCopyText(headers)}`
+    const copiedHeaders = toCopyText(headers)
+    // Of a name: their texts hold no such character, and no value of an event does.
+    if (isRefusedAsJson(headers, copiedHeaders)) return null
+    const texts = `${toCopyText(key)}\t${toCopyText(value)}\t${copiedHeaders}`
     lines += `${topic}\t${id}\t${partition}\t${offset}\t${texts}\t${time}\n`
   }
   return lines

@@ -26,7 +26,7 @@ export interface InboxResult {
   readonly rowCount: number
 }
 
-const RECORD = 'record(id uuid, partition int, "offset" bigint, key text, value json, headers json, at bigint)'
+const RECORD = 'record(id uuid, partition int, "offset" bigint, key text, value json, headers json, at timestamptz)'
 
 // An event with a dead letter is not new: only its redrive settles it. A scalar subquery is looked up record by record;
 // of NOT EXISTS the planner makes a join that reads every dead letter of the group.
@@ -37,7 +37,7 @@ const toInbox = (condition: string) => `
   record AS (SELECT * FROM json_to_recordset($3::text::json) AS ${RECORD}),
   inbox AS (
     INSERT INTO messages (topic, id, partition, "offset", key, value, headers, timestamp)
-    SELECT $2, id, partition, "offset", key, value, headers, to_timestamp(at / 1000.0) FROM record
+    SELECT $2, id, partition, "offset", key, value, headers, at FROM record
     ${condition}
     ON CONFLICT (topic, id) DO NOTHING
     RETURNING id)`
@@ -99,7 +99,9 @@ export function groupByOmitted(entries: readonly InboxEntry[]): Map<string, Writ
 // By hand, because the value is JSON already: parsing it only to write it again would double the cost of a record.
 function toRecord({ id, partition, offset, key, value, headers, timestampMs }: InboxEntry): string {
   const quotedKey = key === null ? 'null' : JSON.stringify(key)
-  return `{"id":"${id}","partition":${partition},"offset":${offset},"key":${quotedKey},"value":${value},"headers":${headers},"at":${timestampMs}}`
+  // As text: in a double of seconds, times far from now lose their milliseconds.
+  const at = new Date(timestampMs).toISOString()
+  return `{"id":"${id}","partition":${partition},"offset":${offset},"key":${quotedKey},"value":${value},"headers":${headers},"at":"${at}"}`
 }
 
 /** What is known of an event that the inbox refused. */

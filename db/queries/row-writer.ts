@@ -7,7 +7,7 @@ import {
   PgEnumObjectColumn,
   type PgTable
 } from 'drizzle-orm/pg-core'
-import { toCopyText } from '../copy-in.ts'
+import { isRefusedAsJson, toCopyText } from '../copy-in.ts'
 
 /** A row of a function's table, in PostgreSQL's text of each value. */
 export interface WrittenRow {
@@ -120,7 +120,9 @@ export function createRowWriter(table: PgTable): RowWriter {
         const value = values[index] as (typeof values)[number]
         // Half of a surrogate pair has no bytes: COPY would write another character, where JSON is refused.
         if (value instanceof Structured || value?.isWellFormed() === false) return null
-        line += (index === 0 ? '' : '\t') + toCopyText(value)
+        const text = toCopyText(value)
+        if (isRefusedAsJson(value, text)) return null
+        line += (index === 0 ? '' : '\t') + text
       }
       return `${line}\n`
     },
@@ -135,8 +137,14 @@ function toValue(column: PgColumn, given: unknown): string | Structured | null |
   if (value === undefined || value === null) return value
   if (is(value, SQL)) return toStructured(value)
   // Drizzle would make text of it, which as JSON inside JSON is a string and not the value.
-  if (isJson(column)) return JSON.stringify(value) ?? null
+  if (isJson(column)) return toJsonText(value)
   return toText(column.mapToDriverValue(value))
+}
+
+/** JSON's own null, as it makes of Infinity, is no value: json_to_recordset takes it for none. */
+function toJsonText(value: unknown): string | null {
+  const json = JSON.stringify(value)
+  return json === undefined || json === 'null' ? null : json
 }
 
 function isJson({ columnType }: PgColumn): boolean {
