@@ -51,6 +51,8 @@ export interface TransactionLimits {
 export interface Session {
   readonly client: Sql
   readonly connection: ReservedSql
+  /** Ends the client with its connection, and what it is still opening. */
+  readonly end: () => Promise<void>
   readonly ask: (pid: number) => Promise<BackendState>
   /** Statements without an answer. When the connection is lost the driver rejects those that it sent, and no other. */
   readonly unanswered: Set<PromiseLike<unknown>>

@@ -49,12 +49,19 @@ export function createWriter(url: string, { applicationName, onFrozenEnded = () 
 
   async function open(): Promise<Session> {
     const ask = (pid: number) => askBackend(url, { pid, applicationName })
+    let fail: (error: unknown) => void = () => undefined
+    const failed = new Promise<never>((_, reject) => {
+      fail = reject
+    })
+    // Nobody waits for it any more once there is a connection.
+    failed.catch(() => undefined)
+    const sockets = createSocketOpener(fail)
     const opened = { ask, unanswered: new Set<PromiseLike<unknown>>(), isLost: false, isProven: false }
     const client = postgres(url, {
       ...connectionOptions,
       // Not in the driver's types. A savepoint and the statement behind it go out together; of what a handler sends at
       // once, some are in flight, and the others wait in the driver.
-      ...({ max_pipeline: 2 * AHEAD, socket: createSocketOpener() } as object),
+      ...({ max_pipeline: 2 * AHEAD, socket: sockets.open } as object),
       max: 1,
       connection: { application_name: applicationName, TimeZone: 'UTC' },
       onclose: () => {
@@ -64,14 +71,18 @@ export function createWriter(url: string, { applicationName, onFrozenEnded = () 
     })
     // Drizzle turns the driver's parsing of times off; done before the first statement, all of them see the same.
     drizzle(client)
-    const timer = setTimeout(() => void client.end({ timeout: 0 }), OPEN_MS)
+    const end = () => {
+      sockets.close()
+      return client.end({ timeout: 0 })
+    }
+    const timer = setTimeout(() => void end(), OPEN_MS)
     try {
       // A statement first: without the fetching of types, a reservation alone never comes back (postgres.js 3.4.9).
-      await client.unsafe('SELECT 1')
+      await Promise.race([client.unsafe('SELECT 1'), failed])
       const connection = await client.reserve()
-      return Object.assign(opened, { client, connection })
+      return Object.assign(opened, { client, connection, end })
     } catch (error) {
-      await client.end({ timeout: 0 })
+      await end()
       if (error instanceof postgres.PostgresError) throw error
       throw Object.assign(new dbErrors.SMG_DB_UNAVAILABLE((error as Error).message), { cause: error })
     } finally {
@@ -82,7 +93,7 @@ export function createWriter(url: string, { applicationName, onFrozenEnded = () 
   async function discard(lost: Session): Promise<void> {
     if (session === lost) session = null
     lost.isLost = true
-    const ended = lost.client.end({ timeout: 0 })
+    const ended = lost.end()
     rejectUnanswered(lost)
     await ended
   }
