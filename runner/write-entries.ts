@@ -45,7 +45,7 @@ interface Part {
  * @param options.care with any, a part that PostgreSQL refuses is cut at the row that it names, or else halved, from the
  * first to the last, until the event that it refuses stands alone: at most 2·⌈log2 n⌉ + 1 further statements for each,
  * and with `ready` five more that were sent ahead
- * @param options.byCopy by COPY where they are many, unless `care` is `again`: with `none` an event that is not new is a
+ * @param options.byCopy by COPY where they are many and their table takes it, unless `care` is `again`: with `none` an event that is not new is a
  * refusal then (`isOfEvent`)
  * @param options.holdsKeys leaves out what follows a refused one of its key
  * @param options.isRedrive writes events that have a dead letter
@@ -60,7 +60,8 @@ export async function writeEntries(
   const refused: { entry: InboxEntry; error: unknown }[] = []
   const held: InboxEntry[] = []
   const heldKeys = new Set<string>()
-  const isCopied = byCopy && care !== 'again' && entries.length >= LEAST_COPIED
+  const isCopied =
+    byCopy && care !== 'again' && entries.length >= LEAST_COPIED && (await (rowWriter?.isCopyable(tx) ?? true))
 
   async function write(part: readonly InboxEntry[]) {
     const { newIds, rowCount } = await writeInbox(tx, { groupId, topic, isRedrive }, part, rowWriter)

@@ -8,6 +8,8 @@ import {
   type PgTable
 } from 'drizzle-orm/pg-core'
 import { isRefusedAsJson, toCopyText } from '../copy-in.ts'
+import type { WriteTransaction } from '../write-transaction.ts'
+import { isCopyable } from './copyable.ts'
 
 /** A row of a function's table, in PostgreSQL's text of each value. */
 export interface WrittenRow {
@@ -35,6 +37,8 @@ export interface RowWriter {
   toJson(row: WrittenRow): string
   /** An INSERT of those rows whose event is in the table expression `events(id)`; `parameter` holds their JSON list. */
   insertFrom(omitted: string, events: string, parameter: string): string
+  /** Whether a COPY writes what an INSERT writes; PostgreSQL is asked once. */
+  isCopyable(tx: WriteTransaction): Promise<boolean>
   /** A row as a line of COPY; null for one that COPY cannot take. */
   toLine(row: WrittenRow): string | null
   /** The COPY of such lines. */
@@ -54,6 +58,7 @@ export function createRowWriter(table: PgTable): RowWriter {
   const { schema, name } = getTableConfig(table)
   const target = schema ? `${quote(schema)}.${quote(name)}` : quote(name)
   const shapes = new Map<string, { column: PgColumn; start: string; isJson: boolean }[]>()
+  let copyable: boolean | null = null
 
   /** The columns that are given when some are left out. */
   function shapeOf(omitted: string) {
@@ -112,6 +117,12 @@ export function createRowWriter(table: PgTable): RowWriter {
         FROM json_to_recordset(${parameter}::text::json) AS given(${quote(EVENT_ID)} uuid, ${typed})
           JOIN ${events} ON ${events}.id = given.${quote(EVENT_ID)}
         RETURNING 1`
+    },
+
+    async isCopyable(tx) {
+      const given = writable.map(([, column]) => ({ name: column.name, type: typeOf(column) }))
+      copyable ??= await isCopyable(tx, { target, columns: given })
+      return copyable
     },
 
     toLine({ values }) {

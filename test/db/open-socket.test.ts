@@ -56,7 +56,7 @@ t.test('takes the server that can be reached', async t => {
   t.equal(row?.one, 1)
 })
 
-t.test('closes a socket that opens when nobody wants it any more', async t => {
+t.test('closes a socket that opens when nobody wants it any more', { timeout: 10_000 }, async t => {
   const server = createServer()
   const port = await listen(t, server)
   const failed: unknown[] = []
