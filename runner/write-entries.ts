@@ -1,4 +1,4 @@
-import { copyLineOf, databaseFault, detailOf, isOfEvent } from '../db/database-fault.ts'
+import { copyLineOf, databaseFault, detailOf, isOfEvent, sqlState } from '../db/database-fault.ts'
 import { copyInbox, findDeadEvents, LEAST_COPIED } from '../db/queries/copy-inbox.ts'
 import { type InboxEntry, writeInbox } from '../db/queries/inbox.ts'
 import type { WriteTransaction } from '../db/write-transaction.ts'
@@ -97,7 +97,7 @@ export async function writeEntries(
       const [only] = part.entries
       waiting = waiting.slice(1)
       // That an event is not new is no fault of anybody's; only a COPY is told so.
-      if (part.isCopied && isOfEvent(refusal)) waiting = [{ ...part, isCopied: false }, ...waiting]
+      if (part.isCopied && isOfKnown(refusal, part.entries)) waiting = [{ ...part, isCopied: false }, ...waiting]
       else if (part.entries.length > 1 || !only) waiting = [...divide(part, refusal), ...waiting]
       else refuse(only, refusal)
     }
@@ -181,9 +181,18 @@ function cut(entries: readonly InboxEntry[], at: number): InboxEntry[][] {
 
 /** The entry whose row PostgreSQL names in its refusal ("Failing row contains (…", "COPY t, line 7"); -1 when it names none. */
 function findNamed(error: unknown, entries: readonly InboxEntry[]): number {
-  const [id] = UUID.exec(detailOf(error)) ?? []
-  const named = id === undefined ? -1 : entries.findIndex(entry => entry.id === id)
+  const named = findById(error, entries)
   return named === -1 ? findLine(copyLineOf(error), entries) : named
+}
+
+function findById(error: unknown, entries: readonly InboxEntry[]): number {
+  const [id] = UUID.exec(detailOf(error)) ?? []
+  return id === undefined ? -1 : entries.findIndex(entry => entry.id === id)
+}
+
+/** Whether a COPY met an event that is not new, or its row, whose id is the event's ("Key (id)=(…) already exists"). */
+function isOfKnown(error: unknown, entries: readonly InboxEntry[]): boolean {
+  return isOfEvent(error) || (sqlState(error) === '23505' && findById(error, entries) !== -1)
 }
 
 /** The entry of a line of a COPY; of rows in their order, as they are where all leave the same columns out. */

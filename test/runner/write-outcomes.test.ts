@@ -366,6 +366,16 @@ t.test(
   }
 )
 
+t.test('rule 10: where refusals are expected, events that are not new cost a COPY no further ones', async t => {
+  const cycle = Array.from({ length: 500 }, (_, index) => handled(identified(index)))
+  await run(cycle.filter((_, index) => index % 50 === 0))
+  const { tallies, copies } = await run(cycle, { care: 'ready', byCopy: true })
+
+  t.match(tallies.get(0), { messages: 490, duplicates: 10, deadLetters: 0 })
+  t.equal((await stored()).rows.length, 500)
+  t.equal(copies, 2, 'one for each of its parts')
+})
+
 for (const { when, amount } of refusals) {
   for (const poison of [[0], [137], [499], [10, 11, 300, 499]]) {
     t.test(`rule 12: finds the rows ${poison} of 500 that a COPY refuses ${when}`, async t => {
