@@ -134,6 +134,8 @@ function decodeRecords(bytes: Buffer, count: number, { firstOffset, toTimestampM
   function readHeaders(): HeaderList {
     const headers: Header[] = []
     const size = readVarInt()
+    // Two bytes each, at least: one batch that lies must not fill the memory.
+    if (size > (bytes.length - at) / 2) throw new Error(`a record says that it has ${size} headers`)
     for (let index = 0; index < size; index += 1) {
       const name = readBytes() ?? bytes.subarray(0, 0)
       const value = readBytes()

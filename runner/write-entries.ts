@@ -45,8 +45,8 @@ interface Part {
  * @param options.care with any, a part that PostgreSQL refuses is cut at the row that it names, or else halved, from the
  * first to the last, until the event that it refuses stands alone: at most 2·⌈log2 n⌉ + 1 further statements for each,
  * and with `ready` five more that were sent ahead
- * @param options.byCopy by COPY where they are many and their table takes it, unless `care` is `again`: with `none` an event that is not new is a
- * refusal then (`isOfEvent`)
+ * @param options.byCopy by COPY where they are many and their table takes it, unless `care` is `again`: with `none` an
+ * event that is not new is a refusal then (`isOfEvent`)
  * @param options.holdsKeys leaves out what follows a refused one of its key
  * @param options.isRedrive writes events that have a dead letter
  */

@@ -237,4 +237,22 @@ t.test('refuses what is cut short or damaged', async t => {
   const more = Buffer.from(bytes)
   more.writeInt32BE(3, 57)
   await t.rejects(decode(more))
+  more.writeInt32BE(2 ** 31 - 1, 57)
+  await t.rejects(decode(more), /ends within/)
+})
+
+t.test('refuses a record that has fewer headers than it says', async t => {
+  const empty = await encodeBatch([])
+  const toBytes = (headerCount: readonly number[], headers: readonly number[]) => {
+    const body = [0, 0, 0, 1, 1, ...headerCount, ...headers]
+    const bytes = Buffer.concat([empty, Buffer.from([body.length << 1, ...body])])
+    bytes.writeInt32BE(bytes.length - 12, 8)
+    bytes.writeInt32BE(1, 57)
+    return bytes
+  }
+
+  // Two empty ones, and then one more than there is room for; and 2 ** 28, which would each be an object.
+  t.equal((await decode(toBytes([4], [0, 1, 0, 1]))).records[0]?.headers.length, 2)
+  await t.rejects(decode(toBytes([6], [0, 1, 0, 1])), /has 3 headers/)
+  await t.rejects(decode(toBytes([0x80, 0x80, 0x80, 0x80, 0x02], [])), /has 268435456 headers/)
 })
