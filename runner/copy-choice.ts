@@ -21,9 +21,12 @@ const LONG_REST = 1_024
 export function createCopyChoice(): CopyChoice {
   let rest = SHORT_REST
   let left = 0
+  /** Nothing was written since it was turned off. */
+  let isFresh = false
 
   function begin(cycles: number) {
     left = cycles
+    isFresh = true
     rest = Math.min(LONG_REST, cycles * 2)
     return true
   }
@@ -31,11 +34,16 @@ export function createCopyChoice(): CopyChoice {
   return {
     isOn: () => left === 0,
     onWritten() {
+      isFresh = false
       if (left > 0) left -= 1
       else rest = SHORT_REST
     },
     onFailed(error, fault) {
-      if (left > 0) return false
+      if (left > 0) {
+        // The same by INSERT, such as a password that nobody told: COPY was not to blame.
+        if (isFresh && fault === 'ours') [left, rest] = [0, SHORT_REST]
+        return false
+      }
       if (fault === 'ours') return begin(LONG_REST)
       return isOfEvent(error) && begin(rest)
     }

@@ -40,9 +40,21 @@ t.test('does not answer for what an INSERT is refused with', async t => {
   t.equal(choice.isOn(), true)
 
   t.equal(choice.onFailed(new Error('a view'), 'ours'), true)
-  t.equal(choice.onFailed(new Error('a view'), 'ours'), false, 'the same again, by INSERT')
   t.equal(choice.onFailed(known, 'record'), false)
   t.equal(rest(choice), 1_024)
+})
+
+t.test('is on again when an INSERT met the same fault of ours', async t => {
+  const choice = createCopyChoice()
+  t.equal(choice.onFailed(new Error('a password'), 'ours'), true)
+  t.equal(choice.isOn(), false)
+  t.equal(choice.onFailed(new Error('a password'), 'ours'), false)
+  t.equal(choice.isOn(), true)
+
+  choice.onFailed(new Error('a view'), 'ours')
+  choice.onWritten()
+  t.equal(choice.onFailed(new Error('a password'), 'ours'), false, 'what was written by INSERT is told from it')
+  t.equal(rest(choice), 1_023)
 })
 
 const definition = {
