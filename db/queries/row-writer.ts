@@ -148,8 +148,16 @@ function toValue(column: PgColumn, given: unknown): string | Structured | null |
   if (value === undefined || value === null) return value
   if (is(value, SQL)) return toStructured(value)
   // Drizzle would make text of it, which as JSON inside JSON is a string and not the value.
-  if (isJson(column)) return toJsonText(value)
-  return toText(column.mapToDriverValue(value))
+  if (column.columnType === 'PgJson' || column.columnType === 'PgJsonb') return toJsonText(value)
+  const text = toText(column.mapToDriverValue(value))
+  // A type of the function's own gives the JSON itself.
+  const isOwnJson = column.columnType === 'PgCustomColumn' && isJson(column)
+  return isOwnJson && typeof text === 'string' ? checkJson(text) : text
+}
+
+/** @throws SyntaxError when it is none */
+function checkJson(text: string): string | null {
+  return JSON.parse(text) === null ? null : text
 }
 
 /** JSON's own null, as it makes of Infinity, is no value: json_to_recordset takes it for none. */
@@ -158,8 +166,8 @@ function toJsonText(value: unknown): string | null {
   return json === undefined || json === 'null' ? null : json
 }
 
-function isJson({ columnType }: PgColumn): boolean {
-  return columnType === 'PgJson' || columnType === 'PgJsonb'
+function isJson(column: PgColumn): boolean {
+  return /^jsonb?$/.test(column.getSQLType())
 }
 
 function toText(value: unknown): string | Structured | null {

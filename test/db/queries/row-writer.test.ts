@@ -139,6 +139,26 @@ t.test('every kind of column', async t => {
   }
 })
 
+t.test('takes the text of a type of its own, in a column of JSON, for JSON', async t => {
+  const own = pg.customType<{ data: unknown; driverData: string }>({ dataType: () => 'jsonb', toDriver: String })
+  const table = pg.pgTable('own_json', { id: pg.uuid().primaryKey(), own: own() })
+  await sql`CREATE TABLE own_json (id uuid PRIMARY KEY, own jsonb)`
+  const cases = [
+    ['{"a":[1,"x"],"big":12345678901234567890}', '{"a": [1, "x"], "big": 12345678901234567890}'],
+    ['"text"', '"text"'],
+    [7, '7'],
+    ['null', null]
+  ]
+  for (const [value, stored] of cases) {
+    for (const way of WAYS) {
+      const { ids } = await write(way, table, [{ own: value }], 'own_json')
+      const [row] = await sql`SELECT own::text FROM own_json WHERE id = ${ids[0] ?? ''}`
+      t.equal(row?.own, stored, `${value} by ${way}`)
+    }
+  }
+  t.throws(() => createRowWriter(table).toRow({ own: '1}, {"own":2' }, `${ID}00`, `${ID}00`), SyntaxError)
+})
+
 const refusals: { when: string; row: Record<string, unknown>; code: string; byCopy?: string }[] = [
   { when: 'a text has half of a surrogate pair', row: { texts: ['\ud800'] }, code: '22P02' },
   { when: 'a text holds U+0000', row: { short: '\u0000' }, code: '22P05', byCopy: '22021' },
