@@ -15,6 +15,8 @@ export type Care = 'none' | 'again' | 'ready'
 const PARTS = { none: 1, again: 4, ready: 8 } as const
 // Of a COPY fewer: it cannot be sent ahead of the answer to the one before, and its refusal names the line.
 const COPIED_PARTS = 2
+/** Unique and foreign keys. */
+const KEYS: ReadonlySet<string> = new Set(['23505', '23503'])
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/
 
 interface EntryOptions {
@@ -96,8 +98,8 @@ export async function writeEntries(
 
       const [only] = part.entries
       waiting = waiting.slice(1)
-      // That an event is not new is no fault of anybody's; only a COPY is told so.
-      if (part.isCopied && isOfKnown(refusal, part.entries)) waiting = [{ ...part, isCopied: false }, ...waiting]
+      // That an event is not new, or comes later, is no fault of anybody's; only a COPY is told so.
+      if (part.isCopied && isOfOrder(refusal, part.entries)) waiting = [{ ...part, isCopied: false }, ...waiting]
       else if (part.entries.length > 1 || !only) waiting = [...divide(part, refusal), ...waiting]
       else refuse(only, refusal)
     }
@@ -190,9 +192,12 @@ function findById(error: unknown, entries: readonly InboxEntry[]): number {
   return id === undefined ? -1 : entries.findIndex(entry => entry.id === id)
 }
 
-/** Whether a COPY met an event that is not new, or its row, whose id is the event's ("Key (id)=(…) already exists"). */
-function isOfKnown(error: unknown, entries: readonly InboxEntry[]): boolean {
-  return isOfEvent(error) || (sqlState(error) === '23505' && findById(error, entries) !== -1)
+/**
+ * Whether a COPY met an event that is not new, or its row, whose id is the event's ("Key (id)=(…) already exists"); or a
+ * row that refers to its event, which comes later where rows go first ("Key (topic, id)=(…) is not present").
+ */
+function isOfOrder(error: unknown, entries: readonly InboxEntry[]): boolean {
+  return isOfEvent(error) || (KEYS.has(sqlState(error) ?? '') && findById(error, entries) !== -1)
 }
 
 /** The entry of a line of a COPY; of rows in their order, as they are where all leave the same columns out. */

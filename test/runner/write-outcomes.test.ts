@@ -376,6 +376,22 @@ t.test('rule 10: where refusals are expected, events that are not new cost a COP
   t.equal(copies, 2, 'one for each of its parts')
 })
 
+t.test('copies nothing twice where rows refer to their events', async t => {
+  await sql.unsafe(`CREATE TABLE bills (topic text DEFAULT '${TOPIC}', id uuid PRIMARY KEY,
+    FOREIGN KEY (topic, id) REFERENCES messages (topic, id))`)
+  t.teardown(() => sql`DROP TABLE bills`.then())
+  const writer = createRowWriter(pgTable('bills', { id: uuid().primaryKey() }))
+  const cycle = Array.from({ length: 500 }, (_, index): SettledRecord => {
+    const settled = handled(identified(index))
+    return { ...settled, entry: toEntry(settled.record, [{}], writer) }
+  })
+  const given = { ...dependencies, rowWriter: writer }
+  const { tallies, copies } = await run(cycle, { care: 'ready', byCopy: true }, given)
+
+  t.match(tallies.get(0), { messages: 500, rows: 500, deadLetters: 0 })
+  t.equal(copies, 2, 'one for each of its parts')
+})
+
 for (const { when, amount } of refusals) {
   for (const poison of [[0], [137], [499], [10, 11, 300, 499]]) {
     t.test(`rule 12: finds the rows ${poison} of 500 that a COPY refuses ${when}`, async t => {
