@@ -91,6 +91,8 @@ function toOurs(room: string, place: Omit<Place, 'port'>, env: NodeJS.ProcessEnv
     env: {
       ...process.env,
       NODE_ENV: 'production',
+      // As the image sets it.
+      MALLOC_ARENA_MAX: '2',
       TOPIC_REPLICATION_FACTOR: '1',
       KAFKA_BROKERS: place.kafkaBrokers,
       DATABASE_URL: place.databaseUrl,
