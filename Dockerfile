@@ -49,4 +49,4 @@ for (const port of [process.env.PORT, process.env.RUNNER_PORT]) \
   require('node:http').get({ host: '127.0.0.1', port, path: '/health/live' }, answer => { \
     if (answer.statusCode === 200) process.exit(0) \
   }).on('error', () => { process.exitCode = 1 })"]
-CMD ["node", "gateway/main.ts"]
+CMD ["node", "--max-semi-space-size=32", "gateway/main.ts"]
