@@ -42,6 +42,7 @@ writeFileSync(
   join(values.out, `${name}.json`),
   JSON.stringify({ command: name, values, startedAt, machine, ...report.data }, null, 1)
 )
+if (report.chart !== undefined) writeFileSync(join(values.out, `${name}.svg`), report.chart)
 process.exit(report.isVoid ? 1 : 0)
 
 async function measure({ run }: Bench): Promise<Report> {
