@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { chainBench } from './commands/chain.ts'
 import { drainBench } from './commands/drain.ts'
+import { growthBench } from './commands/growth.ts'
 import { latencyBench } from './commands/latency.ts'
 import { produceBench } from './commands/produce.ts'
 import { readBench } from './commands/read.ts'
@@ -14,6 +15,7 @@ import type { Bench, Report } from './types.ts'
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   drain: drainBench,
+  growth: growthBench,
   produce: produceBench,
   chain: chainBench,
   latency: latencyBench,

@@ -37,6 +37,11 @@ const SHORT = [
     args: ['drain', '--events', '4000', '--only', 'smg-kafka,smg-kafka-without-guarantee'],
     names: ['smg-kafka', 'smg-kafka-without-guarantee'],
     says: /the guarantee costs .* % .*\nOn disk an event takes/
+  },
+  {
+    args: ['growth', '--events', '4000', '--only', 'rows', '--rows', '1000'],
+    names: ['base', 'rows 1000'],
+    says: /filled both tables with 1000 rows[\s\S]*\nOn disk an event takes/
   }
 ]
 
