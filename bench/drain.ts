@@ -12,6 +12,8 @@ import type { Servers } from './servers.ts'
 export interface DrainOptions {
   readonly events: number
   readonly rounds: number
+  /** No round before the first warms the servers: for a look at whether it works. */
+  readonly isCold: boolean
   readonly contenders: readonly Contender[]
   readonly onResult: (result: DrainResult) => void
 }
@@ -30,8 +32,8 @@ export async function drain(servers: Servers, options: DrainOptions): Promise<vo
 
   const databases = await openDatabases(databaseUrl)
   try {
-    // The first round warms the servers, and does not count.
-    for (let round = 0; round <= options.rounds; round += 1) {
+    // Round 0 warms the servers, and does not count.
+    for (let round = options.isCold ? 1 : 0; round <= options.rounds; round += 1) {
       for (const contender of options.contenders) {
         const result = await runOnce(contender, round)
         if (round > 0 || result.void !== null) options.onResult(result)

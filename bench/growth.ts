@@ -16,6 +16,8 @@ import { deleteTopics } from './topics.ts'
 export interface GrowthOptions {
   readonly points: readonly Point[]
   readonly rounds: number
+  /** No round before the first warms the servers: for a look at whether it works. */
+  readonly isCold: boolean
   readonly onResult: (result: DrainResult) => void
 }
 
@@ -24,15 +26,15 @@ const WARM_SHARE = 0.25
 const PROGRESS_ROWS = 1_000_000
 
 /** Lets our runner drain under each condition in turn, in every round new events of new topics. */
-export async function growth(servers: Servers, { points, rounds, onResult }: GrowthOptions): Promise<void> {
+export async function growth(servers: Servers, { points, rounds, isCold, onResult }: GrowthOptions): Promise<void> {
   const databases = await openDatabases(servers.databaseUrl)
   const run = `b${randomBytes(4).toString('hex')}`
   const filled = new Map<number, string>()
   try {
     for (const { rows } of points)
       if (rows > 0 && !filled.has(rows)) filled.set(rows, await fillDatabase(databases, rows))
-    // The first round warms the servers, and does not count.
-    for (let round = 0; round <= rounds; round += 1) {
+    // Round 0 warms the servers, and does not count.
+    for (let round = isCold ? 1 : 0; round <= rounds; round += 1) {
       for (const [index, point] of points.entries()) {
         const result = await runOnce(point, { round, prefix: `${run}.${index}.${round}.` })
         if (round > 0 || result.void !== null) onResult(result)

@@ -10,7 +10,8 @@ import type { Bench } from '../types.ts'
 export const drainBench: Bench = {
   options: {
     events: { type: 'string', default: '100000' },
-    only: { type: 'string', default: '' }
+    only: { type: 'string', default: '' },
+    cold: { type: 'boolean', default: false }
   },
 
   async run(servers, values) {
@@ -21,6 +22,7 @@ export const drainBench: Bench = {
     await drain(servers, {
       events: toCount(values, 'events'),
       rounds: toCount(values, 'rounds'),
+      isCold: values.cold === true,
       contenders: chosen,
       onResult(result) {
         results.push(result)

@@ -15,7 +15,8 @@ export const growthBench: Bench = {
     rows: { type: 'string', default: '1000,1000000,20000000' },
     events: { type: 'string', default: '100000' },
     megabytes: { type: 'string', default: '100' },
-    only: { type: 'string', default: '' }
+    only: { type: 'string', default: '' },
+    cold: { type: 'boolean', default: false }
   },
 
   async run(servers, values) {
@@ -24,6 +25,7 @@ export const growthBench: Bench = {
     await growth(servers, {
       points,
       rounds: toCount(values, 'rounds'),
+      isCold: values.cold === true,
       onResult(result) {
         results.push(result)
         console.log(toDrainLine(result))

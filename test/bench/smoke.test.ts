@@ -34,12 +34,12 @@ const SUMMARY = {
 }
 const SHORT = [
   {
-    args: ['drain', '--events', '4000', '--only', 'smg-kafka,smg-kafka-without-guarantee'],
+    args: ['drain', '--events', '12000', '--only', 'smg-kafka,smg-kafka-without-guarantee'],
     names: ['smg-kafka', 'smg-kafka-without-guarantee'],
     says: /the guarantee costs .* % .*\nOn disk an event takes/
   },
   {
-    args: ['growth', '--events', '4000', '--only', 'rows', '--rows', '1000'],
+    args: ['growth', '--events', '12000', '--only', 'rows', '--rows', '1000'],
     names: ['base', 'rows 1000'],
     says: /filled both tables with 1000 rows[\s\S]*\nOn disk an event takes/
   }
@@ -54,7 +54,7 @@ for (const { args, names, says } of SHORT) {
     // What it measures was compiled by the measurement before.
     const { stdout } = await promisify(execFile)(
       'env',
-      [...CLEAN, process.execPath, ...main, ...args, '--rounds', '1', '--out', out],
+      [...CLEAN, process.execPath, ...main, ...args, '--rounds', '1', '--cold', '--out', out],
       { cwd: ROOT }
     )
 
