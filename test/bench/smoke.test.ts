@@ -74,6 +74,6 @@ t.test('npm run bench says what there is to measure', async t => {
 
   await t.rejects(promisify(execFile)(process.execPath, ['--import', 'tsx', main, 'everything'], { cwd: ROOT }), {
     code: 2,
-    stderr: 'drain | produce | chain | latency | read'
+    stderr: 'drain | growth | produce | chain | latency | read'
   })
 })
