@@ -1,4 +1,4 @@
-import { type CpuUse, startCpuMeter } from './cpu.ts'
+import { type CpuUse, startCpuMeter, toGoneReason } from './cpu.ts'
 import type { LoadResult, Plan } from './load/plan.ts'
 import { runLoad } from './load/run-load.ts'
 import { type Measurement, toLine } from './report.ts'
@@ -48,8 +48,8 @@ export async function runRounds(
       },
       onEnd: () => void uses.push(readCpu())
     })
-    const [{ own, machine } = readCpu()] = uses
-    const cpu = { own: { ...own, generator: result.cpuMicroseconds }, machine }
+    const [used = readCpu()] = uses
+    const cpu = { ...used, own: { ...used.own, generator: result.cpuMicroseconds } }
     const count = result.requests * unitsPerRequest
     return {
       name,
@@ -60,7 +60,7 @@ export async function runRounds(
         'p99 ms': result.latencyMs.p99,
         ...toCpuFigures(cpu, { units: count, seconds: result.seconds })
       },
-      void: result.firstFailure ?? (await check?.(result)) ?? null
+      void: result.firstFailure ?? toGoneReason(used) ?? (await check?.(result)) ?? null
     }
   }
 }
@@ -70,7 +70,7 @@ export async function runRounds(
  * a round with many are worth little.
  */
 export function toCpuFigures(
-  { own, machine }: CpuUse,
+  { own, machine }: Pick<CpuUse, 'own' | 'machine'>,
   { units, seconds }: { readonly units: number; readonly seconds: number }
 ): Record<string, number> {
   const { generator = 0, ...rest } = own

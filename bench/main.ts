@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { chainBench } from './commands/chain.ts'
 import { drainBench } from './commands/drain.ts'
+import { growthBench } from './commands/growth.ts'
 import { latencyBench } from './commands/latency.ts'
 import { produceBench } from './commands/produce.ts'
 import { readBench } from './commands/read.ts'
@@ -14,6 +15,7 @@ import type { Bench, Report } from './types.ts'
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   drain: drainBench,
+  growth: growthBench,
   produce: produceBench,
   chain: chainBench,
   latency: latencyBench,
@@ -42,6 +44,7 @@ writeFileSync(
   join(values.out, `${name}.json`),
   JSON.stringify({ command: name, values, startedAt, machine, ...report.data }, null, 1)
 )
+if (report.chart !== undefined) writeFileSync(join(values.out, `${name}.svg`), report.chart)
 process.exit(report.isVoid ? 1 : 0)
 
 async function measure({ run }: Bench): Promise<Report> {

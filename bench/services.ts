@@ -25,18 +25,21 @@ export interface Place {
   readonly port: number
 }
 
-const ROOT = join(import.meta.dirname, '..')
+/** Of the project. */
+export const ROOT = join(import.meta.dirname, '..')
+/** What the build makes. */
+export const DIST = join(ROOT, 'dist')
 const READY_MS = 30_000
 const POLL_MS = 20
 const STOP_DEADLINE_MS = 10_000
 
-/** Our runner, compiled, as in production. */
-export function toRunnerCommand({ port, ...place }: Place): Command {
-  return toOurs('runner', place, {
-    RUNNER_PORT: String(port),
-    FUNCTIONS: 'user-activities',
-    TELEMETRY_INTERVAL_MS: '0'
-  })
+/** Our runner, compiled, as in production; another build of it, or other functions, where they are given. */
+export function toRunnerCommand(
+  { port, ...place }: Place,
+  { dist = DIST, functionsFolder }: { readonly dist?: string; readonly functionsFolder?: string } = {}
+): Command {
+  const functions = functionsFolder ? { FUNCTIONS_DIR: functionsFolder } : { FUNCTIONS: 'user-activities' }
+  return toOurs('runner', place, { dist, env: { RUNNER_PORT: String(port), TELEMETRY_INTERVAL_MS: '0', ...functions } })
 }
 
 /**
@@ -44,11 +47,8 @@ export function toRunnerCommand({ port, ...place }: Place): Command {
  * nobody is limited then.
  */
 export function toGatewayCommand({ port, ...place }: Place): Command {
-  return toOurs('gateway', place, {
-    PORT: String(port),
-    SECURITY_ENABLED: 'false',
-    ALLOW_INSECURE_PRODUCTION: 'true'
-  })
+  const env = { PORT: String(port), SECURITY_ENABLED: 'false', ALLOW_INSECURE_PRODUCTION: 'true' }
+  return toOurs('gateway', place, { env })
 }
 
 /** A server of `bench/contenders`; it listens on `PORT`. */
@@ -85,10 +85,14 @@ const FLAGS = ['--max-semi-space-size=32']
 // As the image sets it, and for the others too: it makes a Node some 20 MB smaller.
 const ALLOCATOR = { MALLOC_ARENA_MAX: '2' }
 
-function toOurs(room: string, place: Omit<Place, 'port'>, env: NodeJS.ProcessEnv): Command {
+function toOurs(
+  room: string,
+  place: Omit<Place, 'port'>,
+  { dist = DIST, env }: { readonly dist?: string; readonly env: NodeJS.ProcessEnv }
+): Command {
   return {
     file: process.execPath,
-    args: [...FLAGS, join(ROOT, 'dist', room, 'main.js')],
+    args: [...FLAGS, join(dist, room, 'main.js')],
     cwd: ROOT,
     env: {
       ...process.env,

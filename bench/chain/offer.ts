@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { toCpuFigures } from '../cells.ts'
-import { type CpuUse, startCpuMeter } from '../cpu.ts'
+import { type CpuUse, startCpuMeter, toGoneReason } from '../cpu.ts'
 import { ANSWER_FIELDS, type LoadResult } from '../load/plan.ts'
 import { runLoad, writeRequests } from '../load/run-load.ts'
 import { machineMs } from '../machine-clock.ts'
@@ -55,8 +55,8 @@ export async function offerEvents(chain: Chain, offer: Offer): Promise<Measureme
     }
   })
   const events = await follow(answersFile, watch)
-  const { own, machine } = readCpu()
-  const cpu = { own: { ...own, generator: (own.generator ?? 0) + result.cpuMicroseconds }, machine }
+  const used = readCpu()
+  const cpu = { ...used, own: { ...used.own, generator: (used.own.generator ?? 0) + result.cpuMicroseconds } }
   const seconds = (machineMs() - result.startMs) / 1000
   await watch.stop()
 
@@ -67,7 +67,7 @@ export async function offerEvents(chain: Chain, offer: Offer): Promise<Measureme
       ...toTimes(events, offer, result),
       ...toCpuFigures(cpu, { units: events.length, seconds })
     },
-    void: result.firstFailure ?? findMissing(events, subtract(await countRows(chain), rowsBefore))
+    void: result.firstFailure ?? toGoneReason(used) ?? findMissing(events, subtract(await countRows(chain), rowsBefore))
   }
 }
 
@@ -86,10 +86,10 @@ function startChainMeter({ gateway, runner, servers }: Chain, { backendPid }: Po
   const read = startCpuMeter({ gateway: gateway.pid, runner: runner.pid, postgres, kafka, watch: backendPid })
   const own = process.cpuUsage()
   return (): CpuUse => {
-    const { own: used, machine } = read()
+    const { own: used, ...others } = read()
     const { watch = 0, postgres: all = 0, ...rest } = used
     const { user, system } = process.cpuUsage(own)
-    return { own: { ...rest, postgres: all - watch, generator: watch + user + system }, machine }
+    return { ...others, own: { ...rest, postgres: all - watch, generator: watch + user + system } }
   }
 }
 

@@ -27,11 +27,53 @@ t.test('npm run bench measures in a short form, and writes figures', { timeout: 
     t.ok(figures[`µs ${name}`].median > 0, `${name} took its time`)
 })
 
+const SUMMARY = {
+  voids: [],
+  cpu: { self: { median: Number }, postgres: { median: Number }, kafka: { median: Number } },
+  diskBytes: { postgres: Number, kafka: Number }
+}
+const SHORT = [
+  {
+    args: ['drain', '--events', '12000', '--only', 'smg-kafka,smg-kafka-without-guarantee'],
+    names: ['smg-kafka', 'smg-kafka-without-guarantee'],
+    says: /the guarantee costs .* % .*\nOn disk an event takes/
+  },
+  {
+    args: ['growth', '--events', '12000', '--only', 'rows', '--rows', '1000'],
+    names: ['base', 'rows 1000'],
+    says: /filled both tables with 1000 rows[\s\S]*\nOn disk an event takes/
+  }
+]
+
+for (const { args, names, says } of SHORT) {
+  const [name = ''] = args
+  t.test(`npm run bench -- ${name} measures in a short form, and draws`, { timeout: 120_000 }, async t => {
+    const out = t.testdir()
+    const main = ['--import', 'tsx', join('bench', 'main.ts')]
+
+    // What it measures was compiled by the measurement before.
+    const { stdout } = await promisify(execFile)(
+      'env',
+      [...CLEAN, process.execPath, ...main, ...args, '--rounds', '1', '--cold', '--out', out],
+      { cwd: ROOT }
+    )
+
+    const { command, summaries } = JSON.parse(readFileSync(join(out, `${name}.json`), 'utf8'))
+    t.equal(command, name)
+    t.match(
+      summaries,
+      names.map(name => ({ name, ...SUMMARY }))
+    )
+    t.match(stdout, says)
+    t.match(readFileSync(join(out, `${name}.svg`), 'utf8'), /^<svg [\s\S]*<\/svg>\n$/)
+  })
+}
+
 t.test('npm run bench says what there is to measure', async t => {
   const main = join(ROOT, 'bench', 'main.ts')
 
   await t.rejects(promisify(execFile)(process.execPath, ['--import', 'tsx', main, 'everything'], { cwd: ROOT }), {
     code: 2,
-    stderr: 'drain | produce | chain | latency | read'
+    stderr: 'drain | growth | produce | chain | latency | read'
   })
 })
