@@ -8,17 +8,20 @@ const MICROSECONDS_PER_TICK = 1_000_000 / Number(execFileSync('getconf', ['CLK_T
  * `/proc`, so on Linux alone. 0 when it is gone.
  */
 export function readCpu(pid: number): number {
+  const ticks = listTree(pid).reduce((sum, member) => sum + (readStat(String(member))?.ticks ?? 0), 0)
+  return ticks * MICROSECONDS_PER_TICK
+}
+
+/** A process and all its descendants that live now. */
+export function listTree(pid: number): number[] {
   const children = new Map<number, number[]>()
   for (const name of readdirSync('/proc')) {
     const stat = /^\d+$/.test(name) ? readStat(name) : null
     if (stat) children.set(stat.parent, [...(children.get(stat.parent) ?? []), Number(name)])
   }
-  return sum(pid) * MICROSECONDS_PER_TICK
-
-  function sum(root: number): number {
-    const below = (children.get(root) ?? []).reduce((ticks, child) => ticks + sum(child), 0)
-    return (readStat(String(root))?.ticks ?? 0) + below
-  }
+  const tree = [pid]
+  for (const member of tree) tree.push(...(children.get(member) ?? []))
+  return tree
 }
 
 /** Resident memory of a process in bytes; 0 when it is gone. */

@@ -23,6 +23,10 @@ export interface Place {
   readonly groupPrefix: string
   /** A free one. */
   readonly port: number
+  /** Variables that are not as a user finds them. */
+  readonly settings?: NodeJS.ProcessEnv
+  /** Of Node. */
+  readonly flags?: readonly string[]
 }
 
 const ROOT = join(import.meta.dirname, '..')
@@ -86,7 +90,7 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = { runner: ['--max-sem
 function toOurs(room: string, place: Omit<Place, 'port'>, env: NodeJS.ProcessEnv): Command {
   return {
     file: process.execPath,
-    args: [...(FLAGS[room] ?? []), join(ROOT, 'dist', room, 'main.js')],
+    args: [...(FLAGS[room] ?? []), ...(place.flags ?? []), join(ROOT, 'dist', room, 'main.js')],
     cwd: ROOT,
     env: {
       ...process.env,
@@ -96,7 +100,8 @@ function toOurs(room: string, place: Omit<Place, 'port'>, env: NodeJS.ProcessEnv
       DATABASE_URL: place.databaseUrl,
       TOPIC_PREFIX: place.topicPrefix,
       GROUP_PREFIX: place.groupPrefix,
-      ...env
+      ...env,
+      ...place.settings
     }
   }
 }
