@@ -33,7 +33,8 @@ export async function openDatabases(databaseUrl: string): Promise<Databases> {
 
 /** One connection, for looking into a database. */
 export function openSql(databaseUrl: string): Sql {
-  return postgres(databaseUrl, { max: 1, onnotice: () => undefined })
+  // Whoever looks while PostgreSQL is away wants to see at once that it is back.
+  return postgres(databaseUrl, { max: 1, backoff: () => 0.02, onnotice: () => undefined })
 }
 
 function toAddress(url: string, name: string): string {

@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { chainBench } from './commands/chain.ts'
 import { drainBench } from './commands/drain.ts'
 import { latencyBench } from './commands/latency.ts'
+import { outageBench } from './commands/outage.ts'
 import { produceBench } from './commands/produce.ts'
 import { readBench } from './commands/read.ts'
 import { startBench } from './commands/start.ts'
@@ -18,7 +19,8 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   chain: chainBench,
   latency: latencyBench,
   read: readBench,
-  start: startBench
+  start: startBench,
+  outage: outageBench
 }
 const COMMON = {
   rounds: { type: 'string', default: '3' },
