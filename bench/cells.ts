@@ -42,7 +42,7 @@ export async function runRounds(
 }
 
 /** Runs one side once. */
-async function runCell(
+export async function runCell(
   site: Site,
   { name, plan, unitsPerRequest, pids, check }: Cell,
   { round, units }: { readonly round: number; readonly units: string }

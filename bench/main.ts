@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { chainBench } from './commands/chain.ts'
 import { drainBench } from './commands/drain.ts'
+import { knobsBench } from './commands/knobs.ts'
 import { latencyBench } from './commands/latency.ts'
 import { outageBench } from './commands/outage.ts'
 import { produceBench } from './commands/produce.ts'
@@ -20,6 +21,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   latency: latencyBench,
   read: readBench,
   start: startBench,
+  knobs: knobsBench,
   outage: outageBench
 }
 const COMMON = {

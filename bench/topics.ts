@@ -20,6 +20,15 @@ export function countRecords(brokers: string, topic: string): Promise<number> {
   })
 }
 
+/** Members of a group that all know their partitions; 0 while it shares them out. */
+export function countMembers(brokers: string, groupId: string): Promise<number> {
+  return withAdmin(brokers, async admin => {
+    const { groups } = await admin.describeGroups([groupId])
+    const [group] = groups
+    return group?.state === 'Stable' ? group.members.length : 0
+  })
+}
+
 async function withAdmin<T>(brokers: string, work: (admin: Admin) => Promise<T>): Promise<T> {
   const admin = new Kafka({ clientId: 'bench', brokers: brokers.split(','), logLevel: logLevel.NOTHING }).admin()
   await admin.connect()
