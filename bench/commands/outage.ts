@@ -7,6 +7,7 @@ import { watchPositions } from '../chain/watch-positions.ts'
 import { type CpuUse, startCpuMeter } from '../cpu.ts'
 import { machineMs } from '../machine-clock.ts'
 import { toCount } from '../options.ts'
+import { toQuantiles } from '../quantiles.ts'
 import { alignColumns } from '../report.ts'
 import type { Bench, Report, Values } from '../types.ts'
 import { withChain } from './chain.ts'
@@ -67,7 +68,7 @@ async function measureOutage(chain: Chain, values: Values): Promise<Report> {
   const caughtUp = findCaughtUp(seconds, Math.floor((toMs - result.startMs) / 1000), CAUGHT_UP_MS)
   const caughtUpMs = caughtUp === null ? toMachineMs(load.seconds) : toMachineMs(caughtUp)
   const figures = {
-    'p99 ms before': Math.max(...seconds.slice(0, Math.ceil(before - 1)).map(({ p99Ms }) => p99Ms)),
+    'p99 ms before': toQuantiles(toTimes(events.filter(({ dueMs }) => dueMs < fromMs - CAUGHT_UP_MS))).p99,
     'away s': (toMs - fromMs) / 1000,
     'events waiting at its return': events.filter(({ dueMs }) => dueMs >= fromMs && dueMs < toMs).length,
     's to the first event': (findFirstVisible(events, toMs) - toMs) / 1000,
@@ -110,6 +111,11 @@ function startClocks({ gateway, runner, servers }: Chain): Away['readCores'] {
     const ours = own.reduce((sum, [, cores]) => sum + cores, 0)
     return { ...Object.fromEntries(own), 'cores of others': toCores(use.machine) - ours }
   }
+}
+
+/** From due to visible; for ever when it was not seen. */
+function toTimes(events: readonly Sent[]): number[] {
+  return events.map(({ dueMs, visibleMs }) => (visibleMs ?? Number.POSITIVE_INFINITY) - dueMs)
 }
 
 function findFirstVisible(events: readonly Sent[], sinceMs: number): number {
