@@ -34,6 +34,16 @@ export function readMemory(pid: number): number {
   }
 }
 
+/** Microseconds so far in which the first thread of a process could have worked and had no core; 0 where nobody counts them. */
+export function readStarved(pid: number): number {
+  try {
+    // Time on a core, time waited for one, turns (https://docs.kernel.org/scheduler/sched-stats.html); nanoseconds.
+    return Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[1] ?? 0) / 1000
+  } catch {
+    return 0
+  }
+}
+
 function readStat(pid: string): { parent: number; ticks: number } | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')

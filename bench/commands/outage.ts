@@ -4,7 +4,7 @@ import { findCaughtUp, findRecovery, type SecondOfLoad, toSeconds } from '../cha
 import { countRows, findFault } from '../chain/rows.ts'
 import type { Chain } from '../chain/start-chain.ts'
 import { watchPositions } from '../chain/watch-positions.ts'
-import { type CpuUse, startCpuMeter } from '../cpu.ts'
+import { readStarved, startCpuMeter } from '../cpu.ts'
 import { machineMs } from '../machine-clock.ts'
 import { toCount } from '../options.ts'
 import { toQuantiles } from '../quantiles.ts'
@@ -39,7 +39,7 @@ interface Away {
   readonly fromMs: number
   /** When it took connections again. */
   readonly toMs: number
-  /** Stops the clocks: gives cores that were busy from `toMs` to `untilMs`, by whom. */
+  /** Stops the clocks: gives cores that were busy from `toMs` to `untilMs`, by whom, and those that the runner lacked. */
   readonly readCores: (untilMs: number) => Readonly<Record<string, number>>
 }
 
@@ -101,15 +101,21 @@ async function endPostgresFor(chain: Chain, { before, away }: { before: number; 
 function startClocks({ gateway, runner, servers }: Chain): Away['readCores'] {
   const startMs = machineMs()
   const readCpu = startCpuMeter({ gateway: gateway.pid, runner: runner.pid, ...servers.pids })
-  const looks: { readonly atMs: number; readonly use: CpuUse }[] = []
-  const timer = setInterval(() => looks.push({ atMs: machineMs(), use: readCpu() }), 1000)
+  const starved = readStarved(runner.pid)
+  const look = () => ({ atMs: machineMs(), use: readCpu(), starved: readStarved(runner.pid) - starved })
+  const looks: ReturnType<typeof look>[] = []
+  const timer = setInterval(() => looks.push(look()), 1000)
   return untilMs => {
     clearInterval(timer)
-    const { atMs, use } = looks.find(look => look.atMs >= untilMs) ?? { atMs: machineMs(), use: readCpu() }
+    const { atMs, use, starved } = looks.find(look => look.atMs >= untilMs) ?? look()
     const toCores = (microseconds: number) => microseconds / 1000 / (atMs - startMs)
     const own = Object.entries(use.own).map(([name, used]) => [`cores ${name}`, toCores(used)] as const)
     const ours = own.reduce((sum, [, cores]) => sum + cores, 0)
-    return { ...Object.fromEntries(own), 'cores of others': toCores(use.machine) - ours }
+    return {
+      ...Object.fromEntries(own),
+      'cores that the runner waited for': toCores(starved),
+      'cores of others': toCores(use.machine) - ours
+    }
   }
 }
 
