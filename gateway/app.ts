@@ -25,6 +25,7 @@ import requestLog from './plugins/request-log.ts'
 import security from './plugins/security.ts'
 import { createProduce, type Producing } from './produce.ts'
 import { createProduceOnce, type ProduceOnce } from './produce-once.ts'
+import { createRequestLogger } from './request-logger.ts'
 import routes from './routes/index.ts'
 import { createSampler, type Sampler } from './sampler.ts'
 import { createTopicReader, type TopicReader } from './topic-reader.ts'
@@ -176,6 +177,7 @@ function createServer({ settings: { timeouts, produceTimeoutMs }, log }: Gateway
   const app = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
+    childLoggerFactory: createRequestLogger,
     genReqId: toRequestId,
     requestTimeout: timeouts.requestMs,
     connectionTimeout: timeouts.idleMs,

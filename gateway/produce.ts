@@ -3,7 +3,7 @@ import type { PlannedRecord } from '../db/tables/idempotency-keys.ts'
 import { partitionOf } from '../kafka/murmur2.ts'
 import type { OutgoingRecord, Producer } from '../kafka/types.ts'
 import { createEventId } from '../sdk/event-id.ts'
-import { failpoint } from '../sdk/failpoints.ts'
+import { failpoint, hasFailpoints } from '../sdk/failpoints.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { gatewayErrors, withExtras } from './errors.ts'
 import { within } from './within.ts'
@@ -61,8 +61,6 @@ interface SendOptions extends ProduceOptions {
   readonly startedMs: number
 }
 
-// The producer settles at its deadline by itself: this is for the case that it does not.
-const GRACE_MS = 100
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
 /** Where events of one request go, before anything is sent. */
@@ -142,8 +140,8 @@ export function createProduce({ producer, timeoutMs, now, observe }: ProduceDepe
       return { partition, key, value, headers: toHeaders(id, traceparent), timestampMs }
     })
     const leftMs = Math.max(1, timeoutMs - (performance.now() - startedMs))
-    const results = await append(topic, outgoing, { timeoutMs: leftMs, isPatient, signal })
-    await failpoint('after-produce-before-ack')
+    const results = await producer.append(topic, outgoing, { timeoutMs: leftMs, isPatient, signal })
+    if (hasFailpoints()) await failpoint('after-produce-before-ack')
 
     return records.map(({ id }, index) => {
       const result = results[index] ?? { error: new gatewayErrors.SMG_GATEWAY_NOT_ACKNOWLEDGED() }
@@ -157,22 +155,13 @@ export function createProduce({ producer, timeoutMs, now, observe }: ProduceDepe
     })
   }
 
-  async function countPartitions(topic: string): Promise<number> {
-    try {
-      return await within(producer.partitionCount(topic), timeoutMs, () => new gatewayErrors.SMG_GATEWAY_KAFKA_AWAY())
-    } catch (thrown) {
+  function countPartitions(topic: string): number | Promise<number> {
+    const count = producer.partitionCount(topic)
+    if (typeof count === 'number') return count
+    const away = () => new gatewayErrors.SMG_GATEWAY_KAFKA_AWAY()
+    return within(count, timeoutMs, away).catch(thrown => {
       throw toKafkaProblem(thrown, topic)
-    }
-  }
-
-  function append(
-    topic: string,
-    records: readonly OutgoingRecord[],
-    options: { timeoutMs: number; isPatient: boolean; signal: AbortSignal | undefined }
-  ) {
-    const late = () => new gatewayErrors.SMG_GATEWAY_NOT_ACKNOWLEDGED()
-    const appending = producer.append(topic, records, options)
-    return within(appending, options.timeoutMs + GRACE_MS, late).catch(error => records.map(() => ({ error })))
+    })
   }
 
   function takeTurn(topic: string): number {
@@ -207,7 +196,6 @@ export function toKafkaProblem(thrown: unknown, topic: string) {
 
 // The rest of the Kafka room's errors mean that nothing was written and that it passes.
 const TRANSLATIONS: Record<string, (topic: string) => Error & { code: string; statusCode?: number }> = {
-  SMG_GATEWAY_NOT_ACKNOWLEDGED: () => new gatewayErrors.SMG_GATEWAY_NOT_ACKNOWLEDGED(),
   SMG_KAFKA_UNKNOWN_OUTCOME: () => new gatewayErrors.SMG_GATEWAY_NOT_ACKNOWLEDGED(),
   SMG_KAFKA_QUEUE_FULL: () => new gatewayErrors.SMG_GATEWAY_OVERLOADED(),
   SMG_KAFKA_TOO_LARGE: topic => new gatewayErrors.SMG_GATEWAY_TOPIC_TOO_SMALL(topic),

@@ -15,9 +15,10 @@ const INTEGER = /^-?(0|[1-9]\d{0,14})$/
 export function compileValidator(schema: TSchema) {
   const findFaults = compileOnce(schema)
   const properties: Record<string, TSchema> = schema.properties ?? {}
+  const defaults = defaultsOf(properties)
 
   return (given: Record<string, unknown>) => {
-    const value = { ...defaultsOf(properties), ...toNumbers(given, properties) }
+    const value = { ...defaults, ...toNumbers(given, properties) }
     const faults = findFaults(value) ?? findNul(value)
     return faults ? { error: toInvalid(faults) } : { value }
   }
@@ -58,15 +59,23 @@ function defaultsOf(properties: Record<string, TSchema>) {
 }
 
 function toNumbers(given: Record<string, unknown>, properties: Record<string, TSchema>) {
-  const entries = Object.entries(given).map(([name, text]) => {
+  const names = Object.keys(given)
+  if (names.length === 0) return given
+  const entries = names.map(name => {
+    const text = given[name]
     const isNumber = properties[name]?.type === 'integer' && typeof text === 'string' && INTEGER.test(text)
     return [name, isNumber ? Number(text) : text]
   })
+  // Not by assignment: a parameter `__proto__` would be none.
   return Object.fromEntries(entries)
 }
 
 // PostgreSQL's text cannot hold it, in no column.
 function findNul(value: Record<string, unknown>): readonly Fault[] | null {
-  const wrong = Object.entries(value).find(([, text]) => typeof text === 'string' && text.includes('\u0000'))
-  return wrong ? [{ path: `/${wrong[0]}`, message: 'holds the character \\u0000' }] : null
+  for (const name in value) {
+    const text = value[name]
+    if (typeof text === 'string' && text.includes('\u0000'))
+      return [{ path: `/${name}`, message: 'holds the character \\u0000' }]
+  }
+  return null
 }

@@ -3,8 +3,8 @@ import type { Link } from './link.ts'
 
 /** How many partitions topics have. */
 export interface PartitionCounts {
-  /** @throws SMG_KAFKA_NO_TOPIC | SMG_KAFKA_UNAVAILABLE, the latter only for a topic that was never seen */
-  get(topic: string): Promise<number>
+  /** At once for a topic that was seen; rejects with SMG_KAFKA_NO_TOPIC | SMG_KAFKA_UNAVAILABLE for another. */
+  get(topic: string): number | Promise<number>
   close(): Promise<void>
 }
 
@@ -62,15 +62,15 @@ export function createPartitionCounts({
     return pending
   }
 
+  async function ask(topic: string): Promise<number> {
+    await lookOnce(topic)
+    const count = seen.get(topic)?.count
+    if (count === undefined) throw new kafkaErrors.SMG_KAFKA_NO_TOPIC(topic)
+    return count
+  }
+
   return {
-    async get(topic) {
-      const known = seen.get(topic)
-      if (known) return known.count
-      await lookOnce(topic)
-      const count = seen.get(topic)?.count
-      if (count === undefined) throw new kafkaErrors.SMG_KAFKA_NO_TOPIC(topic)
-      return count
-    },
+    get: topic => seen.get(topic)?.count ?? ask(topic),
 
     close() {
       clearInterval(timer)

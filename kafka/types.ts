@@ -47,8 +47,11 @@ export interface Producer {
    * written); what is in flight then has an unknown outcome (SMG_KAFKA_UNKNOWN_OUTCOME). Rejects never.
    */
   append(topic: string, records: readonly OutgoingRecord[], options: AppendOptions): Promise<AppendResult[]>
-  /** How many partitions a topic has; rejects with SMG_KAFKA_NO_TOPIC when there is none. Cached, refreshed by age. */
-  partitionCount(topic: string): Promise<number>
+  /**
+   * How many partitions a topic has: at once where that is known, and it is refreshed by age. Rejects with
+   * SMG_KAFKA_NO_TOPIC when there is none.
+   */
+  partitionCount(topic: string): number | Promise<number>
   /** Bytes that wait or are in flight. */
   queuedBytes(): number
   /** False after several failures in a row; true again after the first success, or when nothing failed for a while. */

@@ -8,6 +8,8 @@ const LATEST_MS = 2 ** 48 - 1
 const pool = Buffer.alloc(10 * 512)
 let drawn = pool.length
 
+let latest = { timestampMs: -1, prefix: '00000000-0000' }
+
 /**
  * Makes a new UUIDv7 (RFC 9562) for a point in time: a prefix of 48 bits of milliseconds, the rest random. Ids sort by
  * time, so that inserts go to the right edge of an index.
@@ -45,11 +47,18 @@ export function timestampMsOf(id: string): number {
 }
 
 function toUuid(timestampMs: number, tail: Buffer): string {
-  const ms = Math.min(Math.max(Math.trunc(timestampMs) || 0, 0), LATEST_MS)
-  const time = ms.toString(16).padStart(12, '0')
   const at = (index: number) => HEX[tail[index] ?? 0]
   const version = HEX[0x70 | ((tail[0] ?? 0) & 0x0f)]
   const variant = HEX[0x80 | ((tail[2] ?? 0) & 0x3f)]
 
-  return `${time.slice(0, 8)}-${time.slice(8)}-${version}${at(1)}-${variant}${at(3)}-${at(4)}${at(5)}${at(6)}${at(7)}${at(8)}${at(9)}`
+  return `${toPrefix(timestampMs)}-${version}${at(1)}-${variant}${at(3)}-${at(4)}${at(5)}${at(6)}${at(7)}${at(8)}${at(9)}`
+}
+
+/** Of the time. Events of one moment share it. */
+function toPrefix(timestampMs: number): string {
+  if (timestampMs === latest.timestampMs) return latest.prefix
+  const ms = Math.min(Math.max(Math.trunc(timestampMs) || 0, 0), LATEST_MS)
+  const time = ms.toString(16).padStart(12, '0')
+  latest = { timestampMs, prefix: `${time.slice(0, 8)}-${time.slice(8)}` }
+  return latest.prefix
 }

@@ -39,6 +39,9 @@ function mapValues(object: object, map: (value: unknown) => unknown) {
   return Object.fromEntries(Object.entries(object).map(([name, value]) => [name, map(value)]))
 }
 
+// One for all: before it judges its first schema, Ajv compiles the schema of schemas, which costs more than most of ours.
+const schemaJudge = createAjv({})
+
 /**
  * Compiles the check of an event. Gateway and runner share it: what the one accepted, the other does not refuse.
  *
@@ -46,18 +49,25 @@ function mapValues(object: object, map: (value: unknown) => unknown) {
  * @throws what Ajv says about a schema that is wrong or uses a format that nobody knows
  */
 export function compileSchema(schema: TSchema): (event: unknown) => readonly Fault[] | null {
+  schemaJudge.validateSchema(schema, true)
+  // Each on its own: in one, equal values of `$id` would meet.
+  const validate = createAjv({ validateSchema: false }).compile(schema)
+
+  return event => (validate(event) ? null : (validate.errors ?? []).slice(0, MAX_FAULTS).map(toFault))
+}
+
+function createAjv(options: { validateSchema?: boolean }): Ajv {
   const ajv = new Ajv({
     allErrors: false,
     strict: true,
     strictTypes: false,
     strictTuples: false,
-    strictRequired: false
+    strictRequired: false,
+    ...options
   })
   // `default` because ajv-formats is CommonJS.
   formats.default(ajv)
-  const validate = ajv.compile(schema)
-
-  return event => (validate(event) ? null : (validate.errors ?? []).slice(0, MAX_FAULTS).map(toFault))
+  return ajv
 }
 
 function toFault({ instancePath, keyword, message = 'is wrong', params }: ErrorObject): Fault {

@@ -7,6 +7,7 @@ const ROOT = join(import.meta.dirname, '..')
 /** What reads the wall clock, and for what. It may be set back or on: nothing that waits goes by it. */
 const READS: Readonly<Record<string, string>> = {
   'gateway/app.ts': 'stamps events, and what its metrics tell',
+  'kafka/encode-batch.ts': 'the time of a record without one',
   'kafka/patches.ts': 'meets the times that KafkaJS took',
   'runner/create-attachment.ts': 'ids of dead letters and of published events, which are in time order',
   'runner/dead-letters/main.ts': 'ids of imported dead letters',

@@ -29,7 +29,7 @@ const FOREIGN = /^(cross|same)-site$/
 export default fp(
   async app => {
     app.decorateRequest('bodyBytes', null)
-    app.addHook('onRequest', async request => checkType(request))
+    app.addHook('onRequest', (request, _reply, done) => done(findTypeFault(request)))
 
     app.removeAllContentTypeParsers()
     app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
@@ -49,16 +49,16 @@ export default fp(
   { name: 'body', dependencies: ['problems'] }
 )
 
-function checkType({ headers, is404, routeOptions }: FastifyRequest) {
+function findTypeFault({ headers, is404, routeOptions }: FastifyRequest): Error | undefined {
   const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
   // Without a body, a page of another site may post here and its browser asks nobody: JSON is what makes it ask.
   const isForeign = routeOptions.config.optionalBody && FOREIGN.test(String(headers['sec-fetch-site']))
-  if (is404 || (!hasBody && headers['content-type'] === undefined && !isForeign)) return
+  if (is404 || (!hasBody && headers['content-type'] === undefined && !isForeign)) return undefined
   // A route without a body ignores what comes with it, as Fastify does.
-  if (routeOptions.schema?.body === undefined) return
+  if (routeOptions.schema?.body === undefined) return undefined
 
   const encoding = headers['content-encoding'] ?? 'identity'
   const type = headers['content-type'] ?? ''
   const isTaken = JSON_TYPE.test(type) || (routeOptions.config.lines === true && NDJSON_TYPE.test(type))
-  if (!isTaken || encoding.toLowerCase() !== 'identity') throw new gatewayErrors.SMG_GATEWAY_MEDIA_TYPE()
+  return isTaken && encoding.toLowerCase() === 'identity' ? undefined : new gatewayErrors.SMG_GATEWAY_MEDIA_TYPE()
 }

@@ -14,14 +14,15 @@ export const SECURITY_HEADERS = {
 /** Sets the security headers of every answer, and refuses a request without a Host as RFC 9112 section 3.2 asks. */
 export default fp(
   async app => {
-    app.addHook('onRequest', async (request, reply) => {
+    app.addHook('onRequest', (request, reply, done) => {
       reply.headers({ ...SECURITY_HEADERS, 'x-request-id': request.id })
       if (app.isClosing()) reply.header('connection', 'close')
       const { httpVersion, headers } = request.raw
       if (httpVersion === '1.1' && headers.host === undefined) {
         reply.header('connection', 'close')
-        throw new gatewayErrors.SMG_GATEWAY_MALFORMED('the field Host is missing')
+        return done(new gatewayErrors.SMG_GATEWAY_MALFORMED('the field Host is missing'))
       }
+      done()
     })
   },
   { name: 'headers' }

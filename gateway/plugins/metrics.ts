@@ -55,7 +55,7 @@ export default fp<MetricsOptions>(
 
     app.decorate('readMetrics', async () => ({ text: await registry.metrics(), contentType: registry.contentType }))
     app.decorate('countProduced', (topic: string, result: string) => produced.inc({ topic, result }))
-    app.addHook('onResponse', async (request, reply) => {
+    app.addHook('onResponse', (request, reply, done) => {
       const { elapsedTime: durationMs, statusCode } = reply
       requests.record({ atMs: now(), durationMs, isError: statusCode >= 500 })
       // The route's pattern, never the path: a label may not grow with what clients think of.
@@ -63,6 +63,7 @@ export default fp<MetricsOptions>(
         { method: request.method, route: request.routeOptions.url ?? 'none', status: statusCode },
         durationMs / 1000
       )
+      done()
     })
 
     function addTopicGauges() {

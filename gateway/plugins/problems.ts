@@ -16,13 +16,13 @@ export default fp(
     const routes = allowedMethods(app)
 
     // Before the body is read: a path that leads nowhere is neither 413 nor 415.
-    app.addHook('onRequest', async request => {
-      if (!request.is404) return
+    app.addHook('onRequest', (request, _reply, done) => {
+      if (!request.is404) return done()
       const allowed = routes(request.url)
-      if (allowed.length === 0) throw new gatewayErrors.SMG_GATEWAY_NO_ROUTE()
+      if (allowed.length === 0) return done(new gatewayErrors.SMG_GATEWAY_NO_ROUTE())
 
       const error = new gatewayErrors.SMG_GATEWAY_METHOD(request.method)
-      throw Object.assign(error, { headers: { allow: allowed.join(', ') } })
+      done(Object.assign(error, { headers: { allow: allowed.join(', ') } }))
     })
   },
   { name: 'problems', dependencies: ['security'] }

@@ -124,9 +124,9 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: 'gateway/produce.ts',
-        find: 'const results = await append(topic, outgoing, { timeoutMs: leftMs, isPatient })',
+        find: 'const results = await producer.append(topic, outgoing, { timeoutMs: leftMs, isPatient, signal })',
         replace:
-          "void append(topic, outgoing, { timeoutMs: leftMs, isPatient })\n    const results: Awaited<ReturnType<typeof append>> = outgoing.map(({ partition }) => ({ partition, offset: '0' }))"
+          "void producer.append(topic, outgoing, { timeoutMs: leftMs, isPatient, signal })\n    const results: Awaited<ReturnType<typeof producer.append>> = outgoing.map(({ partition }) => ({ partition, offset: '0' }))"
       }
     ],
     scenario: { faults: ['gateway-killed'] }
@@ -374,9 +374,9 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: 'gateway/keyed-requests.ts',
-        find: 'const settlement = await run(',
+        find: 'return await remember(request, claimed, await run(claimed.plan, before))',
         replace:
-          'await writes.finish(request, { status: 202, answer: toEarly(request, claimed.plan) })\n    const settlement = await run('
+          'await writes.finish(request, { status: 202, answer: toEarly(request, claimed.plan) })\n      return await remember(request, claimed, await run(claimed.plan, before))'
       },
       {
         file: 'gateway/keyed-requests.ts',

@@ -49,7 +49,7 @@ t.test('rejects for a topic that there is not, and asks again the next time', as
   const answers = [metadata(0), metadata(2)]
   const { counts } = createCounts(t, async () => answers.shift() as Metadata)
 
-  await t.rejects(counts.get('a'), { code: 'SMG_KAFKA_NO_TOPIC' })
+  await t.rejects(async () => counts.get('a'), { code: 'SMG_KAFKA_NO_TOPIC' })
   t.equal(await counts.get('a'), 2)
 })
 

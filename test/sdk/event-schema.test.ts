@@ -154,6 +154,32 @@ for (const { when, schema, message } of wrong) {
   t.test(`throws when ${when}`, async t => void t.throws(() => compileSchema(schema), { message }))
 }
 
+t.test('compiles the schema of schemas once for all', async t => {
+  compileSchema(Name)
+  const { Function: Original } = globalThis
+  t.teardown(() => void Object.assign(globalThis, { Function: Original }))
+  let compiled = 0
+  const Counted = class extends Original {
+    constructor(...parts: string[]) {
+      compiled += 1
+      super(...parts)
+    }
+  }
+  Object.assign(globalThis, { Function: Counted })
+
+  t.strictSame(compileSchema(Age)({ age: 'x' }), [{ path: '/age', message: 'must be integer' }])
+  t.equal(compiled, 1)
+})
+
+t.test('keeps schemas apart that have the same $id', async t => {
+  const part = (schema: TSchema) => Type.Object({ a: { ...schema, $id: 'part' } as TSchema }, { $id: 'whole' })
+  const findInName = compileSchema(part(Name))
+  const findInAge = compileSchema(part(Age))
+
+  t.strictSame([findInName({ a: ada }), findInAge({ a: { age: 36 } })], [null, null])
+  t.match(findInAge({ a: ada }), [{ path: '/a/age' }])
+})
+
 t.test('knows a schema from what only looks like one', async t => {
   t.ok(isSchema(Name))
   for (const other of [{ type: 'object' }, 'object', null, undefined, () => Name]) t.notOk(isSchema(other))
