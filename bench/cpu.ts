@@ -8,20 +8,21 @@ const MICROSECONDS_PER_TICK = 1_000_000 / Number(execFileSync('getconf', ['CLK_T
  * `/proc`, so on Linux alone. Null when it is gone, or runs elsewhere.
  */
 export function readCpu(pid: number): number | null {
-  const own = readStat(String(pid))
-  if (!own) return null
+  if (!readStat(String(pid))) return null
+  const ticks = listTree(pid).reduce((sum, member) => sum + (readStat(String(member))?.ticks ?? 0), 0)
+  return ticks * MICROSECONDS_PER_TICK
+}
+
+/** A process and all its descendants that live now. */
+export function listTree(pid: number): number[] {
   const children = new Map<number, number[]>()
   for (const name of readdirSync('/proc')) {
     const stat = /^\d+$/.test(name) ? readStat(name) : null
     if (stat) children.set(stat.parent, [...(children.get(stat.parent) ?? []), Number(name)])
   }
-  return (own.ticks + sumBelow(pid)) * MICROSECONDS_PER_TICK
-
-  function sumBelow(root: number): number {
-    return (children.get(root) ?? []).reduce((ticks, child) => {
-      return ticks + (readStat(String(child))?.ticks ?? 0) + sumBelow(child)
-    }, 0)
-  }
+  const tree = [pid]
+  for (const member of tree) tree.push(...(children.get(member) ?? []))
+  return tree
 }
 
 /** Resident memory of a process in bytes; 0 when it is gone. */
@@ -29,6 +30,16 @@ export function readMemory(pid: number): number {
   try {
     const [, kilobytes] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
     return Number(kilobytes ?? 0) * 1024
+  } catch {
+    return 0
+  }
+}
+
+/** Microseconds so far in which the first thread of a process could have worked and had no core; 0 where nobody counts them. */
+export function readStarved(pid: number): number {
+  try {
+    // Time on a core, time waited for one, turns (https://docs.kernel.org/scheduler/sched-stats.html); nanoseconds.
+    return Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[1] ?? 0) / 1000
   } catch {
     return 0
   }

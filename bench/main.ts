@@ -6,7 +6,9 @@ import { parseArgs } from 'node:util'
 import { chainBench } from './commands/chain.ts'
 import { drainBench } from './commands/drain.ts'
 import { growthBench } from './commands/growth.ts'
+import { knobsBench } from './commands/knobs.ts'
 import { latencyBench } from './commands/latency.ts'
+import { outageBench } from './commands/outage.ts'
 import { produceBench } from './commands/produce.ts'
 import { readBench } from './commands/read.ts'
 import { startBench } from './commands/start.ts'
@@ -20,7 +22,9 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   chain: chainBench,
   latency: latencyBench,
   read: readBench,
-  start: startBench
+  start: startBench,
+  knobs: knobsBench,
+  outage: outageBench
 }
 const COMMON = {
   rounds: { type: 'string', default: '3' },

@@ -23,6 +23,10 @@ export interface Place {
   readonly groupPrefix: string
   /** A free one. */
   readonly port: number
+  /** Variables that are not as a user finds them. */
+  readonly settings?: NodeJS.ProcessEnv
+  /** Of Node. */
+  readonly flags?: readonly string[]
 }
 
 /** Of the project. */
@@ -92,7 +96,7 @@ function toOurs(
 ): Command {
   return {
     file: process.execPath,
-    args: [...FLAGS, join(dist, room, 'main.js')],
+    args: [...FLAGS, ...(place.flags ?? []), join(dist, room, 'main.js')],
     cwd: ROOT,
     env: {
       ...process.env,
@@ -103,7 +107,8 @@ function toOurs(
       DATABASE_URL: place.databaseUrl,
       TOPIC_PREFIX: place.topicPrefix,
       GROUP_PREFIX: place.groupPrefix,
-      ...env
+      ...env,
+      ...place.settings
     }
   }
 }

@@ -26,6 +26,15 @@ export function deleteTopics(brokers: string, topics: readonly string[]): Promis
   return withAdmin(brokers, admin => admin.deleteTopics({ topics: [...topics] }))
 }
 
+/** Members of a group that all know their partitions; 0 while it shares them out. */
+export function countMembers(brokers: string, groupId: string): Promise<number> {
+  return withAdmin(brokers, async admin => {
+    const { groups } = await admin.describeGroups([groupId])
+    const [group] = groups
+    return group?.state === 'Stable' ? group.members.length : 0
+  })
+}
+
 async function withAdmin<T>(brokers: string, work: (admin: Admin) => Promise<T>): Promise<T> {
   const admin = new Kafka({ clientId: 'bench', brokers: brokers.split(','), logLevel: logLevel.NOTHING }).admin()
   await admin.connect()
