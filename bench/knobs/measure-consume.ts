@@ -30,8 +30,8 @@ export async function measureDrain(servers: Servers, knob: Knob, load: KnobLoad)
       toRunnerCommand({ ...run, settings: { [knob.name]: value } })
   }))
   await drain(servers, {
-    ...{ events: load.events, rounds: load.rounds, contenders },
-    onResult({ contender, round, eventsPerSecond, cpu, maxMemoryBytes, void: why }) {
+    ...{ events: load.events, rounds: load.rounds, isCold: false, contenders },
+    onResult({ name: contender, round, eventsPerSecond, cpu, maxMemoryBytes, void: why }) {
       const { title = '' } = contenders.find(({ name }) => name === contender) ?? {}
       const figures = {
         'events/s': eventsPerSecond,

@@ -22,6 +22,7 @@ export async function profileDrain(servers: Servers, { values, flags }: ProfileO
   await drain(servers, {
     events: toCount(values, 'events'),
     rounds: 1,
+    isCold: false,
     contenders: [
       {
         name: 'profiled',
