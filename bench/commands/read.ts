@@ -10,13 +10,18 @@ import type { Bench, Report, Values } from '../types.ts'
 import { makeSingles } from '../workload.ts'
 import { withChain } from './chain.ts'
 
-/** One message by id, and a page of 50: our gateway beside a bare server, alone and while events arrive. */
+/**
+ * One message by id, and a page of 50: our gateway beside a bare server, alone and while events arrive, as fast as can be
+ * and at a fixed rate.
+ */
 export const readBench: Bench = {
   options: {
     seconds: { type: 'string', default: '5' },
     connections: { type: 'string', default: '32' },
     events: { type: 'string', default: '20000' },
-    rate: { type: 'string', default: '500' }
+    // Half of what the chain takes when each event has a request of its own.
+    rate: { type: 'string', default: '3000' },
+    reads: { type: 'string', default: '1000' }
   },
 
   run: (servers, values) =>
@@ -33,7 +38,8 @@ export const readBench: Bench = {
     })
 }
 
-const NOTE = `Ours logs a line a request into a file, as in production; the bare server logs nothing.
+const NOTE = `Ours logs a line a request into a file, as in production; the bare server logs nothing. At a fixed rate, times
+run from when a request was due, or else from when it was sent.
 While events arrive, the CPU of our gateway and of PostgreSQL is that of the events too.`
 
 const FILL = { eventsPerSecond: 5_000, batch: 1_000 }
@@ -100,7 +106,8 @@ function toCells(
   const alone = kinds.flatMap(([kind, requests]) =>
     sides.map(([side, service]) => toCell(kind, side, { requests, service }))
   )
-  return [...alone, ...alone.map(cell => ({ ...cell, ...besideEvents(chain, cell, values) }))]
+  const offered = alone.map(cell => atFixedRate(cell, toCount(values, 'reads')))
+  return [...alone, ...[...alone, ...offered].map(cell => ({ ...cell, ...besideEvents(chain, cell, values) }))]
 
   function toCell(
     kind: string,
@@ -119,6 +126,11 @@ function toCells(
       pids: { server: service.pid, postgres: pids.postgres }
     }
   }
+}
+
+/** The same cell, offered in an open loop. */
+function atFixedRate(cell: Cell, requestsPerSecond: number): Cell {
+  return { ...cell, name: `${cell.name}, ${requestsPerSecond}/s`, plan: { ...cell.plan, requestsPerSecond } }
 }
 
 /** The same cell while events are posted, one a request. */
