@@ -162,6 +162,25 @@ t.test('ends a page of large values early, and never without an item', async t =
   )
 })
 
+t.test('has PostgreSQL hold back what a page of large values leaves out', async t => {
+  const value = JSON.stringify('x'.repeat(5_000_000))
+  for (let day = 10; day < 16; day += 1) await insert(sql, { value, timestamp: `2026-01-${day}T00:00:00Z` })
+  const sent: number[] = []
+  const counting = {
+    async unsafe(...query: Parameters<Sql['unsafe']>) {
+      const rows = await sql.unsafe(...query)
+      sent.push(rows.length)
+      return rows
+    }
+  } as unknown as Sql
+
+  const { items, next } = await createMessageQueries(counting).list({}, { limit: 500, after: null })
+
+  t.equal(JSON.parse(items).length, 2)
+  t.ok(next)
+  t.strictSame(sent, [3], 'one more, which tells that there are more')
+})
+
 t.test('takes a hostile filter for a text', async t => {
   await insert(sql)
 
