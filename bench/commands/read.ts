@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Cell, runRounds } from '../cells.ts'
 import { offerEvents } from '../chain/offer.ts'
 import type { Chain } from '../chain/start-chain.ts'
@@ -48,6 +49,8 @@ const PAGE: PlannedRequest = { method: 'GET', path: '/api/messages?limit=50', bo
 /** The load that events come from begins before the reads and ends after them. */
 const MARGIN_SECONDS = 3
 const CONNECTIONS_OF_CHAIN = 64
+const SETTLE_MS = 60_000
+const POLL_MS = 50
 
 async function measureReads(chain: Chain, bare: Service, values: Values): Promise<Report> {
   await fill(chain, toCount(values, 'events'))
@@ -134,11 +137,8 @@ function atFixedRate(cell: Cell, requestsPerSecond: number): Cell {
 }
 
 /** The same cell while events are posted, one a request. */
-function besideEvents(
-  { servers, gateway }: Chain,
-  { name, plan }: Cell,
-  values: Values
-): Pick<Cell, 'name' | 'around'> {
+function besideEvents(chain: Chain, { name, plan }: Cell, values: Values): Pick<Cell, 'name' | 'around'> {
+  const { servers, gateway } = chain
   const rate = toCount(values, 'rate')
   const events = {
     ...{ url: gateway.url, connections: CONNECTIONS_OF_CHAIN, requestsPerSecond: rate, answersFile: null },
@@ -149,13 +149,28 @@ function besideEvents(
   return {
     name: `${name}, ${rate} events/s`,
     async around(work) {
+      const before = await countSettled(chain)
       let begin: () => void = () => undefined
       const begun = new Promise<void>(resolve => {
         begin = resolve
       })
       const load = runLoad(servers.site, events, { onBegin: () => begin() })
-      const [measurement, { firstFailure }] = await Promise.all([begun.then(work), load])
-      return { ...measurement, void: measurement.void ?? firstFailure }
+      const [measurement, { requests, firstFailure }] = await Promise.all([begun.then(work), load])
+      const late = await waitUntilSettled(chain, before + requests)
+      return { ...measurement, void: measurement.void ?? firstFailure ?? late }
     }
   }
+}
+
+/** The cell after this one is alone: the runner has nothing left to do. Gives why not, after a minute. */
+async function waitUntilSettled(chain: Chain, events: number): Promise<string | null> {
+  for (const untilMs = performance.now() + SETTLE_MS; performance.now() < untilMs; await sleep(POLL_MS))
+    if ((await countSettled(chain)) >= events) return null
+  return 'the events beside it were not settled'
+}
+
+async function countSettled({ sql, groupId }: Chain): Promise<number> {
+  const [row] = await sql`SELECT coalesce(sum(message_count), 0)::int AS count FROM topic_status
+    WHERE group_id = ${groupId}`
+  return row?.count
 }
