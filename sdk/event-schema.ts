@@ -1,5 +1,5 @@
 import { KindGuard, type TSchema } from '@sinclair/typebox'
-import { Ajv, type ErrorObject } from 'ajv'
+import { Ajv, type ErrorObject, type FormatDefinition } from 'ajv'
 import formats from 'ajv-formats'
 import { cutPointer, toPointer } from './pointer.ts'
 import type { Fault } from './types.ts'
@@ -65,9 +65,23 @@ function createAjv(options: { validateSchema?: boolean }): Ajv {
     strictRequired: false,
     ...options
   })
+  addFormats(ajv)
+  return ajv
+}
+
+// A time in UTC as `toISOString` writes it, on a day that every year has.
+const MONTH_DAY =
+  '(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|02-(?:0[1-9]|1\\d|2[0-8]))'
+const USUAL_TIME = new RegExp(`^\\d{4}-${MONTH_DAY}T(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d+)?Z$`)
+
+function addFormats(ajv: Ajv) {
   // `default` because ajv-formats is CommonJS.
   formats.default(ajv)
-  return ajv
+  const { validate } = formats.default.get('date-time') as FormatDefinition<string> & {
+    validate: (text: string) => boolean
+  }
+  // Its own check takes a text apart: a tenth of what the runner makes of a record, and of its garbage.
+  ajv.addFormat('date-time', text => USUAL_TIME.test(text) || validate(text))
 }
 
 function toFault({ instancePath, keyword, message = 'is wrong', params }: ErrorObject): Fault {

@@ -95,7 +95,7 @@ for (const { name, options, finds, says, isDrawn } of SHORT) {
 t.test('npm run profile writes a profile, and says where the time went', { timeout: 120_000 }, async t => {
   const out = t.testdir()
 
-  const { stdout } = await runMain(join('profile', 'main.ts'), 'drain', '--events', '1000', '--out', out)
+  const { stdout } = await runMain(join('profile', 'main.ts'), 'drain', '--events', '12000', '--out', out)
 
   const [file = ''] = readdirSync(out)
   t.match(file, /^drain-.*\.cpuprofile$/)

@@ -132,6 +132,24 @@ for (const { schema, event, fault } of faults) {
   })
 }
 
+const times = [
+  ...['2026-11-27T08:00:00.000Z', '2026-01-31T23:59:59Z', '2026-04-30T00:00:00.5Z', '2026-02-28T12:00:00Z'],
+  ...['2024-02-29T12:00:00Z', '2000-02-29T12:00:00Z', '2016-12-31T23:59:60Z', '2026-11-27T09:00:00+09:00'],
+  ...['2026-11-27t08:00:00z', '2026-11-27 08:00:00Z']
+]
+const noTimes = [
+  ...['2026-04-31T12:00:00Z', '2026-02-29T12:00:00Z', '1900-02-29T12:00:00Z', '2026-13-01T12:00:00Z'],
+  ...['2026-00-10T12:00:00Z', '2026-11-00T12:00:00Z', '2026-01-32T12:00:00Z', '2026-11-27T24:00:00Z'],
+  ...['2026-11-27T08:60:00Z', '2026-11-27T08:00:60Z', '2026-11-27T08:00:00.Z', '2026-11-27T08:00:00', '2026-11-27'],
+  ...['2026-11-27T08:00:00Z\n', ' 2026-11-27T08:00:00Z', '+002026-11-27T08:00:00Z', '']
+]
+t.test('takes the times that RFC 3339 knows, in UTC and elsewhere, and no other', async t => {
+  const findFaults = compileSchema(Type.String({ format: 'date-time' }))
+
+  for (const time of times) t.equal(findFaults(time), null, time)
+  for (const time of noTimes) t.match(findFaults(time), [{ message: 'must match format "date-time"' }], time)
+})
+
 t.test('names twenty faults at most', async t => {
   const words = Array.from({ length: 30 }, (_, index) => Type.Literal(String(index)))
 
