@@ -1,4 +1,5 @@
-import { type CpuUse, startCpuMeter } from './cpu.ts'
+import type { Site } from '../stack/site.ts'
+import { type CpuUse, startCpuMeter, toGoneReason } from './cpu.ts'
 import type { LoadResult, Plan } from './load/plan.ts'
 import { runLoad } from './load/run-load.ts'
 import { type Measurement, toLine } from './report.ts'
@@ -30,7 +31,7 @@ export async function runRounds(
   const measurements: Measurement[] = []
   for (let round = 0; round <= rounds; round += 1) {
     for (const cell of cells) {
-      const run = () => runCell(cell, round)
+      const run = () => runCell(site, cell, { round, units })
       const measurement = await (cell.around ? cell.around(run) : run())
       if (round === 0 && measurement.void === null) continue
       measurements.push(measurement)
@@ -38,30 +39,35 @@ export async function runRounds(
     }
   }
   return measurements
+}
 
-  async function runCell({ name, plan, unitsPerRequest, pids, check }: Cell, round: number): Promise<Measurement> {
-    const uses: CpuUse[] = []
-    let readCpu = startCpuMeter({})
-    const result = await runLoad(site, plan, {
-      onBegin: () => {
-        readCpu = startCpuMeter(pids)
-      },
-      onEnd: () => void uses.push(readCpu())
-    })
-    const [{ own, machine } = readCpu()] = uses
-    const cpu = { own: { ...own, generator: result.cpuMicroseconds }, machine }
-    const count = result.requests * unitsPerRequest
-    return {
-      name,
-      round,
-      figures: {
-        [`${units}/s`]: count / result.seconds,
-        'p50 ms': result.latencyMs.p50,
-        'p99 ms': result.latencyMs.p99,
-        ...toCpuFigures(cpu, { units: count, seconds: result.seconds })
-      },
-      void: result.firstFailure ?? (await check?.(result)) ?? null
-    }
+/** Runs one side once. */
+export async function runCell(
+  site: Site,
+  { name, plan, unitsPerRequest, pids, check }: Cell,
+  { round, units }: { readonly round: number; readonly units: string }
+): Promise<Measurement> {
+  const uses: CpuUse[] = []
+  let readCpu = startCpuMeter({})
+  const result = await runLoad(site, plan, {
+    onBegin: () => {
+      readCpu = startCpuMeter(pids)
+    },
+    onEnd: () => void uses.push(readCpu())
+  })
+  const [used = readCpu()] = uses
+  const cpu = { ...used, own: { ...used.own, generator: result.cpuMicroseconds } }
+  const count = result.requests * unitsPerRequest
+  return {
+    name,
+    round,
+    figures: {
+      [`${units}/s`]: count / result.seconds,
+      'p50 ms': result.latencyMs.p50,
+      'p99 ms': result.latencyMs.p99,
+      ...toCpuFigures(cpu, { units: count, seconds: result.seconds })
+    },
+    void: result.firstFailure ?? toGoneReason(used) ?? (await check?.(result)) ?? null
   }
 }
 
@@ -70,7 +76,7 @@ export async function runRounds(
  * a round with many are worth little.
  */
 export function toCpuFigures(
-  { own, machine }: CpuUse,
+  { own, machine }: Pick<CpuUse, 'own' | 'machine'>,
   { units, seconds }: { readonly units: number; readonly seconds: number }
 ): Record<string, number> {
   const { generator = 0, ...rest } = own

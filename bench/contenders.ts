@@ -2,10 +2,12 @@ import type { Command } from '../stack/launch.ts'
 import type { Site } from '../stack/site.ts'
 import { toDebeziumCommand } from './debezium/command.ts'
 import { type Place, toContenderCommand, toRunnerCommand } from './services.ts'
+import { toUnguardedCommand } from './without-guarantee.ts'
 
 /** Who takes events from the topic into the two tables. */
 export interface Contender {
   readonly name: string
+  /** For a chart: some 26 letters have room. */
   readonly title: string
   /** Prepares what it needs, and makes its process. */
   readonly toCommand: (run: ContenderRun) => Command | Promise<Command>
@@ -20,11 +22,22 @@ export interface ContenderRun extends Place {
   readonly eventsFile: string
 }
 
+/** Names of our runner, and of the one that shows what its guarantee costs. */
+export const OURS = 'smg-kafka'
+export const UNGUARDED = `${OURS}-without-guarantee`
+
 /** Our runner, compiled, as in production. */
 const ours: Contender = {
-  name: 'smg-kafka',
-  title: 'our runner',
-  toCommand: toRunnerCommand
+  name: OURS,
+  title: 'SMG Kafka, exactly once',
+  toCommand: run => toRunnerCommand(run)
+}
+
+/** Our runner without positions in PostgreSQL, and without looking for what is there already: at best at least once. */
+const unguarded: Contender = {
+  name: UNGUARDED,
+  title: 'SMG Kafka, no guarantee',
+  toCommand: toUnguardedCommand
 }
 
 function consumer(name: string, title: string): Contender {
@@ -42,19 +55,20 @@ function consumer(name: string, title: string): Contender {
   }
 }
 
-/** What writes a topic into tables without any code of one's own, nearly. */
+/** What writes a topic into tables without any code of one's own, nearly: a sink on Kafka Connect for each table. */
 const debezium: Contender = {
   name: 'debezium',
-  title: "Debezium's JDBC sink on Kafka Connect, a sink for each table, at least once",
+  title: "Debezium's JDBC sink",
   toCommand: toDebeziumCommand
 }
 
 /** In the order in which they run. */
 export const contenders: readonly Contender[] = [
   ours,
-  consumer('naive', 'eachMessage, an INSERT for each table'),
-  consumer('careful', 'eachBatch, Drizzle values(500), at least once'),
-  consumer('careful-postgres', 'eachBatch, postgres.js sql(500), at least once'),
+  unguarded,
+  consumer('naive', 'eachMessage, two INSERTs'),
+  consumer('careful', 'eachBatch, Drizzle'),
+  consumer('careful-postgres', 'eachBatch, postgres.js'),
   debezium,
-  consumer('ceiling', 'PostgreSQL alone, from memory')
+  consumer('ceiling', 'PostgreSQL alone')
 ]

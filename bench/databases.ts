@@ -1,7 +1,6 @@
+import { randomBytes } from 'node:crypto'
 import postgres, { type Sql } from 'postgres'
 import { migrate } from '../db/migrate.ts'
-
-const TEMPLATE = 'bench_template'
 
 /** Databases with empty tables, made in an instant. */
 export interface Databases {
@@ -12,15 +11,16 @@ export interface Databases {
   close(): Promise<void>
 }
 
-/** Migrates a template, once. */
+/** Migrates a template of its own, once. */
 export async function openDatabases(databaseUrl: string): Promise<Databases> {
   const admin = openSql(databaseUrl)
-  await admin.unsafe(`CREATE DATABASE ${TEMPLATE}`)
-  await migrate(toAddress(databaseUrl, TEMPLATE))
+  const template = `bench_template_${randomBytes(4).toString('hex')}`
+  await admin.unsafe(`CREATE DATABASE ${template}`)
+  await migrate(toAddress(databaseUrl, template))
 
   return {
     async create(name) {
-      await admin.unsafe(`CREATE DATABASE ${name} TEMPLATE ${TEMPLATE}`)
+      await admin.unsafe(`CREATE DATABASE ${name} TEMPLATE ${template}`)
       await admin.unsafe('CHECKPOINT')
       return toAddress(databaseUrl, name)
     },
@@ -33,7 +33,8 @@ export async function openDatabases(databaseUrl: string): Promise<Databases> {
 
 /** One connection, for looking into a database. */
 export function openSql(databaseUrl: string): Sql {
-  return postgres(databaseUrl, { max: 1, onnotice: () => undefined })
+  // Whoever looks while PostgreSQL is away wants to see at once that it is back.
+  return postgres(databaseUrl, { max: 1, backoff: () => 0.02, onnotice: () => undefined })
 }
 
 function toAddress(url: string, name: string): string {

@@ -1,26 +1,34 @@
-import type { Contender } from './contenders.ts'
-import type { DrainResult } from './drain.ts'
+import type { EventBytes } from './disk.ts'
+import type { Drained } from './measure-drain.ts'
 import { alignColumns, type Spread, toSpread } from './report.ts'
 
-/** What the rounds of one contender came to. */
+/** What one side did in one round. */
+export interface DrainResult extends Drained {
+  readonly name: string
+  readonly round: number
+  readonly diskBytes: EventBytes
+}
+
+/** What the rounds of one side came to. */
 export interface DrainSummary {
-  readonly contender: string
+  readonly name: string
   readonly eventsPerSecond: Spread
   /** CPU microseconds an event, of each process and together. */
   readonly cpu: { readonly self: Spread; readonly postgres: Spread; readonly kafka: Spread; readonly all: Spread }
   readonly maxMemoryBytes: number
+  readonly diskBytes: EventBytes
   /** Rounds that do not count, and why. */
   readonly voids: readonly string[]
 }
 
-/** Sums the rounds of each contender up; a void round counts in none of the figures. */
-export function summariseDrain(results: readonly DrainResult[], contenders: readonly Contender[]): DrainSummary[] {
-  return contenders.map(({ name }) => {
-    const own = results.filter(({ contender }) => contender === name)
+/** Sums the rounds of each side up, in the order of `names`; a void round counts in none of the figures. */
+export function summariseDrain(results: readonly DrainResult[], names: readonly string[]): DrainSummary[] {
+  return names.map(name => {
+    const own = results.filter(result => result.name === name)
     const valid = own.filter(result => result.void === null)
     const spread = (pick: (result: DrainResult) => number) => toSpread(valid.map(pick))
     return {
-      contender: name,
+      name,
       eventsPerSecond: spread(({ eventsPerSecond }) => eventsPerSecond),
       cpu: {
         self: spread(({ cpu }) => cpu.self),
@@ -29,6 +37,10 @@ export function summariseDrain(results: readonly DrainResult[], contenders: read
         all: spread(({ cpu }) => cpu.self + cpu.postgres + cpu.kafka)
       },
       maxMemoryBytes: Math.max(0, ...valid.map(({ maxMemoryBytes }) => maxMemoryBytes)),
+      diskBytes: {
+        postgres: spread(({ diskBytes }) => diskBytes.postgres).median,
+        kafka: spread(({ diskBytes }) => diskBytes.kafka).median
+      },
       voids: own.flatMap(result => (result.void === null ? [] : [`round ${result.round}: ${result.void}`]))
     }
   })
@@ -46,24 +58,53 @@ export function toDrainTable(summaries: readonly DrainSummary[]): string {
     'µs Kafka',
     'µs all',
     'MB',
+    'B on disk',
     'ours: rate',
     'ours: per CPU s'
   ]
   const rows = summaries.map(summary => {
-    const { contender, eventsPerSecond: rate, cpu, maxMemoryBytes } = summary
+    const { name, eventsPerSecond: rate, cpu, maxMemoryBytes, diskBytes } = summary
     const ratios = ours && ours !== summary ? toRatios(ours, summary) : null
     return [
-      contender,
+      name,
       rate.median.toFixed(0),
       `${rate.min.toFixed(0)} to ${rate.max.toFixed(0)}`,
       ...[cpu.self, cpu.postgres, cpu.kafka, cpu.all].map(({ median }) => median.toFixed(1)),
       (maxMemoryBytes / 1024 / 1024).toFixed(0),
+      diskBytes.postgres.toFixed(0),
       ratios ? `${ratios.rate.toFixed(2)}×` : '',
       ratios ? `${ratios.perCpu.toFixed(2)}×` : ''
     ]
   })
-  const voids = summaries.flatMap(({ contender, voids }) => voids.map(why => `VOID ${contender}, ${why}`))
-  return [alignColumns([head, ...rows]), ...voids].join('\n')
+  return [alignColumns([head, ...rows]), ...toVoidLines(summaries)].join('\n')
+}
+
+/** A line for each round that does not count. */
+export function toVoidLines(summaries: readonly DrainSummary[]): string[] {
+  return summaries.flatMap(({ name, voids }) => voids.map(why => `VOID ${name}, ${why}`))
+}
+
+/** One line a round, as it ends. */
+export function toDrainLine({ name, round, eventsPerSecond, cpu, void: why }: DrainResult): string {
+  if (why !== null) return `round ${round}, ${name}: VOID: ${why}`
+  const all = cpu.self + cpu.postgres + cpu.kafka
+  return `round ${round}, ${name}: ${eventsPerSecond.toFixed(0)} events/s, ${all.toFixed(1)} µs of CPU an event`
+}
+
+/** What the guarantee costs, round by round: two runs of a round are neighbours. Empty when one of both is missing. */
+export function toGuaranteeLines(results: readonly DrainResult[], [guarded, unguarded]: readonly string[]): string[] {
+  const valid = results.filter(result => result.void === null)
+  const pairs = valid.flatMap(one => {
+    const other = valid.find(({ name, round }) => name === unguarded && round === one.round)
+    return one.name === guarded && other ? [{ one, other }] : []
+  })
+  if (pairs.length === 0) return []
+  const cpuOf = ({ cpu }: DrainResult) => cpu.self + cpu.postgres + cpu.kafka
+  const cpu = toSpread(pairs.map(({ one, other }) => (cpuOf(one) / cpuOf(other) - 1) * 100))
+  const rate = toSpread(pairs.map(({ one, other }) => (1 - one.eventsPerSecond / other.eventsPerSecond) * 100))
+  const toText = ({ median, min, max }: Spread) =>
+    `${median.toFixed(1)} % (${min.toFixed(1)} to ${max.toFixed(1)} in ${pairs.length} rounds)`
+  return [`the guarantee costs ${toText(rate)} of the rate, and ${toText(cpu)} more CPU an event`]
 }
 
 /** Ours against another: events a second, and events a second of CPU of everything. */

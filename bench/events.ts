@@ -1,6 +1,7 @@
 import { Kafka, logLevel } from 'kafkajs'
 import { partitionOf } from '../kafka/murmur2.ts'
 import { createEventId } from '../sdk/event-id.ts'
+import { createTopic, PARTITIONS } from './topics.ts'
 
 /** An event of `user-activities`, as the gateway writes it. */
 export interface BenchEvent {
@@ -11,15 +12,38 @@ export interface BenchEvent {
   readonly timestampMs: number
 }
 
-const PARTITIONS = 3
 const USERS = 5_000
 const ACTIONS = ['login', 'logout', 'search', 'add-to-cart', 'purchase']
-const BATCH = 2_000
+const BATCH_BYTES = 400_000
+const WORDS = [
+  'sort',
+  'wide',
+  'of',
+  'filter',
+  'blue',
+  'cart',
+  'a',
+  'size',
+  'from',
+  'page',
+  'sale',
+  'new',
+  'list',
+  'the'
+]
 /** What a busy gateway takes: times and ids go up as they do there. */
 const EVENTS_PER_MS = 10
 
-/** Makes events whose values are about 200 bytes long; the same numbers give the same values. */
-export function makeEvents(count: number): BenchEvent[] {
+/** What events are like. */
+export interface EventOptions {
+  /** Of their topic. Default: 3. */
+  readonly partitions?: number
+  /** Of a value, about; 200 at least, which is the default. */
+  readonly bytes?: number
+}
+
+/** Makes events; the same numbers give the same values. */
+export function makeEvents(count: number, { partitions = PARTITIONS, bytes = 0 }: EventOptions = {}): BenchEvent[] {
   const startMs = Date.now() - Math.ceil(count / EVENTS_PER_MS)
   return Array.from({ length: count }, (_, number) => {
     const timestampMs = startMs + Math.floor(number / EVENTS_PER_MS)
@@ -35,31 +59,42 @@ export function makeEvents(count: number): BenchEvent[] {
         isMobile: number % 3 === 0
       }
     }
+    const value = pad(event, number, bytes)
     return {
       id: createEventId(timestampMs),
-      partition: partitionOf(Buffer.from(userId), PARTITIONS),
+      partition: partitionOf(Buffer.from(userId), partitions),
       key: userId,
-      value: JSON.stringify(event),
+      value,
       timestampMs
     }
   })
 }
 
-/** Makes a topic and writes events into it. */
-export async function fillTopic(brokers: string, topic: string, events: readonly BenchEvent[]): Promise<void> {
-  const kafka = new Kafka({ clientId: 'bench', brokers: brokers.split(','), logLevel: logLevel.NOTHING })
-  const admin = kafka.admin()
-  await admin.connect()
-  await admin.createTopics({
-    waitForLeaders: true,
-    topics: [{ topic, numPartitions: PARTITIONS, replicationFactor: 1 }]
-  })
-  await admin.disconnect()
+// Words, and not one letter: what compresses to nothing would take no room in PostgreSQL.
+function pad(event: { readonly metadata: object }, number: number, bytes: number): string {
+  const value = JSON.stringify(event)
+  const missing = bytes - value.length - ',"text":""'.length
+  if (missing <= 0) return value
+  let text = ''
+  for (let seed = number + 1; text.length < missing; seed = (seed * 48_271) % 2_147_483_647)
+    text += `${WORDS[seed % WORDS.length]} `
+  return JSON.stringify({ ...event, metadata: { ...event.metadata, text: text.slice(0, missing) } })
+}
 
+/** Makes a topic and writes events into it. */
+export async function fillTopic(
+  brokers: string,
+  topic: string,
+  events: readonly BenchEvent[],
+  partitions = PARTITIONS
+): Promise<void> {
+  await createTopic(brokers, topic, partitions)
+  const kafka = new Kafka({ clientId: 'bench', brokers: brokers.split(','), logLevel: logLevel.NOTHING })
   const producer = kafka.producer({ allowAutoTopicCreation: false })
   await producer.connect()
-  for (let first = 0; first < events.length; first += BATCH) {
-    await producer.send({ topic, messages: events.slice(first, first + BATCH).map(toMessage) })
+  const batch = Math.max(1, Math.floor(BATCH_BYTES / (events[0]?.value.length ?? 1)))
+  for (let first = 0; first < events.length; first += batch) {
+    await producer.send({ topic, messages: events.slice(first, first + batch).map(toMessage) })
   }
   await producer.disconnect()
 }

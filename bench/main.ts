@@ -5,7 +5,10 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { chainBench } from './commands/chain.ts'
 import { drainBench } from './commands/drain.ts'
+import { growthBench } from './commands/growth.ts'
+import { knobsBench } from './commands/knobs.ts'
 import { latencyBench } from './commands/latency.ts'
+import { outageBench } from './commands/outage.ts'
 import { produceBench } from './commands/produce.ts'
 import { readBench } from './commands/read.ts'
 import { startBench } from './commands/start.ts'
@@ -14,11 +17,14 @@ import type { Bench, Report } from './types.ts'
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   drain: drainBench,
+  growth: growthBench,
   produce: produceBench,
   chain: chainBench,
   latency: latencyBench,
   read: readBench,
-  start: startBench
+  start: startBench,
+  knobs: knobsBench,
+  outage: outageBench
 }
 const COMMON = {
   rounds: { type: 'string', default: '3' },
@@ -42,6 +48,7 @@ writeFileSync(
   join(values.out, `${name}.json`),
   JSON.stringify({ command: name, values, startedAt, machine, ...report.data }, null, 1)
 )
+if (report.chart !== undefined) writeFileSync(join(values.out, `${name}.svg`), report.chart)
 process.exit(report.isVoid ? 1 : 0)
 
 async function measure({ run }: Bench): Promise<Report> {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createPart } from '../stack/part.ts'
 import { createPortFinder } from '../stack/ports.ts'
 import { createProcessRecords } from '../stack/process-records.ts'
+import { sendSignal } from '../stack/processes.ts'
 import { startKafka, startPostgres } from '../stack/servers.ts'
 import type { Site } from '../stack/site.ts'
 
@@ -13,8 +14,10 @@ export interface Servers {
   readonly kafkaBrokers: string
   /** A user that may create databases. */
   readonly databaseUrl: string
-  /** The broker's process, and PostgreSQL's first one. */
+  /** The broker's process, and PostgreSQL's first one: another after a crash. */
   readonly pids: { readonly kafka: number; readonly postgres: number }
+  /** Ends PostgreSQL as a crash would; gives how to start it again, on the same data and port. */
+  crashPostgres(): Promise<() => Promise<void>>
   /** Ends everything that was started on the site, and removes its folder. */
   stop(): Promise<void>
 }
@@ -53,15 +56,29 @@ export async function startServers(): Promise<Servers> {
       port: 0,
       toPart: (spec: Parameters<typeof createPart>[0]) => createPart(spec, { log, records, onLine: () => undefined })
     }
-    const [kafka, postgres] = await Promise.all([
+    const [kafka, firstPostgres] = await Promise.all([
       startKafka(site, options),
       startPostgres(site, { ...options, settings: POSTGRES })
     ])
+    let postgres = firstPostgres
+    const port = Number(new URL(postgres.address).port)
     return {
       site,
       kafkaBrokers: kafka.address,
       databaseUrl: postgres.address,
-      pids: { kafka: kafka.pid() ?? 0, postgres: postgres.pid() ?? 0 },
+      get pids() {
+        return { kafka: kafka.pid() ?? 0, postgres: postgres.pid() ?? 0 }
+      },
+      async crashPostgres() {
+        // Immediate shutdown: no checkpoint, every connection breaks. The stop keeps it from being started again.
+        sendSignal(postgres.pid() ?? 0, 'SIGQUIT')
+        await postgres.stop()
+        return async () => {
+          // A finder of its own: that of the site gives no port twice.
+          const again = { ...site, findPort: createPortFinder() }
+          postgres = await startPostgres(again, { ...options, port, settings: POSTGRES })
+        }
+      },
       async stop() {
         await Promise.all([kafka.stop(), postgres.stop()])
         await stop()

@@ -1,13 +1,14 @@
 import { type Admin, Kafka, logLevel } from 'kafkajs'
 
-const PARTITIONS = 3
+/** Of a topic, where nothing else is said: as the functions' topics have. */
+export const PARTITIONS = 3
 
 /** Makes a topic as the functions' topics are. */
-export function createTopic(brokers: string, topic: string): Promise<void> {
+export function createTopic(brokers: string, topic: string, partitions = PARTITIONS): Promise<void> {
   return withAdmin(brokers, async admin => {
     await admin.createTopics({
       waitForLeaders: true,
-      topics: [{ topic, numPartitions: PARTITIONS, replicationFactor: 1 }]
+      topics: [{ topic, numPartitions: partitions, replicationFactor: 1 }]
     })
   })
 }
@@ -17,6 +18,20 @@ export function countRecords(brokers: string, topic: string): Promise<number> {
   return withAdmin(brokers, async admin => {
     const partitions = await admin.fetchTopicOffsets(topic)
     return partitions.reduce((sum, { high }) => sum + Number(high), 0)
+  })
+}
+
+/** Removes topics with all that is in them. */
+export function deleteTopics(brokers: string, topics: readonly string[]): Promise<void> {
+  return withAdmin(brokers, admin => admin.deleteTopics({ topics: [...topics] }))
+}
+
+/** Members of a group that all know their partitions; 0 while it shares them out. */
+export function countMembers(brokers: string, groupId: string): Promise<number> {
+  return withAdmin(brokers, async admin => {
+    const { groups } = await admin.describeGroups([groupId])
+    const [group] = groups
+    return group?.state === 'Stable' ? group.members.length : 0
   })
 }
 

@@ -18,6 +18,8 @@ export interface Report {
   readonly text: string
   /** For the file. */
   readonly data: object
+  /** An SVG, where there is one. */
+  readonly chart?: string
   /** A run did not count. */
   readonly isVoid: boolean
 }

@@ -1,7 +1,7 @@
 import { type DestinationStream, pino } from 'pino'
 
 const HOLD_MS = 100
-const CHUNK_LENGTH = 16_384
+const CHUNK_LENGTH = 65_536
 const WARN = 40
 
 /** The output of a log, for `pino`. */

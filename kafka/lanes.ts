@@ -94,9 +94,14 @@ export function createLanes({ sender, budget, lanes, lingerMs, batchBytes, onOut
   function pumpTogether(): void {
     const takes: Take[] = []
     let room = SEND_BYTES
+    let isRest = false
 
     for (const queue of [...waiting]) {
-      if (queue.isInFlight || isAlone(queue) || room <= 0) continue
+      if (queue.isInFlight || isAlone(queue)) continue
+      if (room <= 0) {
+        isRest = true
+        break
+      }
       const entries = takeFrom(queue)
       if (entries.length === 0) continue
       takes.push({ queue, entries })
@@ -112,6 +117,8 @@ export function createLanes({ sender, budget, lanes, lingerMs, batchBytes, onOut
       for (const { queue } of takes) pumpAgain(queue)
       schedule()
     })
+    // What this send had no room for does not wait for its end.
+    if (isRest) schedule()
   }
 
   function pumpAlone(queue: RecordQueue): void {
@@ -155,12 +162,15 @@ export function createLanes({ sender, budget, lanes, lingerMs, batchBytes, onOut
       queue.isInFlight = true
       for (const entry of entries) entry.isInFlight = true
     }
+    // A connection that comes after the send was given up finds nothing to write: its records are in other hands.
+    let isOver = false
     try {
-      const written = await sender.send(toTopics(takes), () => toTopicMessages(begin(takes)))
+      const written = await sender.send(toTopics(takes), () => (isOver ? [] : toTopicMessages(begin(takes))))
       land(takes)
       settleWritten(takes, written)
       onOutcome(undefined)
     } catch (error) {
+      isOver = true
       land(takes)
       settleFailed(takes, error)
       onOutcome(error)

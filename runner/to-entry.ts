@@ -1,7 +1,7 @@
 import type { InboxEntry } from '../db/queries/inbox.ts'
 import type { RowWriter } from '../db/queries/row-writer.ts'
 import { deriveEventId, timestampMsOf } from '../sdk/event-id.ts'
-import { type IdentifiedRecord, toHeadersJson, toLegalMs, toText } from '../sdk/record.ts'
+import { type IdentifiedRecord, textOfValue, toHeadersJson, toLegalMs, toText } from '../sdk/record.ts'
 
 /**
  * Makes the inbox entry of a handled record, with the rows that its function gave.
@@ -19,7 +19,7 @@ export function toEntry(
     partition,
     offset,
     key: toText(key),
-    value: value?.toString('utf8') ?? 'null',
+    value: value ? textOfValue(value) : 'null',
     headers: toHeadersJson(headers),
     timestampMs: toLegalMs(timestampMs),
     rows: rowWriter ? rows.map((row, index) => rowWriter.toRow(row, toRowId(id, index), id)) : []

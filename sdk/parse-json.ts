@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { sdkErrors } from './errors.ts'
 import { cutPointer, toPointer } from './pointer.ts'
+import { textOfValue } from './record.ts'
 import type { Fault } from './types.ts'
 
 /** Containers inside one another, the outermost counts. */
@@ -20,7 +21,7 @@ export function parseJson(bytes: Buffer): unknown {
   if (bytes.length === 0) throw badJson('', 'is empty')
   if (!isUtf8(bytes)) throw badJson('', 'is not UTF-8')
 
-  const text = bytes.toString('utf8')
+  const text = textOfValue(bytes)
   let value: unknown
   try {
     value = JSON.parse(text)

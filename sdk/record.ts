@@ -24,6 +24,24 @@ export function toText(bytes: Buffer | null): string | null {
   return isExact ? text : `base64:${bytes.toString('base64')}`
 }
 
+/** Of a large one the text is made anew: the last one is kept until another comes, which may be long. */
+const KEPT_BYTES = 64 * 1024
+let lastValue: Buffer | null = null
+let lastText = ''
+
+/**
+ * The text of a value that is UTF-8. The last one's is remembered: a record is parsed, handled and stored in one go, and
+ * parsing and storing both want it.
+ */
+export function textOfValue(value: Buffer): string {
+  if (value.length > KEPT_BYTES) return value.toString('utf8')
+  if (value !== lastValue) {
+    lastText = value.toString('utf8')
+    lastValue = value
+  }
+  return lastText
+}
+
 // Records of one producer share the headers that are the same in all of them (`kafka/decode-batch.ts`): what was made of
 // the last ones is asked for again and again. By place in the list, and only so many: it keeps what it remembers.
 const REMEMBERED = 8

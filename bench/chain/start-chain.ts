@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Sql } from 'postgres'
 import { openDatabases, openSql } from '../databases.ts'
 import type { Servers } from '../servers.ts'
-import { type Service, startService, toGatewayCommand, toRunnerCommand } from '../services.ts'
+import { type Place, type Service, startService, toGatewayCommand, toRunnerCommand } from '../services.ts'
 
 /** From POST to row: a gateway, and a runner of `user-activities`, with a topic and a database of their own. */
 export interface Chain {
@@ -13,31 +13,41 @@ export interface Chain {
   readonly groupId: string
   /** One connection, for looking. */
   readonly sql: Sql
+  /** Starts one more of a part; whoever starts it also stops it. */
+  start(part: Part, settings?: Settings): Promise<Service>
   stop(): Promise<void>
 }
 
-/** Starts the chain, with empty tables. */
-export async function startChain(servers: Servers): Promise<Chain> {
+type Part = 'gateway' | 'runner'
+type Settings = Place['settings']
+
+/** Starts the chain, with empty tables and with settings of both parts. */
+export async function startChain(servers: Servers, settings: Settings = {}): Promise<Chain> {
   const { kafkaBrokers } = servers
-  const prefix = `b${randomBytes(4).toString('hex')}.`
+  const id = `b${randomBytes(4).toString('hex')}`
+  const prefix = `${id}.`
   const databases = await openDatabases(servers.databaseUrl)
-  const databaseUrl = await databases.create('bench_chain')
+  const databaseUrl = await databases.create(`bench_chain_${id}`)
   const place = { kafkaBrokers, databaseUrl, topicPrefix: prefix, groupPrefix: prefix }
 
-  const path = '/health/ready'
-  const gateway = await startService(servers, 'gateway', {
-    toCommand: port => toGatewayCommand({ ...place, port }),
-    path
-  })
-  const runner = await startService(servers, 'runner', { toCommand: port => toRunnerCommand({ ...place, port }), path })
+  const gateway = await start('gateway', settings)
+  const runner = await start('runner', settings)
   const sql = openSql(databaseUrl)
 
   return {
-    ...{ servers, gateway, runner, databaseUrl, sql, groupId: `${prefix}user-activities` },
+    ...{ servers, gateway, runner, databaseUrl, sql, groupId: `${prefix}user-activities`, start },
     async stop() {
       await sql.end()
       await Promise.all([gateway.stop(), runner.stop()])
       await databases.close()
     }
+  }
+
+  function start(part: Part, own: Settings = settings): Promise<Service> {
+    const toCommand = part === 'gateway' ? toGatewayCommand : toRunnerCommand
+    return startService(servers, part, {
+      toCommand: port => toCommand({ ...place, port, settings: own }),
+      path: '/health/ready'
+    })
   }
 }

@@ -22,7 +22,7 @@ export const WATCH_MS = 5
 
 /**
  * Looks every 5 ms at the positions of the chain. They move in the transaction that writes the rows: an event is visible
- * when the position of its partition lies behind it.
+ * when the position of its partition lies behind it. A look that fails sees nothing: PostgreSQL may be away.
  */
 export async function watchPositions({ sql, groupId }: Chain): Promise<PositionWatch> {
   const partitions = new Map<number, Sightings>()
@@ -46,7 +46,9 @@ export async function watchPositions({ sql, groupId }: Chain): Promise<PositionW
     while (!isStopped) {
       const askedMs = machineMs()
       const rows = await sql`
-        SELECT partition, next_offset FROM topic_status WHERE group_id = ${groupId} AND topic = 'user-activities'`
+        SELECT partition, next_offset FROM topic_status WHERE group_id = ${groupId} AND topic = 'user-activities'`.catch(
+        () => []
+      )
       const atMs = machineMs()
       for (const row of rows) note(row.partition, Number(row.next_offset), atMs)
       await sleep(Math.max(1, askedMs + WATCH_MS - atMs))

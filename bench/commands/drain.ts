@@ -1,6 +1,8 @@
-import { contenders } from '../contenders.ts'
-import { type DrainResult, drain } from '../drain.ts'
-import { summariseDrain, toDrainTable } from '../drain-report.ts'
+import { contenders, OURS, UNGUARDED } from '../contenders.ts'
+import { toDiskText } from '../disk.ts'
+import { drain } from '../drain.ts'
+import { toDrainChart } from '../drain-chart.ts'
+import { type DrainResult, summariseDrain, toDrainLine, toDrainTable, toGuaranteeLines } from '../drain-report.ts'
 import { toCount } from '../options.ts'
 import type { Bench } from '../types.ts'
 
@@ -8,7 +10,8 @@ import type { Bench } from '../types.ts'
 export const drainBench: Bench = {
   options: {
     events: { type: 'string', default: '100000' },
-    only: { type: 'string', default: '' }
+    only: { type: 'string', default: '' },
+    cold: { type: 'boolean', default: false }
   },
 
   async run(servers, values) {
@@ -19,17 +22,20 @@ export const drainBench: Bench = {
     await drain(servers, {
       events: toCount(values, 'events'),
       rounds: toCount(values, 'rounds'),
+      isCold: values.cold === true,
       contenders: chosen,
       onResult(result) {
         results.push(result)
-        const { contender, round, eventsPerSecond } = result
-        console.log(`round ${round}, ${contender}: ${eventsPerSecond.toFixed(0)} events/s${result.void ? ' VOID' : ''}`)
+        console.log(toDrainLine(result))
       }
     })
-    const summaries = summariseDrain(results, chosen)
+    const names = chosen.map(({ name }) => name)
+    const summaries = summariseDrain(results, names)
+    const disk = summaries.flatMap(({ name, diskBytes }) => (name === OURS ? [toDiskText(diskBytes)] : []))
     return {
-      text: toDrainTable(summaries),
+      text: [toDrainTable(summaries), ...toGuaranteeLines(results, [OURS, UNGUARDED]), ...disk].join('\n'),
       data: { summaries, results },
+      chart: toDrainChart(summaries, chosen),
       isVoid: results.some(result => result.void !== null)
     }
   }

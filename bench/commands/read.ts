@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Cell, runRounds } from '../cells.ts'
 import { offerEvents } from '../chain/offer.ts'
 import type { Chain } from '../chain/start-chain.ts'
@@ -10,13 +11,18 @@ import type { Bench, Report, Values } from '../types.ts'
 import { makeSingles } from '../workload.ts'
 import { withChain } from './chain.ts'
 
-/** One message by id, and a page of 50: our gateway beside a bare server, alone and while events arrive. */
+/**
+ * One message by id, and a page of 50: our gateway beside a bare server, alone and while events arrive, as fast as can be
+ * and at a fixed rate.
+ */
 export const readBench: Bench = {
   options: {
     seconds: { type: 'string', default: '5' },
     connections: { type: 'string', default: '32' },
     events: { type: 'string', default: '20000' },
-    rate: { type: 'string', default: '500' }
+    // Half of what the chain takes when each event has a request of its own.
+    rate: { type: 'string', default: '3000' },
+    reads: { type: 'string', default: '1000' }
   },
 
   run: (servers, values) =>
@@ -33,7 +39,8 @@ export const readBench: Bench = {
     })
 }
 
-const NOTE = `Ours logs a line a request into a file, as in production; the bare server logs nothing.
+const NOTE = `Ours logs a line a request into a file, as in production; the bare server logs nothing. At a fixed rate, times
+run from when a request was due, or else from when it was sent.
 While events arrive, the CPU of our gateway and of PostgreSQL is that of the events too.`
 
 const FILL = { eventsPerSecond: 5_000, batch: 1_000 }
@@ -42,6 +49,8 @@ const PAGE: PlannedRequest = { method: 'GET', path: '/api/messages?limit=50', bo
 /** The load that events come from begins before the reads and ends after them. */
 const MARGIN_SECONDS = 3
 const CONNECTIONS_OF_CHAIN = 64
+const SETTLE_MS = 60_000
+const POLL_MS = 50
 
 async function measureReads(chain: Chain, bare: Service, values: Values): Promise<Report> {
   await fill(chain, toCount(values, 'events'))
@@ -100,7 +109,8 @@ function toCells(
   const alone = kinds.flatMap(([kind, requests]) =>
     sides.map(([side, service]) => toCell(kind, side, { requests, service }))
   )
-  return [...alone, ...alone.map(cell => ({ ...cell, ...besideEvents(chain, cell, values) }))]
+  const offered = alone.map(cell => atFixedRate(cell, toCount(values, 'reads')))
+  return [...alone, ...[...alone, ...offered].map(cell => ({ ...cell, ...besideEvents(chain, cell, values) }))]
 
   function toCell(
     kind: string,
@@ -121,12 +131,14 @@ function toCells(
   }
 }
 
+/** The same cell, offered in an open loop. */
+function atFixedRate(cell: Cell, requestsPerSecond: number): Cell {
+  return { ...cell, name: `${cell.name}, ${requestsPerSecond}/s`, plan: { ...cell.plan, requestsPerSecond } }
+}
+
 /** The same cell while events are posted, one a request. */
-function besideEvents(
-  { servers, gateway }: Chain,
-  { name, plan }: Cell,
-  values: Values
-): Pick<Cell, 'name' | 'around'> {
+function besideEvents(chain: Chain, { name, plan }: Cell, values: Values): Pick<Cell, 'name' | 'around'> {
+  const { servers, gateway } = chain
   const rate = toCount(values, 'rate')
   const events = {
     ...{ url: gateway.url, connections: CONNECTIONS_OF_CHAIN, requestsPerSecond: rate, answersFile: null },
@@ -137,13 +149,28 @@ function besideEvents(
   return {
     name: `${name}, ${rate} events/s`,
     async around(work) {
+      const before = await countSettled(chain)
       let begin: () => void = () => undefined
       const begun = new Promise<void>(resolve => {
         begin = resolve
       })
       const load = runLoad(servers.site, events, { onBegin: () => begin() })
-      const [measurement, { firstFailure }] = await Promise.all([begun.then(work), load])
-      return { ...measurement, void: measurement.void ?? firstFailure }
+      const [measurement, { requests, firstFailure }] = await Promise.all([begun.then(work), load])
+      const late = await waitUntilSettled(chain, before + requests)
+      return { ...measurement, void: measurement.void ?? firstFailure ?? late }
     }
   }
+}
+
+/** The cell after this one is alone: the runner has nothing left to do. Gives why not, after a minute. */
+async function waitUntilSettled(chain: Chain, events: number): Promise<string | null> {
+  for (const untilMs = performance.now() + SETTLE_MS; performance.now() < untilMs; await sleep(POLL_MS))
+    if ((await countSettled(chain)) >= events) return null
+  return 'the events beside it were not settled'
+}
+
+async function countSettled({ sql, groupId }: Chain): Promise<number> {
+  const [row] = await sql`SELECT coalesce(sum(message_count), 0)::int AS count FROM topic_status
+    WHERE group_id = ${groupId}`
+  return row?.count
 }

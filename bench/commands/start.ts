@@ -45,7 +45,12 @@ export const startBench: Bench = {
 }
 
 async function startOnce(servers: Servers, part: 'gateway' | 'runner', place: Omit<Place, 'port'>) {
-  const toCommand = (port: number) => (part === 'gateway' ? toGatewayCommand : toRunnerCommand)({ ...place, port })
+  const toCommand = (port: number) => {
+    if (part === 'gateway') return toGatewayCommand({ ...place, port })
+    const command = toRunnerCommand({ ...place, port })
+    // All functions, not the one that is drained.
+    return { ...command, env: { ...command.env, FUNCTIONS: '' } }
+  }
   const startedMs = performance.now()
   const { pid, stop } = await startService(servers, part, { toCommand, path: '/health/ready' })
   const readyMs = performance.now() - startedMs

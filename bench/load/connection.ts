@@ -9,6 +9,8 @@ export interface Answer {
 export interface Connection {
   /** Sends a whole HTTP/1.1 request. Rejects when the connection breaks, and at every later call. */
   send(request: Buffer): Promise<Answer>
+  /** Says whether it broke, or the server closed it: that may be, while nothing is asked. */
+  isBroken(): boolean
   close(): void
 }
 
@@ -49,10 +51,13 @@ export async function openConnection(url: string): Promise<Connection> {
         socket.write(request)
       })
     },
+    isBroken: () => broken !== null,
     close: () => void socket.destroy()
   }
 
   function take(chunk: Buffer) {
+    // A server that tells an idle connection that its time is over.
+    if (!waiting) throw new Error('an answer without a request')
     if (answer) {
       answer.chunks.push(chunk)
       answer.received += chunk.length
@@ -63,7 +68,7 @@ export async function openConnection(url: string): Promise<Connection> {
 
     const { status, chunks } = answer
     const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)
-    const { resolve } = waiting as Waiting
+    const { resolve } = waiting
     answer = null
     waiting = null
     resolve({ status, body })

@@ -5,7 +5,8 @@ import { toNodeCommand } from '../../stack/node-part.ts'
 import type { Site } from '../../stack/site.ts'
 import type { LoadLine, LoadResult, Plan, PlannedRequest } from './plan.ts'
 
-interface Moments {
+/** Called on the way of a plan. */
+export interface Moments {
   /** Before the first request. */
   readonly onBegin?: () => void
   /** After the last answer. */

@@ -1,13 +1,28 @@
 import type { Sql } from 'postgres'
+import { createItemWriter, type ItemRow, json, plain, text, time, toColumns } from './item.ts'
 import { createList, type Filters, isoText, type PageRequest, rangeOf } from './list.ts'
 
-const base64 = (column: string) => `translate(encode(${column}, 'base64'), E'\\n', '')`
+const base64 = (column: string) => plain(`translate(encode(${column}, 'base64'), E'\\n', '')`)
 
-const ITEM = `json_build_object('id', id, 'eventId', event_id, 'topic', topic, 'group', group_id, 'partition', partition,
-  'offset', "offset"::text, 'keyBase64', ${base64('key')}, 'valueBase64', ${base64('value')}, 'headers', headers,
-  'timestamp', ${isoText('"timestamp"')}, 'stage', stage, 'disposition', disposition,
-  'error', json_build_object('name', error_name, 'message', error_message, 'stack', error_stack), 'attempts', attempts,
-  'state', state, 'createdAt', ${isoText('created_at')}, 'resolvedAt', ${isoText('resolved_at')})`
+const ITEM = {
+  id: plain('id'),
+  eventId: plain('event_id'),
+  topic: text('topic'),
+  group: text('group_id'),
+  partition: json('partition'),
+  offset: plain('"offset"'),
+  keyBase64: base64('key'),
+  valueBase64: base64('value'),
+  headers: json('headers'),
+  timestamp: time('"timestamp"'),
+  stage: text('stage'),
+  disposition: text('disposition'),
+  error: json(`json_build_object('name', error_name, 'message', error_message, 'stack', error_stack)`),
+  attempts: json('attempts'),
+  state: text('state'),
+  createdAt: time('created_at'),
+  resolvedAt: time('resolved_at')
+}
 
 /** A dead letter with its bytes in base64; null is a null key or a tombstone. */
 export interface StoredDeadLetter {
@@ -56,11 +71,12 @@ export const DEAD_LETTER_FILTERS = {
 
 /** Reads of `dead_letters`. */
 export function createDeadLetterQueries(sql: Sql) {
+  const write = createItemWriter(ITEM)
   const list = createList(sql, {
     table: 'dead_letters',
     time: '"timestamp"',
     item: ITEM,
-    bytes: 'coalesce(octet_length(value), 0) + coalesce(octet_length(key), 0) + octet_length(headers::text)',
+    large: ['keyBase64', 'valueBase64', 'headers'],
     filters: DEAD_LETTER_FILTERS
   })
 
@@ -72,10 +88,9 @@ export function createDeadLetterQueries(sql: Sql) {
     },
 
     async findById(id: string): Promise<StoredDeadLetter | undefined> {
-      const [row] = await sql.unsafe(`SELECT ${ITEM} AS item FROM dead_letters WHERE id = $1::uuid`, [id], {
-        prepare: true
-      })
-      return row && toItem(row.item)
+      const text = `SELECT ${toColumns(ITEM)} FROM dead_letters WHERE id = $1::uuid`
+      const [row] = await sql.unsafe<ItemRow[]>(text, [id], { prepare: true })
+      return row && JSON.parse(write(row))
     },
 
     /** Reads the whole table: a number of dead letters that would make it slow wants an operator anyway. At most 500. */
@@ -92,9 +107,4 @@ export function createDeadLetterQueries(sql: Sql) {
       return rows.map(row => ({ ...row }) as unknown as DeadLetterGroup)
     }
   }
-}
-
-// The driver parses json by itself unless Drizzle has taken its parsers away.
-function toItem(item: unknown): StoredDeadLetter {
-  return typeof item === 'string' ? JSON.parse(item) : (item as StoredDeadLetter)
 }

@@ -1,5 +1,8 @@
 import type { Sql } from 'postgres'
+import { createItemWriter, type Item, type ItemRow, toColumns } from './item.ts'
 
+/** Items of the longest page. */
+const MAX_LIMIT = 500
 // A page ends early where its values would not fit into the memory of a small process.
 const MAX_PAGE_BYTES = 8 * 1024 * 1024
 
@@ -12,7 +15,7 @@ export interface Place {
 
 /** One page of a list, newest first. */
 export interface Page {
-  /** A JSON array, built by PostgreSQL: parsing it here and writing it again costs more than the query. */
+  /** A JSON array. */
   readonly items: string
   /** Null at the end of the list. */
   readonly next: Place | null
@@ -35,10 +38,10 @@ export interface ListSource {
   readonly time: string
   /** The column that parts rows of equal time and id, where there may be some. */
   readonly topic?: string
-  /** A JSON value of a row. */
-  readonly item: string
-  /** The bytes of what may be large in a row. */
-  readonly bytes: string
+  /** Its members `id`, `timestamp` and, where there is one, `topic` are the row's place in the list. */
+  readonly item: Item
+  /** The members that may be large. */
+  readonly large: readonly string[]
   /** Conditions by the name of their filter; `?` stands for its value. */
   readonly filters: Readonly<Record<string, string>>
 }
@@ -48,15 +51,35 @@ export interface ListSource {
  * begins after the last item of the one before, wherever that is by now.
  */
 export function createList(sql: Sql, source: ListSource) {
+  const write = createItemWriter(source.item)
+
   return async function list(filters: Filters, { limit, after }: PageRequest): Promise<Page> {
     const parameters: (string | number)[] = []
     const bind = (value: string | number) => `$${parameters.push(value)}`
-    const [row] = await sql.unsafe(toText(source, filters, { limit, after, bind }), parameters, { prepare: true })
+    const text = toText(source, filters, { limit, after, bind })
+    const rows: readonly SizedRow[] = await sql.unsafe<SizedRow[]>(text, parameters, { prepare: true })
 
-    if (!row) return { items: '[]', next: null }
-    const { items, found, kept, time, id, topic } = row
-    return { items, next: Number(found) > Number(kept) ? { time, id, topic } : null }
+    const kept = rows.slice(0, countFitting(rows, limit))
+    const last = kept.at(-1)
+    return {
+      items: `[${kept.map(write).join(', ')}]`,
+      next: last && rows.length > kept.length ? toPlace(source, last) : null
+    }
   }
+}
+
+type SizedRow = ItemRow & { readonly bytes: number }
+
+/** How many rows a page has: it ends with the one that fills it. */
+function countFitting(rows: readonly SizedRow[], limit: number): number {
+  let total = 0
+  let count = 0
+  for (; count < rows.length && count < limit && total < MAX_PAGE_BYTES; count += 1) total += rows[count]?.bytes ?? 0
+  return count
+}
+
+function toPlace({ topic }: ListSource, row: ItemRow): Place {
+  return { time: JSON.parse(row.timestamp ?? '""'), id: row.id ?? '', topic: (topic && row.topic) ?? '' }
 }
 
 interface Binding extends PageRequest {
@@ -64,7 +87,7 @@ interface Binding extends PageRequest {
 }
 
 function toText(source: ListSource, filters: Filters, { limit, after, bind }: Binding): string {
-  const { table, time, topic, item, bytes } = source
+  const { table, time, topic, item } = source
   const keys = topic ? [time, 'id', topic] : [time, 'id']
   // The indexes go up, and are read backwards: what is new comes to their end, where an insert costs least.
   const order = keys.map(key => `${key} DESC`).join(', ')
@@ -77,22 +100,21 @@ function toText(source: ListSource, filters: Filters, { limit, after, bind }: Bi
     if (topic) place.push(`${bind(after.topic)}::text`)
     conditions.push(`(${keys.join(', ')}) < (${place.join(', ')})`)
   }
+  // A limit that is a parameter alone has PostgreSQL plan every page anew, which takes longer than to read it: it fears
+  // that the plan for all limits reads a tenth of the table. One row more than the page may have tells of the next.
+  // No order is asked for again: what is above the first limit keeps it.
+  const names = Object.keys(item).map(name => `"${name}"`)
+  const bytes = source.large.map(name => `coalesce(octet_length("${name}"), 0)`).join(' + ')
   return `
     WITH newest AS (
       SELECT * FROM ${table} ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
-      ORDER BY ${order} LIMIT ${bind(limit)}::int + 1),
-    numbered AS (
-      SELECT *, row_number() OVER (ORDER BY ${order}) AS place FROM newest),
+      ORDER BY ${order} LIMIT ${MAX_LIMIT + 1}),
+    page AS (
+      SELECT ${toColumns(item)} FROM newest LIMIT ${bind(limit)}::int + 1),
     sized AS (
-      SELECT *, place <= ${bind(limit)}::int AND coalesce(sum(${bytes}) OVER (
-        ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) < ${MAX_PAGE_BYTES} AS fits
-      FROM numbered)
-    SELECT coalesce(json_agg(${item} ORDER BY place) FILTER (WHERE fits), '[]')::text AS items,
-      count(*)::int AS found, (count(*) FILTER (WHERE fits))::int AS kept,
-      (array_agg(to_json(${time} AT TIME ZONE 'UTC') #>> '{}' ORDER BY place DESC) FILTER (WHERE fits))[1] AS time,
-      (array_agg(id::text ORDER BY place DESC) FILTER (WHERE fits))[1] AS id,
-      ${topic ? `(array_agg(${topic} ORDER BY place DESC) FILTER (WHERE fits))[1]` : "''"} AS topic
-    FROM sized`
+      SELECT *, ${bytes} AS bytes,
+        sum(${bytes}) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING) AS before FROM page)
+    SELECT ${names.join(', ')}, bytes FROM sized WHERE coalesce(before, 0) < ${MAX_PAGE_BYTES}`
 }
 
 /** A time as ISO 8601 in UTC: milliseconds, and microseconds where there are some. */

@@ -1,17 +1,29 @@
 import type { Sql } from 'postgres'
-import { createList, type Filters, isoText, type Page, type PageRequest, rangeOf } from './list.ts'
+import { createItemWriter, type ItemRow, json, plain, text, time, toColumns } from './item.ts'
+import { createList, type Filters, type Page, type PageRequest, rangeOf } from './list.ts'
 
-const ITEM = `json_build_object('id', id, 'topic', topic, 'partition', partition, 'offset', "offset"::text, 'key', key,
-  'value', value, 'headers', headers, 'timestamp', ${isoText('"timestamp"')}, 'receivedAt', ${isoText('received_at')})`
+const ITEM = {
+  id: plain('id'),
+  topic: text('topic'),
+  partition: json('partition'),
+  offset: plain('"offset"'),
+  key: text('key'),
+  value: json('value'),
+  headers: json('headers'),
+  timestamp: time('"timestamp"'),
+  receivedAt: time('received_at')
+}
 
 /** Reads of `messages`. What they give is JSON text. */
 export function createMessageQueries(sql: Sql) {
+  const columns = toColumns(ITEM)
+  const write = createItemWriter(ITEM)
   const list = createList(sql, {
     table: 'messages',
     time: '"timestamp"',
     topic: 'topic',
     item: ITEM,
-    bytes: 'octet_length(value::text) + octet_length(headers::text)',
+    large: ['value', 'headers'],
     filters: { topic: 'topic = ?', key: 'key = ?', partition: 'partition = ?::int', ...rangeOf('"timestamp"') }
   })
 
@@ -22,26 +34,27 @@ export function createMessageQueries(sql: Sql) {
     /** Gives a message of any topic, or of one; undefined when no such event is settled. */
     async findById(id: string, { topic }: { topic?: string | undefined } = {}): Promise<string | undefined> {
       const [row] = topic === undefined ? await findAnywhere(id) : await findInTopic(id, topic)
-      return row?.item
+      return row && write(row)
     }
   }
 
   function findInTopic(id: string, topic: string) {
-    return sql.unsafe(`SELECT ${ITEM}::text AS item FROM messages WHERE topic = $1 AND id = $2::uuid`, [topic, id], {
-      prepare: true
-    })
+    const text = `SELECT ${columns} FROM messages WHERE topic = $1 AND id = $2::uuid`
+    return sql.unsafe<ItemRow[]>(text, [topic, id], { prepare: true })
   }
 
-  // The key begins with the topic: each topic there is gets one look, found by jumping through the index.
+  // The key begins with the topic: each topic there is gets one look, found by jumping through the index, until the first
+  // that has the id. The inner limit keeps it so: joined by a hash, the whole index would be searched for the id.
   function findAnywhere(id: string) {
-    return sql.unsafe(
+    return sql.unsafe<ItemRow[]>(
       `WITH RECURSIVE found(name) AS (
         (SELECT topic FROM messages ORDER BY topic LIMIT 1)
         UNION ALL
         SELECT (SELECT topic FROM messages WHERE topic > found.name ORDER BY topic LIMIT 1)
         FROM found WHERE found.name IS NOT NULL)
-      SELECT ${ITEM}::text AS item FROM found JOIN messages ON topic = found.name WHERE id = $1::uuid
-      ORDER BY topic LIMIT 1`,
+      SELECT ${columns} FROM found CROSS JOIN LATERAL
+        (SELECT * FROM messages WHERE topic = found.name AND id = $1::uuid LIMIT 1) AS message
+      LIMIT 1`,
       [id],
       { prepare: true }
     )

@@ -1,13 +1,14 @@
 import type { Sql } from 'postgres'
-import { createList, isoText, rangeOf } from './list.ts'
+import { type Item, json, plain, text, time } from './item.ts'
+import { createList, rangeOf } from './list.ts'
 
 interface RowTable {
   readonly table: string
-  /** Columns by the name of their field. */
-  readonly fields: Readonly<Record<string, string>>
-  /** Fields that a list can be filtered by. */
-  readonly filters: readonly string[]
-  /** The column that may hold much. */
+  /** The event's own. */
+  readonly fields: Item
+  /** Columns of text by the field that a list can be filtered by. */
+  readonly filters: Readonly<Record<string, string>>
+  /** The field that may hold much. */
   readonly free: string
 }
 
@@ -17,46 +18,61 @@ export function createRowQueries(sql: Sql) {
     /** Filters: `userId`, `action`, `from`, `to`. */
     userActivities: createRowList(sql, {
       table: 'user_activities',
-      fields: { userId: 'user_id', action: 'action', metadata: 'metadata' },
-      filters: ['userId', 'action'],
+      fields: { userId: text('user_id'), action: text('action'), metadata: json('metadata') },
+      filters: { userId: 'user_id', action: 'action' },
       free: 'metadata'
     }),
     /** Filters: `source`, `name`, `from`, `to`. */
     systemMetrics: createRowList(sql, {
       table: 'system_metrics',
-      fields: { source: 'source', name: 'name', value: 'value', unit: 'unit', labels: 'labels' },
-      filters: ['source', 'name'],
+      fields: {
+        source: text('source'),
+        name: text('name'),
+        // As JSON: the text of a number that is none is no JSON.
+        value: json('to_json(value)'),
+        unit: text('unit'),
+        labels: json('labels')
+      },
+      filters: { source: 'source', name: 'name' },
       free: 'labels'
     }),
     /** Filters: `service`, `level`, `from`, `to`. */
     errorLogs: createRowList(sql, {
       table: 'error_logs',
-      fields: { service: 'service', level: 'level', message: 'message', stack: 'stack', context: 'context' },
-      filters: ['service', 'level'],
+      fields: {
+        service: text('service'),
+        level: text('level'),
+        message: text('message'),
+        stack: text('stack'),
+        context: json('context')
+      },
+      filters: { service: 'service', level: 'level' },
       free: 'context'
     }),
     /** Filters: `recipient`, `channel`, `from`, `to`. */
     notifications: createRowList(sql, {
       table: 'notifications',
-      fields: { recipient: 'recipient', channel: 'channel', title: 'title', message: 'message', metadata: 'metadata' },
-      filters: ['recipient', 'channel'],
+      fields: {
+        recipient: text('recipient'),
+        channel: text('channel'),
+        title: text('title'),
+        message: text('message'),
+        metadata: json('metadata')
+      },
+      filters: { recipient: 'recipient', channel: 'channel' },
       free: 'metadata'
     })
   }
 }
 
 function createRowList(sql: Sql, { table, fields, filters, free }: RowTable) {
-  const members = Object.entries(fields).map(([name, column]) => `'${name}', ${column}`)
-  const times = `'timestamp', ${isoText('occurred_at')}, 'receivedAt', ${isoText('received_at')}`
+  const conditions = Object.entries(filters).map(([name, column]) => [name, `${column} = ?::text`])
 
   return createList(sql, {
     table,
     time: 'occurred_at',
-    item: `json_build_object('id', id, ${members.join(', ')}, ${times})`,
-    bytes: `octet_length(${free}::text)`,
-    filters: {
-      ...Object.fromEntries(filters.map(name => [name, `${fields[name]} = ?::text`])),
-      ...rangeOf('occurred_at')
-    }
+    item: { id: plain('id'), ...fields, timestamp: time('occurred_at'), receivedAt: time('received_at') },
+    large: [free],
+    filters: { ...Object.fromEntries(conditions), ...rangeOf('occurred_at') }
   })
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
@@ -7,15 +7,17 @@ import t from 'tap'
 const ROOT = join(import.meta.dirname, '..', '..')
 // The test runner puts its hooks into every process that it sees, and the compiler does not load under them.
 const CLEAN = ['-u', 'NODE_OPTIONS']
+const run = (...command: string[]) => promisify(execFile)('env', [...CLEAN, ...command], { cwd: ROOT })
+/** As it was compiled by the first test: not by npm, which would do it once more. */
+const runMain = (main: string, ...args: string[]) =>
+  run(process.execPath, '--import', 'tsx', join('bench', main), ...args)
 
-// Of the measurements it is the one that starts every process and takes the least time. No figure is judged.
+// No figure is judged.
 t.test('npm run bench measures in a short form, and writes figures', { timeout: 120_000 }, async t => {
   const out = t.testdir()
   const options = ['latency', '--rate', '200', '--seconds', '1', '--rounds', '1', '--out', out]
 
-  const { stdout } = await promisify(execFile)('env', [...CLEAN, 'npm', 'run', '-s', 'bench', '--', ...options], {
-    cwd: ROOT
-  })
+  const { stdout } = await run('npm', 'run', '-s', 'bench', '--', ...options)
 
   const { command, summaries } = JSON.parse(readFileSync(join(out, 'latency.json'), 'utf8'))
   t.match(stdout, 'visible p99 ms', 'says them as well')
@@ -27,11 +29,84 @@ t.test('npm run bench measures in a short form, and writes figures', { timeout: 
     t.ok(figures[`µs ${name}`].median > 0, `${name} took its time`)
 })
 
-t.test('npm run bench says what there is to measure', async t => {
-  const main = join(ROOT, 'bench', 'main.ts')
+const DRAINED = {
+  voids: [],
+  cpu: { self: { median: Number }, postgres: { median: Number }, kafka: { median: Number } },
+  diskBytes: { postgres: Number, kafka: Number }
+}
+const SHORT = [
+  {
+    name: 'drain',
+    options: ['--events', '12000', '--only', 'smg-kafka,smg-kafka-without-guarantee', '--rounds', '1', '--cold'],
+    finds: {
+      summaries: [
+        { name: 'smg-kafka', ...DRAINED },
+        { name: 'smg-kafka-without-guarantee', ...DRAINED }
+      ]
+    },
+    says: /the guarantee costs .* % .*\nOn disk an event takes/,
+    isDrawn: true
+  },
+  {
+    name: 'growth',
+    options: ['--events', '12000', '--only', 'rows', '--rows', '1000', '--rounds', '1', '--cold'],
+    finds: {
+      summaries: [
+        { name: 'base', ...DRAINED },
+        { name: 'rows 1000', ...DRAINED }
+      ]
+    },
+    says: /filled both tables with 1000 rows[\s\S]*\nOn disk an event takes/,
+    isDrawn: true
+  },
+  {
+    name: 'knobs',
+    options: ['--only', 'PRODUCER_LANES=1', '--rate', '100', '--seconds', '0.5', '--rounds', '1'],
+    finds: {
+      summaries: [
+        { name: 'PRODUCER_LANES=4', voids: [] },
+        { name: 'PRODUCER_LANES=1', voids: [] }
+      ]
+    },
+    says: /PRODUCER_LANES/,
+    isDrawn: false
+  },
+  {
+    name: 'outage',
+    options: ['--rate', '100', '--before', '1', '--away', '1', '--after', '2'],
+    finds: { fault: null, figures: { 'away s': Number, 's to the first event': Number } },
+    says: /./,
+    isDrawn: false
+  }
+]
 
-  await t.rejects(promisify(execFile)(process.execPath, ['--import', 'tsx', main, 'everything'], { cwd: ROOT }), {
+for (const { name, options, finds, says, isDrawn } of SHORT) {
+  t.test(`npm run bench -- ${name} measures in a short form`, { timeout: 120_000 }, async t => {
+    const out = t.testdir()
+
+    const { stdout } = await runMain('main.ts', name, ...options, '--out', out)
+
+    t.match(JSON.parse(readFileSync(join(out, `${name}.json`), 'utf8')), { command: name, ...finds })
+    t.match(stdout, says)
+    if (isDrawn) t.match(readFileSync(join(out, `${name}.svg`), 'utf8'), /^<svg [\s\S]*<\/svg>\n$/)
+  })
+}
+
+t.test('npm run profile writes a profile, and says where the time went', { timeout: 120_000 }, async t => {
+  const out = t.testdir()
+
+  const { stdout } = await runMain(join('profile', 'main.ts'), 'drain', '--events', '12000', '--out', out)
+
+  const [file = ''] = readdirSync(out)
+  t.match(file, /^drain-.*\.cpuprofile$/)
+  t.match(stdout, join(out, file), 'names it')
+  t.match(stdout, /GC\n/)
+  t.match(stdout, /room runner/)
+})
+
+t.test('npm run bench says what there is to measure', async t => {
+  await t.rejects(runMain('main.ts', 'everything'), {
     code: 2,
-    stderr: 'drain | produce | chain | latency | read'
+    stderr: 'drain | growth | produce | chain | latency | read | start | knobs | outage'
   })
 })

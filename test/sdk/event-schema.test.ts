@@ -132,6 +132,24 @@ for (const { schema, event, fault } of faults) {
   })
 }
 
+const times = [
+  ...['2026-11-27T08:00:00.000Z', '2026-01-31T23:59:59Z', '2026-04-30T00:00:00.5Z', '2026-02-28T12:00:00Z'],
+  ...['2024-02-29T12:00:00Z', '2000-02-29T12:00:00Z', '2016-12-31T23:59:60Z', '2026-11-27T09:00:00+09:00'],
+  ...['2026-11-27t08:00:00z', '2026-11-27 08:00:00Z']
+]
+const noTimes = [
+  ...['2026-04-31T12:00:00Z', '2026-02-29T12:00:00Z', '1900-02-29T12:00:00Z', '2026-13-01T12:00:00Z'],
+  ...['2026-00-10T12:00:00Z', '2026-11-00T12:00:00Z', '2026-01-32T12:00:00Z', '2026-11-27T24:00:00Z'],
+  ...['2026-11-27T08:60:00Z', '2026-11-27T08:00:60Z', '2026-11-27T08:00:00.Z', '2026-11-27T08:00:00', '2026-11-27'],
+  ...['2026-11-27T08:00:00Z\n', ' 2026-11-27T08:00:00Z', '+002026-11-27T08:00:00Z', '']
+]
+t.test('takes the times that RFC 3339 knows, in UTC and elsewhere, and no other', async t => {
+  const findFaults = compileSchema(Type.String({ format: 'date-time' }))
+
+  for (const time of times) t.equal(findFaults(time), null, time)
+  for (const time of noTimes) t.match(findFaults(time), [{ message: 'must match format "date-time"' }], time)
+})
+
 t.test('names twenty faults at most', async t => {
   const words = Array.from({ length: 30 }, (_, index) => Type.Literal(String(index)))
 
@@ -153,6 +171,32 @@ const wrong = [
 for (const { when, schema, message } of wrong) {
   t.test(`throws when ${when}`, async t => void t.throws(() => compileSchema(schema), { message }))
 }
+
+t.test('compiles the schema of schemas once for all', async t => {
+  compileSchema(Name)
+  const { Function: Original } = globalThis
+  t.teardown(() => void Object.assign(globalThis, { Function: Original }))
+  let compiled = 0
+  const Counted = class extends Original {
+    constructor(...parts: string[]) {
+      compiled += 1
+      super(...parts)
+    }
+  }
+  Object.assign(globalThis, { Function: Counted })
+
+  t.strictSame(compileSchema(Age)({ age: 'x' }), [{ path: '/age', message: 'must be integer' }])
+  t.equal(compiled, 1)
+})
+
+t.test('keeps schemas apart that have the same $id', async t => {
+  const part = (schema: TSchema) => Type.Object({ a: { ...schema, $id: 'part' } as TSchema }, { $id: 'whole' })
+  const findInName = compileSchema(part(Name))
+  const findInAge = compileSchema(part(Age))
+
+  t.strictSame([findInName({ a: ada }), findInAge({ a: { age: 36 } })], [null, null])
+  t.match(findInAge({ a: ada }), [{ path: '/a/age' }])
+})
 
 t.test('knows a schema from what only looks like one', async t => {
   t.ok(isSchema(Name))

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { toHeaders, toText } from '../../sdk/record.ts'
+import { textOfValue, toHeaders, toText } from '../../sdk/record.ts'
 import { isNonRetriable, NonRetriableError, RetryAfterError, retryAfterMs } from '../../sdk/thrown.ts'
 import { toRows } from '../../sdk/to-rows.ts'
 
@@ -16,6 +16,25 @@ const bytes = [
 for (const { when, given, text } of bytes) {
   t.test(`gives ${text} for what ${when}`, async t => t.equal(toText(given), text))
 }
+
+t.test('gives the text of each value, however often and in whatever order it is asked for', async t => {
+  const values = [
+    '{"n":1}',
+    '{"n":2}',
+    '',
+    '"ü😀"',
+    JSON.stringify('x'.repeat(70_000)),
+    JSON.stringify('y'.repeat(70_000))
+  ]
+  const given = values.map(text => Buffer.from(text))
+
+  for (const buffers of [given, given, given.toReversed()]) {
+    for (const value of buffers) {
+      t.equal(textOfValue(value), value.toString())
+      t.equal(textOfValue(value), value.toString(), 'once more')
+    }
+  }
+})
 
 t.test('gives headers by name, lists where a name comes twice', async t => {
   const headers = toHeaders([

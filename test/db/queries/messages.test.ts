@@ -162,6 +162,25 @@ t.test('ends a page of large values early, and never without an item', async t =
   )
 })
 
+t.test('has PostgreSQL hold back what a page of large values leaves out', async t => {
+  const value = JSON.stringify('x'.repeat(5_000_000))
+  for (let day = 10; day < 16; day += 1) await insert(sql, { value, timestamp: `2026-01-${day}T00:00:00Z` })
+  const sent: number[] = []
+  const counting = {
+    async unsafe(...query: Parameters<Sql['unsafe']>) {
+      const rows = await sql.unsafe(...query)
+      sent.push(rows.length)
+      return rows
+    }
+  } as unknown as Sql
+
+  const { items, next } = await createMessageQueries(counting).list({}, { limit: 500, after: null })
+
+  t.equal(JSON.parse(items).length, 2)
+  t.ok(next)
+  t.strictSame(sent, [3], 'one more, which tells that there are more')
+})
+
 t.test('takes a hostile filter for a text', async t => {
   await insert(sql)
 
@@ -182,13 +201,7 @@ for (const { when, filters, after, plan } of plans) {
     await sql`INSERT INTO messages SELECT 'topic-' || n % 20, gen_random_uuid(), 0, n, null, '1', '{}',
       '2026-01-01'::timestamptz + n * interval '1 ms', now() FROM generate_series(1, 20000) AS n`
     await sql`ANALYZE messages`
-    const lines: string[] = []
-    const explaining = {
-      unsafe: async (text: string, parameters: string[]) => {
-        for (const row of await sql.unsafe(`EXPLAIN ${text}`, parameters)) lines.push(row['QUERY PLAN'])
-        return []
-      }
-    } as unknown as Sql
+    const { lines, explaining } = explain()
     const place = after === null ? null : { time: '2026-01-01T00:00:10', id: randomUUID(), topic: 'greetings' }
 
     await createMessageQueries(explaining).list(filters, { limit: 50, after: place })
@@ -196,4 +209,41 @@ for (const { when, filters, after, plan } of plans) {
     t.match(lines.join('\n'), plan)
     t.notMatch(lines.join('\n'), /Seq Scan/)
   })
+}
+
+t.test('finds a message of any topic by the whole key', async t => {
+  await sql`INSERT INTO messages SELECT 'topic-' || n % 20, gen_random_uuid(), 0, n, null, '1', '{}', now(), now()
+    FROM generate_series(1, 20000) AS n`
+  await sql`ANALYZE messages`
+  const { lines, explaining } = explain()
+
+  await createMessageQueries(explaining).findById(randomUUID())
+
+  t.match(lines.join('\n'), /Index Cond: \(\(topic = found\.name\) AND \(id = /)
+  t.notMatch(lines.join('\n'), /Seq Scan|Hash/)
+})
+
+t.test('plans the pages of every length once', async t => {
+  await sql`INSERT INTO messages SELECT 'a', gen_random_uuid(), 0, n, null, '1', '{}',
+    '2026-01-01'::timestamptz + n * interval '1 ms', now() FROM generate_series(1, 20000) AS n`
+  await sql`ANALYZE messages`
+  const { sql: one, close } = createDatabase(databaseUrl, { max: 1, applicationName: 'test' })
+  t.teardown(() => close())
+  const { list } = createMessageQueries(one)
+
+  for (let turn = 0; turn < 10; turn += 1) await list({}, { limit: turn % 2 === 0 ? 50 : 500, after: null })
+
+  const [plans] = await one`SELECT generic_plans::int AS kept, custom_plans::int AS made FROM pg_prepared_statements
+    WHERE statement LIKE '%newest%' AND statement NOT LIKE '%custom_plans%'`
+  t.strictSame({ ...plans }, { kept: 5, made: 5 }, 'PostgreSQL always makes five before it keeps one')
+})
+
+/** A client that asks for plans, and finds nothing. */
+function explain() {
+  const lines: string[] = []
+  const unsafe = async (text: string, parameters: string[]) => {
+    for (const row of await sql.unsafe(`EXPLAIN ${text}`, parameters)) lines.push(row['QUERY PLAN'])
+    return []
+  }
+  return { lines, explaining: { unsafe } as unknown as Sql }
 }

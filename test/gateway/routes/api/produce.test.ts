@@ -226,7 +226,7 @@ t.test('POST /api/produce/{topic}', async t => {
 
     const ms = performance.now() - startedMs
     t.match(response, { statusCode: 503, headers: { 'retry-after': '1' } })
-    t.ok(ms >= 450 && ms < 900, `${ms} ms for PRODUCE_TIMEOUT_MS of 500`)
+    t.ok(ms >= 450, `${ms} ms for PRODUCE_TIMEOUT_MS of 500`)
   })
 
   t.test('is there for the topics of functions only', async t => {

@@ -1,0 +1,90 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { runCell } from '../cells.ts'
+import { offerEvents } from '../chain/offer.ts'
+import { countRows, findFault } from '../chain/rows.ts'
+import { type Chain, startChain } from '../chain/start-chain.ts'
+import { readMemory } from '../cpu.ts'
+import { writeRequests } from '../load/run-load.ts'
+import type { Measurement } from '../report.ts'
+import type { Servers } from '../servers.ts'
+import { makeSingles } from '../workload.ts'
+import { type Knob, type KnobLoad, MB, toName } from './knobs.ts'
+
+const WARM_SECONDS = 2
+const CONNECTIONS = 64
+const DRAIN_MS = 60_000
+const POLL_MS = 100
+
+/**
+ * Measures a setting of the producer: a gateway for each value, all before one topic and one runner. Each gets a fixed
+ * rate, and then all that it takes.
+ */
+export async function measureProduce(servers: Servers, knob: Knob, load: KnobLoad): Promise<Measurement[]> {
+  const chain = await startChain(servers)
+  const gateways = [chain.gateway]
+  const measurements: Measurement[] = []
+  try {
+    for (const value of knob.values.slice(1)) gateways.push(await chain.start('gateway', { [knob.name]: value }))
+    for (let round = 0; round <= load.rounds; round += 1) {
+      for (const [index, gateway] of gateways.entries()) {
+        const seconds = round === 0 ? Math.min(WARM_SECONDS, load.seconds) : load.seconds
+        const name = toName(knob, knob.values[index] ?? '')
+        const measurement = await measureOnce({ ...chain, gateway }, { ...load, seconds, name, round })
+        if (round === 0 && measurement.void === null) continue
+        measurements.push(measurement)
+        load.onMeasured(measurement)
+      }
+    }
+  } finally {
+    await Promise.all(gateways.slice(1).map(gateway => gateway.stop()))
+    await chain.stop()
+  }
+  return measurements
+}
+
+type Once = Pick<KnobLoad, 'rate' | 'seconds'> & Pick<Measurement, 'name' | 'round'>
+
+async function measureOnce(chain: Chain, once: Once): Promise<Measurement> {
+  const { name, round, rate } = once
+  const offered = await offerEvents(chain, { ...once, eventsPerSecond: rate, batch: 1 })
+  const full = await saturate(chain, once)
+  const { figures } = offered
+  return {
+    ...{ name, round },
+    figures: {
+      'p50 ms': figures['visible p50 ms'] ?? 0,
+      'p99 ms': figures['visible p99 ms'] ?? 0,
+      'events/s': full.figures['events/s'] ?? 0,
+      ...pick(figures, ['µs gateway', 'µs kafka', 'µs runner', 'µs postgres', 'µs all']),
+      'µs gateway full': full.figures['µs gateway'] ?? 0,
+      'µs kafka full': full.figures['µs kafka'] ?? 0,
+      MB: readMemory(chain.gateway.pid) / MB
+    },
+    void: offered.void ?? full.void
+  }
+}
+
+/** Keeps the gateway busy; what it took is followed into PostgreSQL. */
+async function saturate(chain: Chain, { name, round, seconds }: Once): Promise<Measurement> {
+  const { site, pids } = chain.servers
+  const before = await countRows(chain)
+  const cell = {
+    name,
+    plan: {
+      ...{ url: chain.gateway.url, seconds: seconds / 2, connections: CONNECTIONS, requestsPerSecond: null },
+      ...{ expectedStatus: 202, answersFile: null, requestsFile: writeRequests(site, 'requests-full', makeSingles()) }
+    },
+    unitsPerRequest: 1,
+    pids: { gateway: chain.gateway.pid, runner: chain.runner.pid, ...pids },
+    async check({ requests }: { readonly requests: number }) {
+      const untilMs = performance.now() + DRAIN_MS
+      while ((await findFault(chain, requests, before)) !== null && performance.now() < untilMs) await sleep(POLL_MS)
+      return findFault(chain, requests, before)
+    }
+  }
+  return runCell(site, cell, { round, units: 'events' })
+}
+
+function pick(figures: Readonly<Record<string, number>>, names: readonly string[]): Record<string, number> {
+  return Object.fromEntries(names.map(name => [name, figures[name] ?? 0]))
+}
