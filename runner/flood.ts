@@ -10,6 +10,7 @@ import type { DeadRecord } from './settled.ts'
 
 /** So many records are looked at, and so many of them must have been seen. */
 const WINDOW = 1_000
+const LOTS = 16
 
 /** Stops a function whose records die for one reason, before its topic is a heap of dead letters. */
 export interface FloodBreaker {
@@ -64,9 +65,9 @@ export function createFloodBreaker(dependencies: FloodDependencies): FloodBreake
 
       const { recent, settled, isStopped } = await lockRecent(tx.query, { groupId, topic })
       const alive = records - dead.length
-      const runs = reasons.map(reason => [reason, 1] as const)
       // From the counters of the group: who owns a partition of bad records sees nothing of the good ones elsewhere.
-      const next = addRuns(recent.runs, [[null, Math.max(0, settled - recent.counted) + alive], ...runs])
+      const others = Math.max(0, settled - recent.counted)
+      const next = addRuns(recent.runs, [[null, others], ...toRuns(alive, reasons)])
       // Stopped or paused since this transaction began: it is judged like any other.
       if (brake.mode() !== 'probe') {
         const worst = findWorst(next)
@@ -120,6 +121,19 @@ export function isFlood(error: unknown): boolean {
 
 function toFlood(reason: string, count: number): Error {
   return Object.assign(new runnerErrors.SMG_RUNNER_FLOOD(String(count), String(WINDOW), reason), { reason })
+}
+
+/**
+ * What a transaction settled, as runs: its dead spread over its records, in a few lots. In one lot at the end, the part of
+ * a transaction that the window reaches back to would look worse than the whole.
+ */
+function toRuns(alive: number, reasons: readonly string[]): Runs {
+  const lots = Math.min(LOTS, reasons.length)
+  return Array.from({ length: lots }, (_, lot) => {
+    const share = (count: number) => [Math.floor((count * lot) / lots), Math.floor((count * (lot + 1)) / lots)] as const
+    const [from, to] = share(alive)
+    return [[null, to - from] as const, ...reasons.slice(...share(reasons.length)).map(reason => [reason, 1] as const)]
+  }).flat()
 }
 
 function addRuns(before: Runs, added: Runs): Runs {

@@ -95,6 +95,21 @@ for (const { when, before, deaths } of calm) {
   })
 }
 
+for (const records of [300, 400, 600, 750, 900]) {
+  t.test(`rule 20: tells 45 % of each ${records} from 55 %`, async t => {
+    await reset()
+    const { settle } = createBreaker()
+
+    for (let cycle = 0; cycle < 6; cycle += 1) await settle(records, die(Math.round(records * 0.45)))
+    await t.rejects(
+      (async () => {
+        for (let cycle = 0; cycle < 6; cycle += 1) await settle(records, die(Math.round(records * 0.55)))
+      })(),
+      { code: 'SMG_RUNNER_FLOOD' }
+    )
+  })
+}
+
 t.test('rule 20: neither a restart nor another runner begins a new count', async t => {
   await reset()
   await createBreaker().settle(600, die(600))
