@@ -44,8 +44,8 @@ const NO_TOPIC_FAILURES = 6
 
 /**
  * Builds the lanes: each is a send under way, which takes all that waits but the partitions of the others, so that a
- * request to a broker carries as many partitions as it can and a slow one holds up itself alone. A partition that fails
- * leaves the common sends and is sent alone until it succeeds; its order holds, and nobody waits for it.
+ * request to a broker carries as many partitions as it can. Those of one send wait for its slowest broker. A partition
+ * that fails leaves the common sends and is sent alone until it succeeds; its order holds, and nobody waits for it.
  */
 export function createLanes({ sender, budget, lanes, lingerMs, batchBytes, onOutcome }: LaneDependencies): Lanes {
   const waiting = new Set<RecordQueue>()
@@ -144,7 +144,8 @@ export function createLanes({ sender, budget, lanes, lingerMs, batchBytes, onOut
   function pumpAgain(queue: RecordQueue): void {
     if (!queue.hasEntries()) return
     waiting.add(queue)
-    if (isAlone(queue)) pumpAlone(queue)
+    // Not before those whose records were refused have heard of it: what they withdraw may be what is next.
+    if (isAlone(queue)) setImmediate(pumpAlone, queue)
     else schedule()
   }
 

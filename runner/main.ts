@@ -77,6 +77,7 @@ async function start(config: RunnerConfig): Promise<void> {
   const rowPool = createWriterPool(config.DATABASE_URL, writers)
   const transactionPool = createWriterPool(config.DATABASE_URL, writers)
   const redrivePool = createWriterPool(config.DATABASE_URL, {
+    ...writers,
     size: REDRIVE_CONNECTIONS,
     applicationName: 'smg-runner-redrive'
   })

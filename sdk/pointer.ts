@@ -3,7 +3,7 @@ const MAX_POINTER = 512
 
 /** Gives the JSON pointer (RFC 6901) of a member of what `path` points at, cut where a client could make it endless. */
 export function toPointer(path: string, name: string): string {
-  const safe = name.toWellFormed().replaceAll('\u0000', '').slice(0, MAX_NAME)
+  const safe = name.replaceAll('\u0000', '').slice(0, MAX_NAME).toWellFormed()
   return cutPointer(`${path}/${safe.replaceAll('~', '~0').replaceAll('/', '~1')}`)
 }
 

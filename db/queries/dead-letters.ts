@@ -76,7 +76,7 @@ export function createDeadLetterQueries(sql: Sql) {
     table: 'dead_letters',
     time: '"timestamp"',
     item: ITEM,
-    large: ['keyBase64', 'valueBase64', 'headers'],
+    large: ['octet_length(key)', 'octet_length(value)', 'octet_length(headers::text)'],
     filters: DEAD_LETTER_FILTERS
   })
 

@@ -40,7 +40,7 @@ export interface ListSource {
   readonly topic?: string
   /** Its members `id`, `timestamp` and, where there is one, `topic` are the row's place in the list. */
   readonly item: Item
-  /** The members that may be large. */
+  /** The bytes of each column that may be large, as SQL. */
   readonly large: readonly string[]
   /** Conditions by the name of their filter; `?` stands for its value. */
   readonly filters: Readonly<Record<string, string>>
@@ -103,18 +103,17 @@ function toText(source: ListSource, filters: Filters, { limit, after, bind }: Bi
   // A limit that is a parameter alone has PostgreSQL plan every page anew, which takes longer than to read it: it fears
   // that the plan for all limits reads a tenth of the table. One row more than the page may have tells of the next.
   // No order is asked for again: what is above the first limit keeps it.
-  const names = Object.keys(item).map(name => `"${name}"`)
-  const bytes = source.large.map(name => `coalesce(octet_length("${name}"), 0)`).join(' + ')
+  // The members of a row are made where it is certain that the page has it: those of large values take long.
+  const bytes = source.large.map(size => `coalesce(${size}, 0)`).join(' + ')
   return `
     WITH newest AS (
       SELECT * FROM ${table} ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
       ORDER BY ${order} LIMIT ${MAX_LIMIT + 1}),
     page AS (
-      SELECT ${toColumns(item)} FROM newest LIMIT ${bind(limit)}::int + 1),
+      SELECT *, ${bytes} AS page_bytes FROM newest LIMIT ${bind(limit)}::int + 1),
     sized AS (
-      SELECT *, ${bytes} AS bytes,
-        sum(${bytes}) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING) AS before FROM page)
-    SELECT ${names.join(', ')}, bytes FROM sized WHERE coalesce(before, 0) < ${MAX_PAGE_BYTES}`
+      SELECT *, sum(page_bytes) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING) AS page_before FROM page)
+    SELECT ${toColumns(item)}, page_bytes AS bytes FROM sized WHERE coalesce(page_before, 0) < ${MAX_PAGE_BYTES}`
 }
 
 /** A time as ISO 8601 in UTC: milliseconds, and microseconds where there are some. */

@@ -23,7 +23,7 @@ export function createMessageQueries(sql: Sql) {
     time: '"timestamp"',
     topic: 'topic',
     item: ITEM,
-    large: ['value', 'headers'],
+    large: ['octet_length(value::text)', 'octet_length(headers::text)'],
     filters: { topic: 'topic = ?', key: 'key = ?', partition: 'partition = ?::int', ...rangeOf('"timestamp"') }
   })
 

@@ -72,7 +72,7 @@ function createRowList(sql: Sql, { table, fields, filters, free }: RowTable) {
     table,
     time: 'occurred_at',
     item: { id: plain('id'), ...fields, timestamp: time('occurred_at'), receivedAt: time('received_at') },
-    large: [free],
+    large: [`octet_length(${free}::text)`],
     filters: { ...Object.fromEntries(conditions), ...rangeOf('occurred_at') }
   })
 }

@@ -38,7 +38,7 @@ const isCopying = async (name: string) =>
 t.test('rule 8: whoever needs its locks ends an owner that froze in a COPY', { timeout: 60_000 }, async t => {
   const ended: number[] = []
   const writer = createWriter(databaseUrl, {
-    applicationName: 'test-owner',
+    applicationName: 'test-other-part',
     onFrozenEnded: pids => ended.push(...pids)
   })
   t.teardown(() => writer.close())
@@ -62,7 +62,7 @@ t.test('rule 8: whoever needs its locks ends an owner that froze in a COPY', { t
   await gate`COMMIT`
   gate.release()
   await until(() => isCopying('test-owner'))
-  await copyNothing(t, 'test-another')
+  await copyNothing(t, 'another-owner')
 
   await t.rejects(
     writer.transaction(tx => tx.query(LOCK), { ...limits, idleTimeoutMs: 60_000 }),
@@ -76,7 +76,7 @@ t.test('rule 8: whoever needs its locks ends an owner that froze in a COPY', { t
   await writer.transaction(tx => tx.query(LOCK), limits)
 
   t.strictSame(ended, [pid])
-  t.ok(await isCopying('test-another'), 'what is not of its own name is let alone')
+  t.ok(await isCopying('another-owner'), 'what is not of its application is let alone')
   owner.kill('SIGCONT')
   t.equal((await said).trim(), 'SMG_DB_CONNECTION_LOST', 'the owner hears of it when it goes on')
   t.strictSame([...(await sql`SELECT FROM notes`)], [])

@@ -3,6 +3,7 @@ import { type Budget, createAppend } from '../../kafka/append.ts'
 import { createLanes } from '../../kafka/lanes.ts'
 import { createRecordQueue, type Entry } from '../../kafka/record-queue.ts'
 import type { Sender, TopicMessages } from '../../kafka/sender.ts'
+import { kafkaJsError } from '../_support/fake-kafkajs.ts'
 
 /** Lanes on a sender that does what it is told, and what each of its sends asks for. */
 function createLanesOf(send: (toBatch: () => TopicMessages[]) => ReturnType<Sender['send']>, { lanes = 4 } = {}) {
@@ -15,9 +16,13 @@ function createLanesOf(send: (toBatch: () => TopicMessages[]) => ReturnType<Send
   }
   const running = createLanes({ sender, budget, lanes, lingerMs: 0, batchBytes: 1_000, onOutcome: () => undefined })
 
-  /** Gives a partition of its own one record. */
-  function push(partition: number, bytes: number, timeoutMs = 60_000): Entry {
-    const queue = createRecordQueue({ topic: 'a', kafkaTopic: 'a', partition })
+  /** Gives a partition one record: one of its own, or the one of `queue`. */
+  function push(
+    partition: number,
+    bytes: number,
+    queue = createRecordQueue({ topic: 'a', kafkaTopic: 'a', partition })
+  ): Entry {
+    const timeoutMs = 60_000
     const append = createAppend(1, { timeoutMs, budget })
     t.teardown(append.expire)
     const entry: Entry = {
@@ -69,4 +74,26 @@ t.test('writes nothing by a connection that comes after its send was given up', 
   t.equal(budget.usedBytes, 100)
   t.equal(late.length, 2)
   t.equal(late[1]?.().length, 1)
+})
+
+t.test('sends nothing of a partition before those have heard of a refusal who may withdraw it', async t => {
+  const sent: number[] = []
+  const { push } = createLanesOf(toBatch => {
+    sent.push(toBatch().flatMap(({ messages }) => messages).length)
+    return Promise.reject(kafkaJsError('INVALID_RECORD'))
+  })
+  const queue = createRecordQueue({ topic: 'a', kafkaTopic: 'a', partition: 0 })
+  // As after a failure: alone, and record by record.
+  Object.assign(queue, { isAlone: true, maxRecords: 1 })
+  const refused = push(0, 100, queue)
+  const next = push(0, 100, queue)
+
+  const [result] = await refused.append.settled
+  for (let tick = 0; tick < 10; tick += 1) await null
+  next.append.withdraw()
+  await turns(5)
+
+  t.match(result, { error: Error })
+  t.match(await next.append.settled, [{ error: { code: 'SMG_KAFKA_WITHDRAWN' } }])
+  t.strictSame(sent, [1])
 })

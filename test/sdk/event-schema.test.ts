@@ -189,6 +189,14 @@ t.test('compiles the schema of schemas once for all', async t => {
   t.equal(compiled, 1)
 })
 
+t.test('compares times with the bounds that a schema sets', async t => {
+  const bounds = { formatMinimum: '2020-01-01T00:00:00Z', formatExclusiveMaximum: '2021-01-01T00:00:00Z' }
+  const findFaults = compileSchema(Type.String({ format: 'date-time', ...bounds }))
+
+  t.equal(findFaults('2020-01-01T00:00:00Z'), null)
+  for (const time of ['2019-12-31T23:59:59Z', '2021-01-01T00:00:00Z']) t.match(findFaults(time), [{ path: '' }], time)
+})
+
 t.test('keeps schemas apart that have the same $id', async t => {
   const part = (schema: TSchema) => Type.Object({ a: { ...schema, $id: 'part' } as TSchema }, { $id: 'whole' })
   const findInName = compileSchema(part(Name))

@@ -36,6 +36,12 @@ const faults = [
     path: '/\ufffd',
     message: 'holds half of a surrogate pair'
   },
+  {
+    when: 'a fault in a member whose name is cut in the middle of a pair',
+    text: `{"${'a'.repeat(99)}😀":1e309}`,
+    path: `/${'a'.repeat(99)}\ufffd`,
+    message: 'is beyond the range of a number'
+  },
   { when: 'a number beyond a double', text: '{"a":-1e309}', path: '/a', message: 'is beyond the range of a number' },
   {
     when: 'a member named __proto__',

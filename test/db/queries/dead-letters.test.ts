@@ -148,3 +148,13 @@ t.test('gives the newest five errors of each topic', async t => {
     [{ name: 'Error', message: 'why', stage: 'validate' }]
   )
 })
+
+t.test('counts a page by the bytes that are stored, before it writes them out', async t => {
+  const value = Buffer.alloc(1024 * 1024, 0xfe)
+  for (let day = 10; day < 22; day += 1) await insert({ value, timestamp: `2026-01-${day}T00:00:00Z` })
+
+  const { items, next } = await queries.list({}, { limit: 500, after: null })
+
+  t.equal(items.length, 8)
+  t.ok(next)
+})
