@@ -4,6 +4,8 @@ export interface Acknowledgement {
   readonly partition: number
   readonly errorCode: number
   readonly baseOffset?: string
+  /** Where `errorCode` is one: others of the send were written. */
+  readonly error?: Error
 }
 
 /** First offsets by `topic/partition`; what is missing was not acknowledged, whatever the send resolved to. */

@@ -203,7 +203,9 @@ export function createLanes({ sender, budget, lanes, lingerMs, batchBytes, onOut
       const { kafkaTopic, partition } = queue
       const baseOffset = coverage.get(toPlace(kafkaTopic, partition))
       if (baseOffset === undefined) {
-        // Its leader moved, or KafkaJS has not heard of the partition.
+        // Refused while others were written, or its leader moved, or KafkaJS has not heard of the partition.
+        const refusal = written.find(one => one.topicName === kafkaTopic && one.partition === partition)?.error
+        if (refusal && toFailureKind(refusal) === 'world') for (const entry of entries) entry.doubt = 'unanswered'
         sender.renew()
         retryLater({ queue, entries })
         continue

@@ -150,6 +150,29 @@ function encodeBatches(require: NodeJS.Require): void {
   replaceModule<typeof frameRequest>(require, 'kafkajs/src/protocol/request', () => frameRequest)
 }
 
+interface ProduceAnswer {
+  readonly topics: readonly { readonly partitions: readonly { readonly errorCode: number; error?: Error }[] }[]
+}
+
+/**
+ * Lets each partition of an answer to a Produce request have its own outcome. KafkaJS throws for the first that failed:
+ * those that were written with it would be written again. Where all failed it throws as ever.
+ */
+function keepPartialAnswers(require: NodeJS.Require): void {
+  const { createErrorFromCode } = require('kafkajs/src/protocol/error')
+  // Later versions take their parser from here.
+  const response: {
+    parse: (answer: ProduceAnswer) => Promise<ProduceAnswer>
+  } = require('kafkajs/src/protocol/requests/produce/v3/response')
+  const { parse } = response
+  response.parse = async answer => {
+    const partitions = answer.topics.flatMap(topic => topic.partitions)
+    if (partitions.every(({ errorCode }) => errorCode !== 0)) return parse(answer)
+    for (const one of partitions) if (one.errorCode !== 0) one.error = createErrorFromCode(one.errorCode)
+    return answer
+  }
+}
+
 function replaceModule<T>(require: NodeJS.Require, name: string, toReplacement: (stock: T) => T): void {
   const stock: T = require(name)
   const loaded = require.cache[require.resolve(name)]
@@ -171,6 +194,7 @@ export function applyPatches(require: NodeJS.Require): boolean {
   forgetTimesAhead(require)
   decodeBatches(require)
   encodeBatches(require)
+  keepPartialAnswers(require)
 
   const queue: { prototype: Record<string, unknown> } = require('kafkajs/src/network/requestQueue')
   queue.prototype.scheduleCheckPendingRequests = scheduleCheckPendingRequests

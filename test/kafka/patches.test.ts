@@ -112,6 +112,27 @@ t.test('patches what the producer of KafkaJS then uses', async t => {
   t.equal(require('kafkajs/src/protocol/request'), frameRequest)
 })
 
+t.test('gives each partition of an answer its own outcome, and throws where all failed', async t => {
+  const [written, refused] = [
+    { partition: 0, errorCode: 0 },
+    { partition: 1, errorCode: 10 }
+  ]
+  requireStock('kafkajs/package.json')
+  applyPatches(require)
+
+  for (const version of ['v3', 'v5', 'v7']) {
+    const { parse } = require(`kafkajs/src/protocol/requests/produce/${version}/response`)
+    const { topics } = await parse({ topics: [{ topicName: 'a', partitions: [{ ...written }, { ...refused }] }] })
+    t.match(topics[0].partitions, [written, { ...refused, error: { type: 'MESSAGE_TOO_LARGE' } }], version)
+    await t.rejects(parse({ topics: [{ topicName: 'a', partitions: [{ ...refused }] }] }), {
+      name: 'KafkaJSProtocolError'
+    })
+    t.same(await parse({ topics: [{ topicName: 'a', partitions: [{ ...written }] }] }), {
+      topics: [{ topicName: 'a', partitions: [written] }]
+    })
+  }
+})
+
 t.test('encodes by itself what is produced, but for a transaction', async t => {
   requireStock(QUEUE)
   applyPatches(require)

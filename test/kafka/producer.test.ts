@@ -69,6 +69,20 @@ t.test('rule 25: sends what was not acknowledged again, before anything newer of
   t.strictSame(log.values('p.a', 1), ['1', '2'])
 })
 
+t.test('rule 25: does not call refused what the broker may have written before it refused it', async t => {
+  const { producer } = createFakeProducer(async (batch, call, log) => {
+    if (call > 0) throw kafkaJsError('MESSAGE_TOO_LARGE')
+    const written = log.write(batch, (_topic, partition) => partition === 1)
+    const error = kafkaJsError('NOT_ENOUGH_REPLICAS_AFTER_APPEND')
+    return [...written, { topicName: 'p.a', partition: 0, errorCode: 20, error }]
+  })
+  t.teardown(() => producer.close())
+
+  const results = await producer.append('a', [record('0'), record('1', { partition: 1 })], LONG)
+
+  t.strictSame(codes(results), ['SMG_KAFKA_UNKNOWN_OUTCOME', 'written'])
+})
+
 t.test('rule 25: keeps the order when a send fails for the moment', async t => {
   const { producer, log } = createFakeProducer(async (batch, call, log) => {
     if (call < 2) throw kafkaJsError('NOT_LEADER_FOR_PARTITION')
