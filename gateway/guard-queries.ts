@@ -18,7 +18,7 @@ interface GuardOptions {
   /** Queries that may be under way: a database that hangs must not fill the memory of the gateway. */
   readonly maxPending: number
   readonly latency: MinuteRecorder
-  /** Told of every query. */
+  /** Told of every query that was asked. */
   readonly onQuery: (query: QueryReport) => void
   /** In milliseconds, of the clock that `latency` goes by. */
   readonly now: () => number
@@ -43,10 +43,7 @@ export function guardQueries<Q extends Queries>(queries: Q, options: GuardOption
 
   function guard(name: string, query: (...parameters: never[]) => Promise<unknown>) {
     return async (...parameters: never[]) => {
-      if (pending >= options.maxPending) {
-        options.onQuery({ name, durationMs: 0, isAway: true })
-        throw away(undefined)
-      }
+      if (pending >= options.maxPending) throw away(undefined)
       const startedMs = performance.now()
       let isAway = false
       const toAway = (cause: unknown) => {
