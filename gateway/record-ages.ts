@@ -45,7 +45,8 @@ export function createRecordAges({ cluster, now, steadyMs }: AgesDependencies) {
     const found = await cluster.oldest(places)
     places.forEach((place, index) => {
       const oldest = found[index]
-      if (oldest === undefined) known.delete(toKey(place))
+      // Below 0 stands for no timestamp.
+      if (oldest === undefined || (oldest && oldest.timestampMs < 0)) known.delete(toKey(place))
       else known.set(toKey(place), { place, age: oldest && { ms: now() - oldest.timestampMs, atMs: steadyMs() } })
     })
   }

@@ -256,3 +256,15 @@ t.test('refuses a record that has fewer headers than it says', async t => {
   await t.rejects(decode(toBytes([6], [0, 1, 0, 1])), /has 3 headers/)
   await t.rejects(decode(toBytes([0x80, 0x80, 0x80, 0x80, 0x02], [])), /has 268435456 headers/)
 })
+
+t.test('gives a batch of which compaction has left nothing as a control record at its end', async t => {
+  const LAST_DELTA_AT = 23
+  const bytes = await encodeBatch([])
+  bytes.writeBigInt64BE(40n, 0)
+  bytes.writeInt32BE(9, LAST_DELTA_AT)
+
+  const { records } = await decode(bytes)
+
+  t.match(records, [{ offset: '49', isControlRecord: true, key: null, value: null }])
+  t.equal(records.length, 1)
+})
