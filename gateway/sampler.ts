@@ -245,12 +245,13 @@ function countUnderReplicated({ views }: Logs): number {
 }
 
 function countWritten({ views }: Logs): Map<string, number> {
-  return new Map(
-    [...views].map(([topic, { partitions }]) => [topic, sum(partitions, one => Number(one.logEndOffset))])
-  )
+  return new Map([...views].map(([topic, { partitions }]) => [topic, sum(partitions, one => Number(one.logEndOffset))]))
 }
 
-function countBy(statuses: readonly PartitionStatus[], count: (status: PartitionStatus) => number): Map<string, number> {
+function countBy(
+  statuses: readonly PartitionStatus[],
+  count: (status: PartitionStatus) => number
+): Map<string, number> {
   const counts = new Map<string, number>()
   for (const status of statuses) counts.set(status.topic, (counts.get(status.topic) ?? 0) + count(status))
   return counts

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { KafkaClient } from './client.ts'
-import { describeGroup, fetchCommitted, toGroupView } from './groups.ts'
 import { findOldest } from './find-oldest.ts'
+import { describeGroup, fetchCommitted, toGroupView } from './groups.ts'
 import { createLink } from './link.ts'
 import { LOG_DIRS_API, type LogDir, logDirsRequest } from './log-dirs.ts'
 import type { Metadata } from './metadata.ts'

@@ -40,7 +40,9 @@ export async function fetchPart(
     isolationLevel: withUndecided ? READ_UNCOMMITTED : READ_COMMITTED,
     maxWaitTime: maxWaitMs,
     maxBytes,
-    topics: [{ topic: name, partitions: [{ partition, fetchOffset: String(offset), maxBytes, currentLeaderEpoch: -1 }] }]
+    topics: [
+      { topic: name, partitions: [{ partition, fetchOffset: String(offset), maxBytes, currentLeaderEpoch: -1 }] }
+    ]
   })
   const found = responses[0]?.partitions[0]
   const highWatermark = found ? BigInt(found.highWatermark) : offset

@@ -32,7 +32,9 @@ export async function findOldest(
   try {
     for (let fetches = 0; fetches < MAX_FETCHES; fetches += 1) {
       const options = { ...LOOK, withUndecided }
-      const { records, nextOffset, highWatermark } = await link.node(leader, broker => fetchPart(broker, place, options))
+      const { records, nextOffset, highWatermark } = await link.node(leader, broker =>
+        fetchPart(broker, place, options)
+      )
       const [first] = records
       if (first) return { offset: BigInt(first.offset), timestampMs: first.timestampMs }
 

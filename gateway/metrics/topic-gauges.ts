@@ -49,7 +49,8 @@ export function addTopicGauges(
   })
 
   const stateOf = ({ topic, group }: TopicReading) =>
-    sampler.snapshot().functionStates.find(state => state.topic === topic && state.groupId === group)?.state ?? 'running'
+    sampler.snapshot().functionStates.find(state => state.topic === topic && state.groupId === group)?.state ??
+    'running'
   addTopic('smg_function_running', '1 while the function runs, as its runners and operators wrote it down', topic =>
     Number(stateOf(topic) === 'running')
   )

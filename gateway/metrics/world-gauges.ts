@@ -10,10 +10,7 @@ interface Watched {
 }
 
 /** Shows the state of this process, and what the sampler saw last of Kafka and PostgreSQL. */
-export function addWorldGauges(
-  add: ReturnType<typeof createGauges>,
-  { producer, waiters, sampler }: Watched
-): void {
+export function addWorldGauges(add: ReturnType<typeof createGauges>, { producer, waiters, sampler }: Watched): void {
   const addOne = (name: string, help: string, read: () => number | null) => add({ name, help }, () => single(read()))
   const addSeen = (name: string, help: string, read: (seen: Snapshot) => number | null | undefined) =>
     addOne(name, help, () => read(sampler.snapshot()) ?? null)
@@ -34,7 +31,11 @@ export function addWorldGauges(
 
   addSeen('smg_database_up', '1 while PostgreSQL answers', seen => isUp(seen, 'database'))
   addSeen('smg_database_size_bytes', 'Of the database', ({ database }) => database?.sizeBytes)
-  addSeen('smg_outbox_waiting', 'Events of the outbox that Kafka has not taken yet', seen => seen.database?.outbox.waiting)
+  addSeen(
+    'smg_outbox_waiting',
+    'Events of the outbox that Kafka has not taken yet',
+    seen => seen.database?.outbox.waiting
+  )
   addSeen(
     'smg_outbox_oldest_seconds',
     'Age of the event of the outbox that waits longest',

@@ -33,7 +33,11 @@ t.test('says that PostgreSQL is away when it does not answer in time', async t =
 })
 
 t.test('tells of each query whether it found PostgreSQL', async t => {
-  const fates = [async () => 7, () => Promise.reject(postgresError('57P01')), () => Promise.reject(postgresError('42P01'))]
+  const fates = [
+    async () => 7,
+    () => Promise.reject(postgresError('57P01')),
+    () => Promise.reject(postgresError('42P01'))
+  ]
   const told: unknown[] = []
   for (const fate of fates) {
     const { query, reports } = guard(fate)

@@ -3,7 +3,14 @@ import { createPlacing } from '../../gateway/place-partitions.ts'
 
 const TOPIC_ID = '0b6ff7b0-0000-4000-8000-000000000001'
 const OTHER_ID = '0b6ff7b0-0000-4000-8000-000000000002'
-const counts = { messageCount: 0, rowCount: 0, deadLetterCount: 0, duplicateCount: 0, lostCount: 0, lastMessageAt: null }
+const counts = {
+  messageCount: 0,
+  rowCount: 0,
+  deadLetterCount: 0,
+  duplicateCount: 0,
+  lostCount: 0,
+  lastMessageAt: null
+}
 const status = { groupId: 'g', topic: 'a', partition: 0, topicId: TOPIC_ID, ...counts }
 const view = { partition: 0, leader: 1, replicas: [1], inSyncReplicas: [1], logStartOffset: 20n, logEndOffset: 50n }
 

@@ -57,14 +57,17 @@ t.test('is 0 where no record is, until the log goes on', async t => {
   t.equal(await ageOf({ ...place, logEndOffset: 10n }), 2)
 })
 
-t.test('is not known of a record without a timestamp, nor where the leader does not tell, and asks there again', async t => {
-  t.equal(await createAges(() => -1).ageOf(), null)
-  const { asked, ageOf } = createAges(() => undefined)
+t.test(
+  'is not known of a record without a timestamp, nor where the leader does not tell, and asks there again',
+  async t => {
+    t.equal(await createAges(() => -1).ageOf(), null)
+    const { asked, ageOf } = createAges(() => undefined)
 
-  t.equal(await ageOf(), null)
-  t.equal(await ageOf(), null)
-  t.equal(asked.length, 2)
-})
+    t.equal(await ageOf(), null)
+    t.equal(await ageOf(), null)
+    t.equal(asked.length, 2)
+  }
+)
 
 t.test('does not wait long, nor take what was of another topic of that name', async t => {
   const { ageOf } = createAges(() => new Promise<never>(() => undefined))

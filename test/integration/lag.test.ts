@@ -22,9 +22,15 @@ interface Partition {
   readonly nextOffset: string | null
 }
 
-async function read(): Promise<{ lag: number; lagSeconds: number | null; partitions: Partition[] }> {
+interface Topic {
+  readonly lag: number
+  readonly lagSeconds: number | null
+  readonly partitions: readonly Partition[]
+}
+
+async function read(): Promise<Topic> {
   const response = await fetch(`${gatewayUrl}/api/topics/${TOPIC}`)
-  return await response.json()
+  return (await response.json()) as Topic
 }
 
 function events(count: number, ageMs: number) {

@@ -21,10 +21,18 @@ function createLeader(answers: readonly (Answer | Error)[]) {
     const answer = answers[Math.min(asked.length, answers.length) - 1]
     if (answer instanceof Error || !answer) throw answer
     const messages = (answer.records ?? []).map(({ offset, isControl = false }) => ({
-      ...{ offset: String(offset), timestamp: String(1_000 + offset), key: null, value: Buffer.from('{}'), headers: {} },
+      ...{
+        offset: String(offset),
+        timestamp: String(1_000 + offset),
+        key: null,
+        value: Buffer.from('{}'),
+        headers: {}
+      },
       ...{ isControlRecord: isControl, batchContext: { producerId: '1', inTransaction: true } }
     }))
-    return { responses: [{ topicName: 'a', partitions: [{ partition: 0, highWatermark: String(answer.end), messages }] }] }
+    return {
+      responses: [{ topicName: 'a', partitions: [{ partition: 0, highWatermark: String(answer.end), messages }] }]
+    }
   }
   const link = { node: <T>(_id: number, ask: (broker: Broker) => Promise<T>) => ask({ fetch } as Broker) }
   return { asked, find: (offset: bigint) => findOldest(link, { leader: 1, name: 'a', partition: 0, offset }) }

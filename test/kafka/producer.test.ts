@@ -790,7 +790,9 @@ t.test('rule 25: keeps every promise under random failures', async t => {
 })
 
 t.test('tells of each send how large it was and how it ended, and how many are under way', async t => {
+  const begun: (() => void)[] = []
   const { producer } = createFakeProducer(async (batch, call, log) => {
+    await new Promise<void>(resolve => begun.push(resolve))
     if (call === 0) throw kafkaJsError('NOT_ENOUGH_REPLICAS')
     return log.write(batch)
   })
@@ -799,7 +801,11 @@ t.test('tells of each send how large it was and how it ended, and how many are u
   producer.onSend(send => void told.push(send))
 
   const sending = producer.append('a', [record('0'), record('1')], LONG)
-  await until(() => producer.sendsInFlight() === 1)
+  for (const send of [0, 1]) {
+    await until(() => begun.length > send)
+    t.equal(producer.sendsInFlight(), 1)
+    begun[send]?.()
+  }
   await sending
 
   t.match(told, [

@@ -83,7 +83,10 @@ t.test('GET /metrics', async t => {
   ]) {
     t.ok(lines.includes(line), line)
   }
-  t.notOk(lines.some(line => line.startsWith('smg_position{topic="notifications",partition="0"}')), 'there is none')
+  t.notOk(
+    lines.some(line => line.startsWith('smg_position{topic="notifications",partition="0"}')),
+    'there is none'
+  )
   t.match(response.body, /process_cpu_seconds_total/)
   t.match(response.headers['content-type'], /^text\/plain; version=0\.0\.4/)
   isDocumented(t, app, response)
