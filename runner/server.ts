@@ -1,6 +1,14 @@
 import Fastify from 'fastify'
-import type { Attachment } from './attach-function.ts'
+import type { Attachment, AttachmentState } from './attach-function.ts'
 import type { RunnerMetrics } from './metrics.ts'
+
+/** Why records wait, by the state of their function. */
+const REASONS: readonly (readonly [AttachmentState, reason: string])[] = [
+  ['starting', 'starting'],
+  ['waiting', 'away'],
+  ['paused', 'paused'],
+  ['stopped', 'stopped']
+]
 
 export interface ServerDependencies {
   readonly attachments: readonly Attachment[]
@@ -28,8 +36,10 @@ export function buildServer({ attachments, metrics, isStopping }: ServerDependen
 
   app.get('/metrics', async (_request, reply) => {
     metrics.lag.reset()
-    for (const { topic, lag } of attachments) {
+    for (const { topic, lag, state } of attachments) {
       for (const [partition, records] of lag()) metrics.lag.set({ topic, partition: String(partition) }, records)
+      const now = state().state
+      for (const [waiting, reason] of REASONS) metrics.waiting.set({ topic, reason }, Number(now === waiting))
     }
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
   })

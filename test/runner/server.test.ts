@@ -47,7 +47,8 @@ for (const { states, isStopping = false, health, code, ready } of cases) {
 
 t.test('gives lag and counts to Prometheus', async t => {
   const app = createServer(['running'], { lag: new Map([[2, 41]]) })
-  const tally = { messages: 3, rows: 4, deadLetters: 1, duplicates: 2, lastMessageMs: null }
+  const deadBy = new Map([['timed_out', 1]])
+  const tally = { messages: 3, rows: 4, deadLetters: 1, deadBy, duplicates: 2, lastMessageMs: null }
   metrics.count('topic-0', tally, 6)
   metrics.count('topic-0', undefined, 1)
 
@@ -59,12 +60,28 @@ t.test('gives lag and counts to Prometheus', async t => {
     'smg_records_settled_total{topic="topic-0"} 7',
     'smg_messages_total{topic="topic-0"} 3',
     'smg_rows_total{topic="topic-0"} 4',
-    'smg_dead_letters_total{topic="topic-0"} 1',
+    'smg_dead_letters_total{topic="topic-0",disposition="timed_out"} 1',
     'smg_duplicates_total{topic="topic-0"} 2'
   ])
     t.ok(response.payload.includes(`${line}\n`), line)
   t.notOk((await createServer([]).inject('/metrics')).payload.includes('partition="2"'), 'a lost partition is gone')
 })
+
+const reasons: { state: AttachmentState; reason: string | null }[] = [
+  { state: 'starting', reason: 'starting' },
+  { state: 'waiting', reason: 'away' },
+  { state: 'paused', reason: 'paused' },
+  { state: 'stopped', reason: 'stopped' },
+  { state: 'running', reason: null }
+]
+for (const { state, reason } of reasons) {
+  t.test(`says to Prometheus why records wait while a function is ${state}`, async t => {
+    const { payload } = await createServer([state]).inject('/metrics')
+    const waiting = [...payload.matchAll(/^smg_waiting\{topic="topic-0",reason="(\w+)"\} 1$/gm)].map(([, word]) => word)
+
+    t.strictSame(waiting, reason === null ? [] : [reason])
+  })
+}
 
 t.test('is not ready while a consumer is made anew, whatever is still being written', async t => {
   const event = Type.Object({ n: Type.Number() })
