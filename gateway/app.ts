@@ -13,6 +13,7 @@ import { guardQueries } from './guard-queries.ts'
 import { type CheckHealth, createHealth } from './health.ts'
 import { createJanitor } from './janitor.ts'
 import { createKeyedRequests } from './keyed-requests.ts'
+import { createMessageStreams, type MessageStreams } from './message-streams.ts'
 import { createGauges } from './metrics/gauges.ts'
 import { createMeasures } from './metrics/measures.ts'
 import { addTopicGauges } from './metrics/topic-gauges.ts'
@@ -51,6 +52,7 @@ declare module 'fastify' {
     offer: Producing['offer']
     produceOnce: ProduceOnce
     outcomes: Pick<OutcomeWaiters, 'wait'>
+    messageStreams: Pick<MessageStreams, 'open' | 'count'>
     readTopics: TopicReader['read']
     sampler: Sampler
     checkHealth: CheckHealth
@@ -71,6 +73,8 @@ const MAX_PENDING_QUERIES = 1_000
 const KAFKA_READ_TIMEOUT_MS = 1_900
 const SAMPLE_INTERVAL_MS = 3_000
 const MAX_WAITERS = 1_000
+const MAX_STREAMS = 100
+const STREAM_INTERVAL_MS = 500
 const CLEAN_INTERVAL_MS = 60_000
 const MAX_CONNECTIONS = 20_000
 const MAX_PARAM_LENGTH = 200
@@ -125,6 +129,13 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
 
   const app = createServer(dependencies)
   const outcomes = createOutcomeWaiters({ findOutcomes: queries.outcomes.find, maxWaiters: MAX_WAITERS })
+  const messageStreams = createMessageStreams({
+    queries,
+    maxStreams: MAX_STREAMS,
+    intervalMs: STREAM_INTERVAL_MS,
+    steadyMs,
+    log
+  })
   const janitor = createJanitor({ chores: toChores(settings, writes), intervalMs: CLEAN_INTERVAL_MS, log })
   const producing = createProduce({ producer, timeoutMs: settings.produceTimeoutMs, now, onSent: measures.onSent })
   const addGauge = createGauges(measures.registry)
@@ -145,6 +156,7 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   app.decorate('produceOnce', createProduceOnce({ producing, runKeyed: createKeyedRequests(writes.idempotency, log) }))
   app.decorate('outcomes', outcomes)
   app.decorate('readTopics', reader.read)
+  app.decorate('messageStreams', messageStreams)
   app.decorate('sampler', sampler)
   app.decorate('checkHealth', createHealth({ producer, cluster, queries }))
   app.decorate('minutes', minutes)
@@ -175,6 +187,7 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
     sampler.stop()
     janitor.stop()
     closing.abort()
+    messageStreams.close()
     // Whoever waits for an outcome is answered now: the event is in Kafka.
     outcomes.close()
   })

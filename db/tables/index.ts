@@ -1,4 +1,5 @@
 // Every table of the system, for drizzle-kit and for tests. Functions import the file of their own table.
+export * from './audit.ts'
 export * from './blocked-keys.ts'
 export * from './dead-letters.ts'
 export * from './error-logs.ts'

@@ -59,7 +59,8 @@ export function fakeCluster(overrides: Partial<GatewayDependencies['cluster']> =
   }
   return {
     topics: async topics => new Map(topics.map(topic => [topic, view])),
-    offsets: async () => new Map(),
+    offsets: async () => new Map([0, 1, 2].map(id => [id, { logStartOffset: 0n, logEndOffset: 10n }])),
+    offsetsAt: async () => new Map(),
     topicIds: async () => new Map(),
     committed: async () => new Map([[0, 10n]]),
     groups: async ids => new Map(ids.map(id => [id, { state: 'Stable', members: [] }])),
@@ -77,7 +78,14 @@ const nothing = async () => ({ items: '[]', next: null })
 /** Queries of an empty database. */
 export function fakeQueries(overrides: Overrides = {}): GatewayQueries {
   return {
+    audit: { list: nothing, ...overrides.audit },
     messages: { list: nothing, findById: async () => undefined, ...overrides.messages },
+    messageTail: {
+      since: async () => [],
+      after: async () => ({ rows: [], total: 0 }),
+      ...overrides.messageTail
+    },
+    positions: { countSettled: async () => new Map(), ...overrides.positions },
     rows: {
       userActivities: nothing,
       systemMetrics: nothing,
@@ -88,7 +96,7 @@ export function fakeQueries(overrides: Overrides = {}): GatewayQueries {
     deadLetters: {
       list: async () => ({ items: [], next: null }),
       findById: async () => undefined,
-      groups: async () => [],
+      groups: async () => ({ items: [], isComplete: true }),
       ...overrides.deadLetters
     },
     redrivable: {
@@ -133,7 +141,8 @@ export function fakeWrites(overrides: WriteOverrides = {}): GatewayWrites {
       expire: async () => 0,
       ...overrides.deadLetters
     },
-    functionStates: { pause: async () => undefined, resume: async () => undefined, ...overrides.functionStates }
+    functionStates: { pause: async () => undefined, resume: async () => undefined, ...overrides.functionStates },
+    positions: { move: async () => ({ kind: 'moved', before: new Map() }), ...overrides.positions }
   }
 }
 
