@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres'
+import { createAlertQueries, createAlertWrites } from './alerts.ts'
 import { createDeadLetterRequests, type RunTransaction } from './dead-letter-requests.ts'
 import { createDeadLetterQueries } from './dead-letters.ts'
 import { createFunctionStateQueries, createFunctionStateRequests } from './function-states.ts'
@@ -20,7 +21,8 @@ export function createGatewayQueries(sql: Sql) {
     topicStatus: createTopicStatusQueries(sql),
     functionStates: createFunctionStateQueries(sql),
     outcomes: createOutcomeQueries(sql),
-    stats: createStatsQueries(sql)
+    stats: createStatsQueries(sql),
+    alerts: createAlertQueries(sql)
   }
 }
 
@@ -37,7 +39,8 @@ export function createGatewayWrites(sql: Sql, { runTransaction, produceTimeoutMs
   return {
     idempotency: createIdempotencyWrites(sql, { produceTimeoutMs, ttlMs: idempotencyTtlMs }),
     deadLetters: createDeadLetterRequests(sql, runTransaction),
-    functionStates: createFunctionStateRequests(sql)
+    functionStates: createFunctionStateRequests(sql),
+    alerts: createAlertWrites(sql)
   }
 }
 
