@@ -8,6 +8,7 @@ import type { GatewayQueries, GatewayWrites } from '../db/queries/gateway.ts'
 import type { ClusterView } from '../kafka/types.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { createClientErrorHandler, refuseExpectations } from './client-errors.ts'
+import { createRecentCounts } from './alerts/recent-counts.ts'
 import type { AppSettings } from './config.ts'
 import { guardQueries } from './guard-queries.ts'
 import { type CheckHealth, createHealth } from './health.ts'
@@ -15,6 +16,7 @@ import { createJanitor } from './janitor.ts'
 import { createKeyedRequests } from './keyed-requests.ts'
 import { createMinuteStats, type MinuteRecorder } from './minute-stats.ts'
 import { createOutcomeWaiters, type OutcomeWaiters } from './outcome-waiters.ts'
+import alerts from './plugins/alerts.ts'
 import body from './plugins/body.ts'
 import documents from './plugins/documents.ts'
 import headers from './plugins/headers.ts'
@@ -87,10 +89,12 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
     steadyMs = () => performance.now()
   } = dependencies
   const minutes = { requests: createMinuteStats(steadyMs), queries: createMinuteStats(steadyMs) }
+  const counts = createRecentCounts(steadyMs)
   const guard = {
     timeoutMs: QUERY_TIMEOUT_MS,
     maxPending: MAX_PENDING_QUERIES,
     latency: minutes.queries,
+    onAway: counts.countDatabaseFailure,
     now: steadyMs
   }
   const queries = guardQueries(dependencies.queries, guard)
@@ -149,6 +153,7 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   await app.register(requestLog)
   await app.register(problems)
   await app.register(body)
+  await app.register(alerts, { turns: dependencies.alertTurns, counts, producing, now, steadyMs })
   await app.register(documents, { scope: settings.pagesPublic ? 'public' : 'read' })
   await routes(app)
 
@@ -167,8 +172,9 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   return app
 }
 
-function toChores({ deadLetterRetentionMs: retentionMs }: AppSettings, { idempotency, deadLetters }: GatewayWrites) {
-  const chores: Record<string, () => Promise<number>> = { idempotency: idempotency.expire }
+function toChores({ deadLetterRetentionMs: retentionMs }: AppSettings, writes: GatewayWrites) {
+  const { idempotency, deadLetters, alerts } = writes
+  const chores: Record<string, () => Promise<number>> = { idempotency: idempotency.expire, alerts: alerts.expire }
   if (retentionMs !== null) chores.deadLetters = () => deadLetters.expire(retentionMs)
   return chores
 }

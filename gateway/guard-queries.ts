@@ -9,6 +9,8 @@ interface GuardOptions {
   /** Queries that may be under way: a database that hangs must not fill the memory of the gateway. */
   readonly maxPending: number
   readonly latency: MinuteRecorder
+  /** Told of each query that found no database, or had no answer in time. */
+  readonly onAway: () => void
   /** In milliseconds, of the clock that `latency` goes by. */
   readonly now: () => number
 }
@@ -30,16 +32,21 @@ export function guardQueries<Q extends Queries>(queries: Q, options: GuardOption
 
   function guard(query: (...parameters: never[]) => Promise<unknown>) {
     return async (...parameters: never[]) => {
-      if (pending >= options.maxPending) throw away(undefined)
+      if (pending >= options.maxPending) throw toAway(undefined)
       const startedMs = performance.now()
       try {
-        return await within(track(query(...parameters)), options.timeoutMs, () => away(undefined))
+        return await within(track(query(...parameters)), options.timeoutMs, () => toAway(undefined))
       } catch (thrown) {
-        throw databaseFault(thrown) === 'world' ? away(thrown) : thrown
+        throw databaseFault(thrown) === 'world' ? toAway(thrown) : thrown
       } finally {
         options.latency.record({ atMs: options.now(), durationMs: performance.now() - startedMs, isError: false })
       }
     }
+  }
+
+  function toAway(cause: unknown) {
+    options.onAway()
+    return away(cause)
   }
 
   // Counts until the driver lets go, not until the deadline: that is what the memory holds.

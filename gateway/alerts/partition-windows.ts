@@ -58,10 +58,9 @@ export function createPartitionWindows() {
     windows.set(key, window)
     const newest = window.samples.at(-1)
     const isDue = !newest || nowMs - newest.atMs >= windowMs / SAMPLES
-    if (!newest || newest.offset !== offset || (sight.isOwned && isDue)) {
-      window.samples.push({ offset, lag, atMs: nowMs })
-      // Of one that moves at every look, too, no more than a window is kept.
-      window.samples = window.samples.filter(({ atMs }) => atMs >= nowMs - windowMs)
+    // Without an owner, a position that moved was still told by one.
+    if (isDue && (!newest || sight.isOwned || newest.offset !== offset)) {
+      window.samples = [...window.samples.filter(({ atMs }) => atMs >= nowMs - windowMs), { offset, lag, atMs: nowMs }]
     }
     window.ends = [...window.ends, { end: logEnd, atMs: nowMs }].filter(({ atMs }) => atMs >= nowMs - windowMs)
     if (nowMs - window.firstMs < windowMs) return 'ok'

@@ -1,5 +1,7 @@
 import { Problem } from '../schemas/problem.ts'
 import type { App } from '../types.ts'
+import history from './api/alerts/history.ts'
+import alerts from './api/alerts.ts'
 import discard from './api/dead-letters/discard.ts'
 import redrive from './api/dead-letters/redrive.ts'
 import deadLetters from './api/dead-letters.ts'
@@ -35,6 +37,8 @@ export default async function routes(app: App) {
     functions,
     pause,
     stats,
+    alerts,
+    history,
     metrics
   ]) {
     await register(app)
