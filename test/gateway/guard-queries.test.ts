@@ -9,8 +9,10 @@ const NOW_MS = 1_000_000
 
 function guard(query: () => Promise<unknown>, { maxPending = 10 } = {}) {
   const latency = createMinuteStats(() => NOW_MS)
-  const guarded = guardQueries({ room: { query } }, { timeoutMs: 50, maxPending, latency, now: () => NOW_MS })
-  return { query: guarded.room.query, latency }
+  let away = 0
+  const onAway = () => void (away += 1)
+  const guarded = guardQueries({ room: { query } }, { timeoutMs: 50, maxPending, latency, onAway, now: () => NOW_MS })
+  return { query: guarded.room.query, latency, away: () => away }
 }
 
 const hang = () => new Promise<never>(() => undefined)
