@@ -27,8 +27,9 @@ t.test('gives what a query gives, and measures it', async t => {
 })
 
 t.test('says that PostgreSQL is away when it does not answer in time', async t => {
-  const { query } = guard(hang)
+  const { query, away } = guard(hang)
   await t.rejects(query(), { code: 'SMG_GATEWAY_DATABASE_AWAY', statusCode: 503, retryAfterSeconds: 1 })
+  t.equal(away(), 1, 'and tells of it')
 })
 
 const faults = [
@@ -41,7 +42,10 @@ const faults = [
 
 for (const { code, translated } of faults) {
   t.test(`answers ${translated} to SQLSTATE ${code}`, async t => {
-    await t.rejects(guard(async () => Promise.reject(postgresError(code))).query(), { code: translated })
+    const { query, away } = guard(async () => Promise.reject(postgresError(code)))
+
+    await t.rejects(query(), { code: translated })
+    t.equal(away(), translated.startsWith('SMG_') ? 1 : 0)
   })
 }
 
