@@ -42,7 +42,10 @@ t.test('counts of a gateway are those of the last five minutes', async t => {
 
   nowMs += 305_000
   counts.countAnswer(499)
-  t.strictSame(counts.read(), [[5_000, 1, 0, 0]].concat([[305_000, 2, 1, 1]]).slice(0, counts.read().length))
+  t.strictSame(counts.read(), [
+    [5_000, 1, 0, 0],
+    [305_000, 2, 1, 1]
+  ])
   nowMs += 10_000
   t.strictSame(counts.read(), [[15_000, 1, 0, 0]])
 })
