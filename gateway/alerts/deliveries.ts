@@ -31,6 +31,8 @@ const BACKOFF_MS = [1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 300_000]
 const MAX_ATTEMPTS = 300
 /** What waits beyond it is in the table, and comes when there is room. */
 const MAX_WAITING = 1_000
+/** That are not written down yet; of the oldest a double may be sent. */
+const MAX_RESULTS = 5_000
 
 /**
  * Builds the delivery of notices. Each place has its own queue, one attempt at a time: what hangs or refuses holds up
@@ -102,6 +104,8 @@ export function createDeliveries(dependencies: DeliveryDependencies) {
 
   function settle(one: Waiting, state: Delivery['state']): void {
     const key = toKey(one.notice.id, one.sink)
+    results.delete(key)
+    for (const oldest of results.keys()) if (results.size >= MAX_RESULTS) results.delete(oldest)
     results.set(key, { noticeId: one.notice.id, sink: one.sink, state, attempts: one.attempts, atMs: now() })
     one.isSending = false
     one.isDue = false

@@ -36,6 +36,7 @@ const LEAST_WINDOW_MS = 120_000
  */
 export function createInputReader(dependencies: InputDependencies) {
   const { functions, groupPrefix, sampler, cluster, queries, steadyMs } = dependencies
+  const topics = [...functions.keys()]
   const windows = createPartitionWindows()
   const brokers = createBrokerSights(steadyMs)
   const settled = createIncreases(SHORT_WINDOW_MS, steadyMs)
@@ -48,7 +49,7 @@ export function createInputReader(dependencies: InputDependencies) {
     const [answering, states, deadLetters, outbox] = await Promise.all([
       within(cluster.brokers(), BROKERS_TIMEOUT_MS, () => new Error('late')).catch((): readonly number[] => []),
       queries.alerts.functions().catch(unknown),
-      queries.alerts.deadLetters().catch(unknown),
+      queries.alerts.deadLetters(topics).catch(unknown),
       queries.alerts.outbox().catch(unknown)
     ])
     const own = states && toOwn(states)
@@ -63,7 +64,7 @@ export function createInputReader(dependencies: InputDependencies) {
   }
 
   function toOwn(states: readonly (FunctionInput & { groupId: string })[]): FunctionInput[] {
-    return [...functions.keys()].map(topic => {
+    return topics.map(topic => {
       const known = states.find(state => state.topic === topic && state.groupId === `${groupPrefix}${topic}`)
       return { topic, state: known?.state ?? 'running', isFlood: known?.isFlood ?? false }
     })

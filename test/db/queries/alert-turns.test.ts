@@ -192,7 +192,7 @@ t.test('a gateway that froze, or whose host is gone, leads no longer than its co
 t.test('reads what only the rules ask of other tables', async t => {
   const { sql } = await createTestDatabase(t)
   const { functions, deadLetters, outbox } = createAlertQueries(sql)
-  t.strictSame([await functions(), await deadLetters(), await outbox()], [[], [], { oldestSeconds: 0, refused: 0 }])
+  t.strictSame([await functions(), await deadLetters(['a']), await outbox()], [[], [], { oldestSeconds: 0, refused: 0 }])
 
   await sql`INSERT INTO function_states (group_id, topic, state, details) VALUES
     ('g', 'a', 'stopped', '{"flood": {}}'), ('g', 'b', 'stopped', '{}'), ('g', 'c', 'paused', '{}')`
@@ -216,7 +216,7 @@ t.test('reads what only the rules ask of other tables', async t => {
     { topic: 'b', state: 'stopped', isFlood: false },
     { topic: 'c', state: 'paused', isFlood: false }
   ])
-  const [oldest, ...others] = await deadLetters()
+  const [oldest, ...others] = await deadLetters(['b', 'a'])
   t.equal(oldest?.topic, 'a')
   t.ok(Math.abs((oldest?.oldestSeconds ?? 0) - 200) < 30)
   t.strictSame(others, [])

@@ -84,11 +84,10 @@ t.test('a healthy catch-up of a million records raises its lag, in records and i
   for (let index = 0; index < 6; index += 1) await look({ position: null, end, isOwned: false, ageSeconds: 0 })
 
   // A runner comes, drains 4,000 a second, and 500 a second arrive meanwhile.
-  let position = 0n
-  for (let index = 0; position < end + BigInt(index * 5_000); index += 1) {
-    const now = end + BigInt(index * 5_000)
-    position = position + 40_000n > now ? now : position + 40_000n
-    const sight = { position, end: now, ageSeconds: position === now ? 0 : 600 }
+  for (let position = 0n, written = end, isDone = false; !isDone; written += 5_000n) {
+    position = position + 40_000n > written ? written : position + 40_000n
+    isDone = position === written
+    const sight = { position, end: written, ageSeconds: isDone ? 0 : 600 }
     const { notices } = await look({ ...sight, counters: { messageCount: Number(position) } })
     for (const { name, event } of notices) fired.add(`${name} ${event}`)
   }
