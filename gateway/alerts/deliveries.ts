@@ -113,11 +113,14 @@ export function createDeliveries(dependencies: DeliveryDependencies) {
       waiting.delete(key)
       return
     }
-    const timer = setTimeout(() => {
-      timers.delete(timer)
-      one.isDue = true
-      pump(one.sink)
-    }, backoffMs[Math.min(one.attempts, backoffMs.length) - 1])
+    const timer = setTimeout(
+      () => {
+        timers.delete(timer)
+        one.isDue = true
+        pump(one.sink)
+      },
+      backoffMs[Math.min(one.attempts, backoffMs.length) - 1]
+    )
     timer.unref()
     timers.add(timer)
   }

@@ -21,7 +21,18 @@ export function toNotice(rule: AlertRule, state: AlertState, event: Notice['even
   const { subject, value } = state
   const episodeMs = state.episodeMs ?? 0
   const id = deriveEventId(episodeMs, ['alert', name, subject, event])
-  return { id, name, severity, subject, event, value, threshold, atMs, episodeMs, summary: toSummary(rule, state, event) }
+  return {
+    id,
+    name,
+    severity,
+    subject,
+    event,
+    value,
+    threshold,
+    atMs,
+    episodeMs,
+    summary: toSummary(rule, state, event)
+  }
 }
 
 function toSummary({ summary, unit, threshold }: AlertRule, { subject, value }: AlertState, event: Notice['event']) {

@@ -15,7 +15,10 @@ const LEAST_BYTES = 24
  * @returns null without an address
  * @throws SMG_GATEWAY_BAD_SETTING
  */
-export function readWebhook({ ALERT_WEBHOOK_URL: url, ALERT_WEBHOOK_SECRET_FILE: file }: Given): WebhookSettings | null {
+export function readWebhook({
+  ALERT_WEBHOOK_URL: url,
+  ALERT_WEBHOOK_SECRET_FILE: file
+}: Given): WebhookSettings | null {
   if (url === undefined) return null
   const allowed = `a file with ${LEAST_BYTES} bytes or more, drawn at random: openssl rand -base64 32`
   const refuse = (what: string) => new gatewayErrors.SMG_GATEWAY_BAD_SETTING('ALERT_WEBHOOK_SECRET_FILE', what, allowed)

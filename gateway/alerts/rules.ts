@@ -56,7 +56,8 @@ export const alertRules: readonly AlertRule[] = [
     unit: 'partitions',
     forSeconds: 0,
     summary: 'Nobody owns partitions with lag',
-    description: 'Partitions with lag had no runner for 2 minutes, or twice as long as one record of the function may take.',
+    description:
+      'Partitions with lag had no runner for 2 minutes, or twice as long as one record of the function may take.',
     action: 'Start a runner whose `FUNCTIONS` has this topic. If one runs: see in its log why it is not in the group.',
     measure: byTopic(({ stopped }) => stopped)
   },
@@ -68,7 +69,8 @@ export const alertRules: readonly AlertRule[] = [
     unit: 'partitions',
     forSeconds: 0,
     summary: 'Positions went back',
-    description: 'Positions of partitions with lag are lower than they were: the database was restored, or somebody moved them.',
+    description:
+      'Positions of partitions with lag are lower than they were: the database was restored, or somebody moved them.',
     action:
       'If nobody meant it: see whether PostgreSQL was restored. Records are handled again, and what is settled has no second effect.',
     measure: byTopic(({ rewound }) => rewound)
@@ -97,7 +99,7 @@ export const alertRules: readonly AlertRule[] = [
     description: 'A dead letter was neither run again nor discarded for an hour.',
     action: 'Look at `/api/dead-letters`, mend the cause, and redrive it or discard it.',
     measure: ({ deadLetters }) =>
-      deadLetters && deadLetters.map(({ topic, oldestSeconds }) => ({ subject: topic, value: oldestSeconds }))
+      deadLetters?.map(({ topic, oldestSeconds }) => ({ subject: topic, value: oldestSeconds })) ?? null
   },
   {
     name: 'DeadLetterFlood',
@@ -107,7 +109,8 @@ export const alertRules: readonly AlertRule[] = [
     unit: 'functions',
     forSeconds: 0,
     summary: 'A flood of dead letters stopped a function',
-    description: 'More than half of the last 1,000 records of a function died for one reason: it is stopped for every runner.',
+    description:
+      'More than half of the last 1,000 records of a function died for one reason: it is stopped for every runner.',
     action:
       'Mend the function or the producer. It goes on when its file has changed, or by `POST /api/functions/{topic}/resume`, first with one record.',
     measure: byFunction(({ state, isFlood }) => state === 'stopped' && isFlood)
@@ -134,7 +137,8 @@ export const alertRules: readonly AlertRule[] = [
     forSeconds: 0,
     summary: 'Retention removed records before they were handled',
     description: 'Records were removed from Kafka within the last hour that no function had handled.',
-    action: 'Raise the retention of the topic, then start more runners. What is lost can only be sent again by its producer.',
+    action:
+      'Raise the retention of the topic, then start more runners. What is lost can only be sent again by its producer.',
     measure: byTopic(({ lost }) => lost)
   },
   {
@@ -220,11 +224,11 @@ export const alertRules: readonly AlertRule[] = [
 ]
 
 function byTopic(measure: (topic: TopicInput) => number | null): AlertRule['measure'] {
-  return ({ topics }) => topics && topics.map(topic => ({ subject: topic.topic, value: measure(topic) }))
+  return ({ topics }) => topics?.map(topic => ({ subject: topic.topic, value: measure(topic) })) ?? null
 }
 
 function byFunction(isWrong: (one: FunctionInput) => boolean): AlertRule['measure'] {
-  return ({ functions }) => functions && functions.map(one => ({ subject: one.topic, value: isWrong(one) ? 1 : 0 }))
+  return ({ functions }) => functions?.map(one => ({ subject: one.topic, value: isWrong(one) ? 1 : 0 })) ?? null
 }
 
 /** Over the last 5 minutes. */

@@ -27,7 +27,8 @@ export function createTopicSink(definition: LoadedFunction, producing: Pick<Prod
       const event = toEvent(notice)
       const faults = definition.findFaults(event)
       // The function is another one than that which ships.
-      if (faults) throw Object.assign(new gatewayErrors.SMG_GATEWAY_INVALID(faults[0]?.message ?? ''), { isFinal: true })
+      if (faults)
+        throw Object.assign(new gatewayErrors.SMG_GATEWAY_INVALID(faults[0]?.message ?? ''), { isFinal: true })
 
       const startedMs = performance.now()
       const plan = await producing.plan(definition, [{ event, value: Buffer.from(JSON.stringify(event)) }])

@@ -47,15 +47,7 @@ export interface Reading {
   readonly value: number | null
 }
 
-export type Unit =
-  | 'records'
-  | 'seconds'
-  | 'ratio'
-  | 'partitions'
-  | 'brokers'
-  | 'functions'
-  | 'failures'
-  | 'events'
+export type Unit = 'records' | 'seconds' | 'ratio' | 'partitions' | 'brokers' | 'functions' | 'failures' | 'events'
 
 /** When somebody is told of something, and what to do about it. */
 export interface AlertRule {

@@ -62,6 +62,17 @@ function toPayload(notice: Notice, rules: readonly AlertRule[]) {
   return {
     type: `alert.${event}`,
     timestamp: new Date(atMs).toISOString(),
-    data: { id, name, severity, subject, event, value, threshold, unit: rule?.unit ?? null, summary, action: rule?.action ?? null }
+    data: {
+      id,
+      name,
+      severity,
+      subject,
+      event,
+      value,
+      threshold,
+      unit: rule?.unit ?? null,
+      summary,
+      action: rule?.action ?? null
+    }
   }
 }

@@ -5,7 +5,10 @@ export const Severity = Words(['warning', 'critical'], 'how much it matters')
 const State = Words(['ok', 'pending', 'firing'], '`pending` until it lasted for `forSeconds`')
 const Value = Nullable(Type.Number(), 'null while it is not known')
 const Since = Nullable(Time('when the condition began to hold'), 'null while it does not')
-const Subject = Nullable(Type.String({ examples: ['user-activities'] }), 'a topic or a broker; null where there is only one')
+const Subject = Nullable(
+  Type.String({ examples: ['user-activities'] }),
+  'a topic or a broker; null where there is only one'
+)
 
 /** An alert rule with what it says now. */
 export const Alert = Type.Object(

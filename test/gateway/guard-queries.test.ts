@@ -10,7 +10,9 @@ const NOW_MS = 1_000_000
 function guard(query: () => Promise<unknown>, { maxPending = 10 } = {}) {
   const latency = createMinuteStats(() => NOW_MS)
   let away = 0
-  const onAway = () => void (away += 1)
+  const onAway = () => {
+    away += 1
+  }
   const guarded = guardQueries({ room: { query } }, { timeoutMs: 50, maxPending, latency, onAway, now: () => NOW_MS })
   return { query: guarded.room.query, latency, away: () => away }
 }

@@ -59,7 +59,8 @@ t.test('records that die raise the rate of dead letters', async t => {
   await system.produce('user-activities', [...activities(20, 'poison'), ...activities(80, 'good')])
 
   await becomes('DeadLetterRate', 'user-activities', 'firing')
-  await system.until(() => told('DeadLetterRate').length === 1, { what: 'it is delivered' })
+  await system.until(() => told('DeadLetterRate').length > 0, { what: 'it is delivered' })
+  t.strictSame(told('DeadLetterRate'), ['fired user-activities'])
 })
 
 t.test('requests that fail raise the error rate, on whichever gateway they fail', async t => {
@@ -78,7 +79,10 @@ t.test('a lag of more than 10,000 records is told after half a minute, and clear
   const post = (verb: string) => fetch(`${system.gatewayUrl}/api/functions/error-logs/${verb}`, { method: 'POST' })
   t.equal((await post('pause')).status, 202)
   const event = { service: 'test', level: 'warn', message: 'many' }
-  await system.produce('error-logs', Array.from({ length: 10_500 }, () => event))
+  await system.produce(
+    'error-logs',
+    Array.from({ length: 10_500 }, () => event)
+  )
 
   await becomes('HighConsumerLag', 'error-logs', 'pending')
   await becomes('HighConsumerLag', 'error-logs', 'firing', 60_000)

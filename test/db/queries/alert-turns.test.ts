@@ -68,35 +68,48 @@ t.test('a notice is delivered once, and its row says so', async t => {
   await turn()
 
   t.match(await history(), [
-    { id: one.told[1]?.id, name: 'TooMuch', event: 'cleared', value: 0, deliveries: [{ sink: 'memory', state: 'delivered', attempts: 1, at: /Z$/ }] },
+    {
+      id: one.told[1]?.id,
+      name: 'TooMuch',
+      event: 'cleared',
+      value: 0,
+      deliveries: [{ sink: 'memory', state: 'delivered', attempts: 1, at: /Z$/ }]
+    },
     { id: one.told[0]?.id, severity: 'critical', subject: null, event: 'fired', value: 101, threshold: 100, at: /Z$/ }
   ])
   t.equal(one.told.length, 2)
 })
 
-t.test('another gateway takes over when the connection of the one that leads ends, and tells nothing twice', async t => {
-  const { sql, one, two, turn, history } = await startTwo(t)
-  Object.assign(one, { refused: 101 })
-  Object.assign(two, { refused: 101 })
-  await turn()
-  await until(() => one.told.length === 1)
-  await turn()
+t.test(
+  'another gateway takes over when the connection of the one that leads ends, and tells nothing twice',
+  async t => {
+    const { sql, one, two, turn, history } = await startTwo(t)
+    Object.assign(one, { refused: 101 })
+    Object.assign(two, { refused: 101 })
+    await turn()
+    await until(() => one.told.length === 1)
+    await turn()
 
-  await sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'alerts-1'`
-  await two.alerts.turn()
-  Object.assign(two, { refused: 0 })
-  await turn()
-  await until(() => two.told.length === 1)
+    await sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'alerts-1'`
+    await two.alerts.turn()
+    Object.assign(two, { refused: 0 })
+    await turn()
+    await until(() => two.told.length === 1)
 
-  t.match(two.told, [{ name: 'TooMuch', event: 'cleared' }])
-  t.equal(one.told.length, 1, 'it leads no more, and evaluates nothing')
-  t.equal((await history()).length, 2)
-})
+    t.match(two.told, [{ name: 'TooMuch', event: 'cleared' }])
+    t.equal(one.told.length, 1, 'it leads no more, and evaluates nothing')
+    t.equal((await history()).length, 2)
+  }
+)
 
 t.test('what the one that led did not deliver is delivered by the next', async t => {
   const { databaseUrl, sql } = await createTestDatabase(t)
   const refuse = { send: async () => Promise.reject(new Error('refused')) }
-  const one = startAlerting(t, { turns: openTurns(t, databaseUrl, { name: 'alerts-1' }), sql, sinks: { webhook: refuse } })
+  const one = startAlerting(t, {
+    turns: openTurns(t, databaseUrl, { name: 'alerts-1' }),
+    sql,
+    sinks: { webhook: refuse }
+  })
   Object.assign(one, { refused: 101 })
   await one.alerts.turn()
   await until(() => one.told.length === 1)
@@ -112,7 +125,10 @@ t.test('what the one that led did not deliver is delivered by the next', async t
   await until(() => arrived.length === 1)
   await two.alerts.turn()
 
-  t.strictSame(arrived, one.told.map(({ id }) => id))
+  t.strictSame(
+    arrived,
+    one.told.map(({ id }) => id)
+  )
   t.strictSame(two.told, [])
   const [webhook] = await sql`SELECT state, attempts FROM alert_deliveries WHERE sink = 'webhook'`
   t.match(webhook, { state: 'delivered' })
@@ -138,7 +154,9 @@ t.test('without PostgreSQL both tell with one id, and the table has one notice a
   await until(() => one.alerts.states().length > 0)
   for (let turns = 0; (await one.alerts.read()).source === 'memory' && turns < 20; turns += 1) await turn()
   await turn()
-  t.match(await queries.states(), { states: [{ name: 'TooManyFailures', state: 'firing', value: 22 }, { state: 'ok' }] })
+  t.match(await queries.states(), {
+    states: [{ name: 'TooManyFailures', state: 'firing', value: 22 }, { state: 'ok' }]
+  })
   for (const gateway of [one, two]) Object.assign(gateway, { failures: 0 })
   await turn()
   await turn()
@@ -192,7 +210,10 @@ t.test('a gateway that froze, or whose host is gone, leads no longer than its co
 t.test('reads what only the rules ask of other tables', async t => {
   const { sql } = await createTestDatabase(t)
   const { functions, deadLetters, outbox } = createAlertQueries(sql)
-  t.strictSame([await functions(), await deadLetters(['a']), await outbox()], [[], [], { oldestSeconds: 0, refused: 0 }])
+  t.strictSame(
+    [await functions(), await deadLetters(['a']), await outbox()],
+    [[], [], { oldestSeconds: 0, refused: 0 }]
+  )
 
   await sql`INSERT INTO function_states (group_id, topic, state, details) VALUES
     ('g', 'a', 'stopped', '{"flood": {}}'), ('g', 'b', 'stopped', '{}'), ('g', 'c', 'paused', '{}')`

@@ -13,7 +13,11 @@ import { takeTurns } from '../../../gateway/take-turns.ts'
 
 /** A rule that fires above 100 records of the outbox, and one that fires above 10 failures of all gateways. */
 export const testRules: readonly AlertRule[] = [
-  toRule({ name: 'TooMuch', threshold: 100, measure: ({ outbox }) => outbox && [{ subject: null, value: outbox.refused }] }),
+  toRule({
+    name: 'TooMuch',
+    threshold: 100,
+    measure: ({ outbox }) => outbox && [{ subject: null, value: outbox.refused }]
+  }),
   toRule({
     name: 'TooManyFailures',
     threshold: 10,
@@ -45,7 +49,10 @@ interface GatewayOptions {
 }
 
 /** The alerts of a gateway, with two rules and inputs that a test sets; it takes its turns when it is told to. */
-export function startAlerting(t: Pick<Test, 'teardown'>, { turns, sql, sinks = {}, nowMs = Date.now }: GatewayOptions): TestGateway {
+export function startAlerting(
+  t: Pick<Test, 'teardown'>,
+  { turns, sql, sinks = {}, nowMs = Date.now }: GatewayOptions
+): TestGateway {
   const told: Notice[] = []
   const remember: Sink = { send: async notice => void told.push(notice) }
   const all = new Map<string, Sink>([['memory', remember], ...Object.entries(sinks)])
@@ -74,7 +81,11 @@ export function startAlerting(t: Pick<Test, 'teardown'>, { turns, sql, sinks = {
 }
 
 /** Turns on a connection of their own to PostgreSQL, as a gateway takes them. */
-export function openTurns(t: Pick<Test, 'teardown'>, databaseUrl: string, { name = 'test-alerts', idleSessionMs = 60_000 } = {}) {
+export function openTurns(
+  t: Pick<Test, 'teardown'>,
+  databaseUrl: string,
+  { name = 'test-alerts', idleSessionMs = 60_000 } = {}
+) {
   const writer = createWriter(databaseUrl, { applicationName: name, idleSessionMs })
   t.teardown(writer.close)
   return createAlertTurns(takeTurns(writer))

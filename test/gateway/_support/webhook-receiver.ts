@@ -12,7 +12,10 @@ interface Received {
 type Answer = (response: ServerResponse, received: Received) => void
 
 /** A receiver of webhooks that answers 204, or what the test says. */
-export async function startReceiver(t: Pick<Test, 'teardown'>, answer: Answer = response => response.writeHead(204).end()) {
+export async function startReceiver(
+  t: Pick<Test, 'teardown'>,
+  answer: Answer = response => response.writeHead(204).end()
+) {
   const received: Received[] = []
   const behaviour = { answer }
   const server = createServer(async (request, response) => {

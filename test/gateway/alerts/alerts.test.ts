@@ -65,7 +65,11 @@ t.test('without PostgreSQL every gateway goes on from what was written, with the
   t.equal(gateways[0]?.told[0]?.id, gateways[1]?.told[0]?.id)
   const nowMs = gateways[1]?.told[0]?.atMs ?? 0
   t.ok(nowMs >= NOW_MS && nowMs < NOW_MS + 60_000, 'by the clock of the database')
-  t.match(await gateways[1]?.alerts.read(), { source: 'memory', evaluatedAtMs: nowMs, states: [{}, { state: 'firing' }] })
+  t.match(await gateways[1]?.alerts.read(), {
+    source: 'memory',
+    evaluatedAtMs: nowMs,
+    states: [{}, { state: 'firing' }]
+  })
 })
 
 t.test('what was made alone is written with the next turn, and once', async t => {
@@ -124,7 +128,11 @@ t.test('a PostgreSQL that hangs holds up a turn for 3 seconds at most', async t 
 t.test('a place that hangs holds up no turn', async t => {
   const store = fakeStore()
   store.isAway = true
-  const gateway = startAlerting(t, { ...store, turns: store.turns, sinks: { hanging: { send: () => new Promise(() => undefined) } } })
+  const gateway = startAlerting(t, {
+    ...store,
+    turns: store.turns,
+    sinks: { hanging: { send: () => new Promise(() => undefined) } }
+  })
 
   for (let turn = 0; turn < 10; turn += 1) {
     Object.assign(gateway, { refused: turn % 2 === 0 ? 101 : 0 })

@@ -55,9 +55,22 @@ t.test('a broker is missed when it holds replicas, or answered within the last d
   const brokers = createBrokerSights(() => nowMs)
 
   t.strictSame([...brokers.see([], [])], [])
-  t.strictSame([...brokers.see([2, 1], [1, 3])], [[1, true], [2, true], [3, false]])
+  t.strictSame(
+    [...brokers.see([2, 1], [1, 3])],
+    [
+      [1, true],
+      [2, true],
+      [3, false]
+    ]
+  )
   nowMs = 24 * HOUR_MS
-  t.strictSame([...brokers.see([1], [])], [[1, true], [2, false]])
+  t.strictSame(
+    [...brokers.see([1], [])],
+    [
+      [1, true],
+      [2, false]
+    ]
+  )
   nowMs += 1
   t.strictSame([...brokers.see([1], [])], [[1, true]])
 })

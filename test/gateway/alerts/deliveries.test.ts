@@ -91,7 +91,12 @@ t.test('lets a place that hangs hold up nobody else', async t => {
   const { sink, attempts } = refusing(0)
   const deliveries = open(t, { hanging: { send: () => new Promise(() => undefined) }, webhook: sink })
 
-  deliveries.add([pending(notice('a'), 'hanging'), pending(notice('a')), pending(notice('b'), 'hanging'), pending(notice('b'))])
+  deliveries.add([
+    pending(notice('a'), 'hanging'),
+    pending(notice('a')),
+    pending(notice('b'), 'hanging'),
+    pending(notice('b'))
+  ])
   await until(() => attempts.length === 2)
 
   t.match(deliveries.results(), [{ sink: 'webhook' }, { sink: 'webhook' }])
@@ -100,14 +105,18 @@ t.test('lets a place that hangs hold up nobody else', async t => {
 t.test('keeps the order of a subject, and lets no other wait for it', async t => {
   const attempts: string[] = []
   let isRefusing = true
-  const deliveries = open(t, {
-    webhook: {
-      async send({ id }) {
-        attempts.push(id)
-        if (id === 'fired' && isRefusing) throw new Error('refused')
+  const deliveries = open(
+    t,
+    {
+      webhook: {
+        async send({ id }) {
+          attempts.push(id)
+          if (id === 'fired' && isRefusing) throw new Error('refused')
+        }
       }
-    }
-  }, 1_000)
+    },
+    1_000
+  )
 
   deliveries.add([pending(notice('fired', 'a')), pending(notice('cleared', 'a')), pending(notice('other', 'b'))])
   await until(() => attempts.filter(id => id === 'fired').length > 2)

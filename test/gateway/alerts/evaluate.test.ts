@@ -80,7 +80,10 @@ t.test('waits as long as the rule says, and begins anew when the value falls mea
 t.test('changes nothing while the value is between the two borders', async t => {
   const values = [101, 90, 81, 95, 80, 90, 100]
 
-  const { said } = run({}, values.map((value, index) => ({ value, atMs: index * 1_000 })))
+  const { said } = run(
+    {},
+    values.map((value, index) => ({ value, atMs: index * 1_000 }))
+  )
 
   t.strictSame(said, ['firing', 'firing', 'firing', 'firing', 'ok', 'ok', 'ok'])
 })
@@ -129,13 +132,23 @@ t.test('keeps the subjects of a rule apart', async t => {
 
   const { states, notices } = evaluate([rule({}, readings)], inputs, { states: [], nowMs: START_MS })
 
-  t.match(states, [{ subject: 'a', state: 'firing' }, { subject: 'b', state: 'ok' }, { subject: null, state: 'firing' }])
+  t.match(states, [
+    { subject: 'a', state: 'firing' },
+    { subject: 'b', state: 'ok' },
+    { subject: null, state: 'firing' }
+  ])
   t.equal(new Set(notices.map(({ id }) => id)).size, 2)
 })
 
 t.test('gives a notice the same id on gateways that saw the fault some seconds apart', async t => {
-  const one = run({}, [{ value: 101, atMs: 1_000 }, { value: 0, atMs: 60_000 }])
-  const other = run({}, [{ value: 500, atMs: 8_000 }, { value: 0, atMs: 70_000 }])
+  const one = run({}, [
+    { value: 101, atMs: 1_000 },
+    { value: 0, atMs: 60_000 }
+  ])
+  const other = run({}, [
+    { value: 500, atMs: 8_000 },
+    { value: 0, atMs: 70_000 }
+  ])
 
   t.strictSame(
     one.notices.map(({ id }) => id),

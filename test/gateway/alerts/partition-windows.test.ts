@@ -29,7 +29,10 @@ t.test('says of a partition that nobody owns that it stopped, once the window is
 t.test('says that it stopped a window after its owner has gone', async t => {
   const said = watch(40, index => (index < 20 ? { offset: BigInt(index) } : { offset: 19n, isOwned: false }))
 
-  t.equal(findings(said).find(one => one.endsWith('stopped')), '32 stopped')
+  t.equal(
+    findings(said).find(one => one.endsWith('stopped')),
+    '32 stopped'
+  )
 })
 
 t.test('says nothing of one whose end was reached within the window, and who has gone', async t => {
@@ -41,7 +44,11 @@ t.test('says nothing of one whose end was reached within the window, and who has
 })
 
 t.test('says nothing of one that drains a lag of a million', async t => {
-  const said = watch(60, index => ({ offset: BigInt(index * 15_000), logEnd: 1_000_000n, lag: 1_000_000 - index * 15_000 }))
+  const said = watch(60, index => ({
+    offset: BigInt(index * 15_000),
+    logEnd: 1_000_000n,
+    lag: 1_000_000 - index * 15_000
+  }))
 
   t.strictSame(findings(said), [])
 })

@@ -59,18 +59,38 @@ const cases: { when: string; inputs: AlertInputs; fired: string[] }[] = [
   { when: 'a function is paused', inputs: withFunction('paused', false), fired: [] },
   { when: 'a function is stopped', inputs: withFunction('stopped', false), fired: ['FunctionStopped orders'] },
   { when: 'a flood stopped a function', inputs: withFunction('stopped', true), fired: ['DeadLetterFlood orders'] },
-  { when: 'the outbox waits', inputs: { ...healthy, outbox: { oldestSeconds: 61, refused: 0 } }, fired: ['OutboxBacklog'] },
-  { when: 'the outbox is refused', inputs: { ...healthy, outbox: { oldestSeconds: 0, refused: 1 } }, fired: ['OutboxRefused'] },
+  {
+    when: 'the outbox waits',
+    inputs: { ...healthy, outbox: { oldestSeconds: 61, refused: 0 } },
+    fired: ['OutboxBacklog']
+  },
+  {
+    when: 'the outbox is refused',
+    inputs: { ...healthy, outbox: { oldestSeconds: 0, refused: 1 } },
+    fired: ['OutboxRefused']
+  },
   {
     when: 'one of two brokers is down',
-    inputs: { ...healthy, brokers: new Map([[1, true], [2, false]]) },
+    inputs: {
+      ...healthy,
+      brokers: new Map([
+        [1, true],
+        [2, false]
+      ])
+    },
     fired: ['KafkaBrokerDown broker 2']
   },
   { when: 'no broker was ever seen', inputs: { ...healthy, brokers: new Map() }, fired: ['KafkaBrokerDown'] },
   { when: '10 queries failed', inputs: { ...healthy, counts: [[0, 0, 0, 10]] }, fired: [] },
   {
     when: '11 queries failed on two gateways',
-    inputs: { ...healthy, counts: [[0, 0, 0, 6], [0, 0, 0, 5]] },
+    inputs: {
+      ...healthy,
+      counts: [
+        [0, 0, 0, 6],
+        [0, 0, 0, 5]
+      ]
+    },
     fired: ['DatabaseConnectionFailure']
   },
   { when: 'queries failed long ago', inputs: { ...healthy, counts: [[300_001, 0, 0, 1_000]] }, fired: [] },
@@ -78,12 +98,25 @@ const cases: { when: string; inputs: AlertInputs; fired: string[] }[] = [
   { when: '5 of 100 requests failed', inputs: { ...healthy, counts: [[0, 100, 5, 0]] }, fired: [] },
   {
     when: '6 of 100 requests failed on two gateways',
-    inputs: { ...healthy, counts: [[0, 50, 6, 0], [9_000, 50, 0, 0]] },
+    inputs: {
+      ...healthy,
+      counts: [
+        [0, 50, 6, 0],
+        [9_000, 50, 0, 0]
+      ]
+    },
     fired: ['HighAPIErrorRate']
   },
   {
     when: 'nothing can be read',
-    inputs: { topics: null, brokers: new Map([[1, true]]), functions: null, deadLetters: null, outbox: null, counts: [] },
+    inputs: {
+      topics: null,
+      brokers: new Map([[1, true]]),
+      functions: null,
+      deadLetters: null,
+      outbox: null,
+      counts: []
+    },
     fired: []
   }
 ]

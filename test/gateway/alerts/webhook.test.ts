@@ -34,11 +34,22 @@ t.test('posts a notice that its receiver can check', async t => {
   const [{ headers, text } = { headers: {}, text: '' }] = receiver.received
   const signed = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${text}`
   t.equal(headers['webhook-signature'], `v1,${createHmac('sha256', secret).update(signed).digest('base64')}`)
-  t.match(headers, { 'webhook-id': notice.id, 'webhook-timestamp': String(NOW_MS / 1000), 'content-type': 'application/json' })
+  t.match(headers, {
+    'webhook-id': notice.id,
+    'webhook-timestamp': String(NOW_MS / 1000),
+    'content-type': 'application/json'
+  })
   t.match(JSON.parse(text), {
     type: 'alert.fired',
     timestamp: '2026-01-31T11:59:55.000Z',
-    data: { id: notice.id, name: 'HighConsumerLag', subject: 'user-activities', value: 12_345, unit: 'records', action: /./ }
+    data: {
+      id: notice.id,
+      name: 'HighConsumerLag',
+      subject: 'user-activities',
+      value: 12_345,
+      unit: 'records',
+      action: /./
+    }
   })
 })
 
@@ -50,9 +61,14 @@ const refusals = [
 for (const { when, status } of refusals) {
   t.test(`has not arrived when ${when}`, async t => {
     const elsewhere = await startReceiver(t)
-    const receiver = await startReceiver(t, response => response.writeHead(status, { location: elsewhere.url }).end('x'))
+    const receiver = await startReceiver(t, response =>
+      response.writeHead(status, { location: elsewhere.url }).end('x')
+    )
 
-    await t.rejects(open(receiver.url).send(notice, never), { code: 'SMG_GATEWAY_WEBHOOK_REFUSED', message: `${status}` })
+    await t.rejects(open(receiver.url).send(notice, never), {
+      code: 'SMG_GATEWAY_WEBHOOK_REFUSED',
+      message: `${status}`
+    })
     t.equal(elsewhere.received.length, 0)
   })
 }
@@ -81,7 +97,8 @@ t.test('the secret', async t => {
   const folder = t.testdir({ plain: `${secret}\n`, short: 'x'.repeat(23), empty: '' })
   const url = 'http://127.0.0.1/'
   writeFileSync(join(folder, 'standard'), `whsec_${secret.toString('base64')}`)
-  const read = (file?: string) => readWebhook({ ALERT_WEBHOOK_URL: url, ...(file && { ALERT_WEBHOOK_SECRET_FILE: join(folder, file) }) })
+  const read = (file?: string) =>
+    readWebhook({ ALERT_WEBHOOK_URL: url, ...(file && { ALERT_WEBHOOK_SECRET_FILE: join(folder, file) }) })
 
   t.equal(readWebhook({}), null)
   t.strictSame(read('plain'), { url, secret })

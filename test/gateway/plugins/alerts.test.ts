@@ -3,7 +3,15 @@ import t from 'tap'
 import type { AlertReport } from '../../../db/queries/alert-turns.ts'
 import { createLogSink, createTopicSink } from '../../../gateway/alerts/sinks.ts'
 import { createProduce } from '../../../gateway/produce.ts'
-import { buildApp, fakeAlertTurns, fakeProducer, fakeQueries, functions, NOW_MS, settings } from '../_support/build-app.ts'
+import {
+  buildApp,
+  fakeAlertTurns,
+  fakeProducer,
+  fakeQueries,
+  functions,
+  NOW_MS,
+  settings
+} from '../_support/build-app.ts'
 import { until } from '../_support/open-request.ts'
 import { startReceiver } from '../_support/webhook-receiver.ts'
 
@@ -38,7 +46,11 @@ t.test('counts the answers of the API and the queries that found no PostgreSQL, 
   await app.alerts.turn()
 
   const totals = [1, 2, 3].map(column => reports[0]?.counts.reduce((sum, slot) => sum + (slot[column] ?? 0), 0))
-  t.strictSame(totals, [2, 1, 2], 'two requests of the API, one of them 503; that query failed there and for the health')
+  t.strictSame(
+    totals,
+    [2, 1, 2],
+    'two requests of the API, one of them 503; that query failed there and for the health'
+  )
   t.strictSame(reports[0]?.sinks, ['log', 'notifications'])
 })
 
@@ -59,7 +71,11 @@ t.test('goes to the log, to the webhook and to the topic notifications', async t
   const [{ topic, record } = { topic: '', record: null }] = producer.appended
   t.equal(topic, 'notifications')
   t.equal(record?.headers.id, receiver.ids()[0])
-  t.match(JSON.parse(String(record?.value)), { recipient: 'operators', channel: 'webhook', title: 'Firing: OutboxRefused' })
+  t.match(JSON.parse(String(record?.value)), {
+    recipient: 'operators',
+    channel: 'webhook',
+    title: 'Firing: OutboxRefused'
+  })
   t.equal(String(record?.key), 'operators')
 })
 
@@ -83,8 +99,14 @@ t.test('a notice that the function does not take is given up, and one that Kafka
   const [known, other] = [functions.get('notifications'), functions.get('error-logs')]
   if (!known || !other) return t.fail('there are no such functions')
 
-  await t.rejects(createTopicSink(known, producing).send(notice, never), { code: 'SMG_GATEWAY_KAFKA_AWAY', isFinal: undefined })
-  await t.rejects(createTopicSink(other, producing).send(notice, never), { isFinal: true })
+  await t.rejects(createTopicSink(known, producing).send(notice, never), {
+    code: 'SMG_GATEWAY_KAFKA_AWAY',
+    isFinal: undefined
+  })
+  await t.rejects(createTopicSink(other, producing).send(notice, never), {
+    code: 'SMG_GATEWAY_INVALID',
+    isFinal: true
+  })
 })
 
 t.test('a notice is a line of the log, by its severity', async t => {

@@ -17,13 +17,18 @@ const stored = {
 
 t.test('GET /api/alerts', async t => {
   t.test('gives every rule; its worst subjects speak for it', async t => {
-    const app = await buildApp(t, { queries: fakeQueries({ alerts: { states: async () => ({ ...stored, states: [...stored.states] }) } }) })
+    const app = await buildApp(t, {
+      queries: fakeQueries({ alerts: { states: async () => ({ ...stored, states: [...stored.states] }) } })
+    })
 
     const response = await app.inject('/api/alerts')
     const { items, ...rest } = response.json()
 
     t.strictSame(rest, { evaluatedAt: '2026-01-31T12:00:00.000Z', source: 'database' })
-    t.strictSame(items.map(({ name }: { name: string }) => name), alertRules.map(({ name }) => name))
+    t.strictSame(
+      items.map(({ name }: { name: string }) => name),
+      alertRules.map(({ name }) => name)
+    )
     t.match(items[0], {
       name: 'HighConsumerLag',
       severity: 'warning',
@@ -57,7 +62,10 @@ t.test('GET /api/alerts', async t => {
 
     const { items, ...rest } = response.json()
     t.strictSame(rest, { evaluatedAt: '2026-01-31T12:00:00.000Z', source: 'memory' })
-    t.match(items.find(({ name }: { name: string }) => name === 'OutboxRefused'), { state: 'firing', value: 3 })
+    t.match(
+      items.find(({ name }: { name: string }) => name === 'OutboxRefused'),
+      { state: 'firing', value: 3 }
+    )
     isDocumented(t, app, response)
   })
 })
