@@ -82,16 +82,18 @@ t.test(
   async t => {
     const { look } = observe()
     const fired = new Set<string>()
+    const watch = async (sight: Sight) => {
+      for (const { name, event } of (await look(sight)).notices) fired.add(`${name} ${event}`)
+    }
     const end = 1_000_000n
-    for (let index = 0; index < 6; index += 1) await look({ position: null, end, isOwned: false, ageSeconds: 0 })
+    for (let index = 0; index < 6; index += 1) await watch({ position: null, end, isOwned: false, ageSeconds: 600 })
 
     // A runner comes, drains 4,000 a second, and 500 a second arrive meanwhile.
     for (let position = 0n, written = end, isDone = false; !isDone; written += 5_000n) {
       position = position + 40_000n > written ? written : position + 40_000n
       isDone = position === written
-      const sight = { position, end: written, ageSeconds: isDone ? 0 : 600 }
-      const { notices } = await look({ ...sight, counters: { messageCount: Number(position) } })
-      for (const { name, event } of notices) fired.add(`${name} ${event}`)
+      const counters = { messageCount: Number(position) }
+      await watch({ position, end: written, ageSeconds: isDone ? 0 : 600, counters })
     }
 
     t.strictSame([...fired].sort(), [
