@@ -7,9 +7,10 @@ import Fastify, { LogController } from 'fastify'
 import type { GatewayQueries, GatewayWrites } from '../db/queries/gateway.ts'
 import type { ClusterView } from '../kafka/types.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
+import { createRecentCounts } from './alerts/recent-counts.ts'
 import { createClientErrorHandler, refuseExpectations } from './client-errors.ts'
 import type { AppSettings } from './config.ts'
-import { guardQueries } from './guard-queries.ts'
+import { guardQueries, type QueryReport } from './guard-queries.ts'
 import { type CheckHealth, createHealth } from './health.ts'
 import { createJanitor } from './janitor.ts'
 import { createKeyedRequests } from './keyed-requests.ts'
@@ -20,6 +21,7 @@ import { addTopicGauges } from './metrics/topic-gauges.ts'
 import { addWorldGauges } from './metrics/world-gauges.ts'
 import { createMinuteStats, type MinuteRecorder } from './minute-stats.ts'
 import { createOutcomeWaiters, type OutcomeWaiters } from './outcome-waiters.ts'
+import alerts from './plugins/alerts.ts'
 import body from './plugins/body.ts'
 import documents from './plugins/documents.ts'
 import headers from './plugins/headers.ts'
@@ -97,11 +99,15 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   } = dependencies
   const minutes = { requests: createMinuteStats(steadyMs), queries: createMinuteStats(steadyMs) }
   const measures = createMeasures()
+  const counts = createRecentCounts(steadyMs)
   const guard = {
     timeoutMs: QUERY_TIMEOUT_MS,
     maxPending: MAX_PENDING_QUERIES,
     latency: minutes.queries,
-    onQuery: measures.onQuery,
+    onQuery(query: QueryReport) {
+      measures.onQuery(query)
+      if (query.isAway) counts.countDatabaseFailure()
+    },
     now: steadyMs
   }
   const queries = guardQueries(dependencies.queries, guard)
@@ -175,6 +181,7 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   await app.register(requestLog)
   await app.register(problems)
   await app.register(body)
+  await app.register(alerts, { turns: dependencies.alertTurns, counts, producing, now, steadyMs })
   await app.register(documents, { scope: settings.pagesPublic ? 'public' : 'read' })
   await routes(app)
 
@@ -194,8 +201,9 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   return app
 }
 
-function toChores({ deadLetterRetentionMs: retentionMs }: AppSettings, { idempotency, deadLetters }: GatewayWrites) {
-  const chores: Record<string, () => Promise<number>> = { idempotency: idempotency.expire }
+function toChores({ deadLetterRetentionMs: retentionMs }: AppSettings, writes: GatewayWrites) {
+  const { idempotency, deadLetters, alerts } = writes
+  const chores: Record<string, () => Promise<number>> = { idempotency: idempotency.expire, alerts: alerts.expire }
   if (retentionMs !== null) chores.deadLetters = () => deadLetters.expire(retentionMs)
   return chores
 }

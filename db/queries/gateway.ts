@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres'
+import { createAlertQueries, createAlertWrites } from './alerts.ts'
 import { createAuditQueries } from './audit.ts'
 import { createDeadLetterRequests, type RunTransaction } from './dead-letter-requests.ts'
 import { createDeadLetterQueries } from './dead-letters.ts'
@@ -26,7 +27,8 @@ export function createGatewayQueries(sql: Sql) {
     topicStatus: createTopicStatusQueries(sql),
     functionStates: createFunctionStateQueries(sql),
     outcomes: createOutcomeQueries(sql),
-    stats: createStatsQueries(sql)
+    stats: createStatsQueries(sql),
+    alerts: createAlertQueries(sql)
   }
 }
 
@@ -44,7 +46,8 @@ export function createGatewayWrites(sql: Sql, { runTransaction, produceTimeoutMs
     idempotency: createIdempotencyWrites(sql, { produceTimeoutMs, ttlMs: idempotencyTtlMs }),
     deadLetters: createDeadLetterRequests(sql, runTransaction),
     functionStates: createFunctionStateRequests(runTransaction),
-    positions: createPositionMoves(runTransaction)
+    positions: createPositionMoves(runTransaction),
+    alerts: createAlertWrites(sql)
   }
 }
 

@@ -1,5 +1,7 @@
 import { Problem } from '../schemas/problem.ts'
 import type { App } from '../types.ts'
+import history from './api/alerts/history.ts'
+import alerts from './api/alerts.ts'
 import audit from './api/audit.ts'
 import discard from './api/dead-letters/discard.ts'
 import redrive from './api/dead-letters/redrive.ts'
@@ -43,6 +45,8 @@ export default async function routes(app: App) {
     audit,
     stats,
     statsHistory,
+    alerts,
+    history,
     metrics
   ]) {
     await register(app)

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import type { Test } from 'tap'
+import type { AlertTurns } from '../../../db/queries/alert-turns.ts'
 import type { GatewayQueries, GatewayWrites } from '../../../db/queries/gateway.ts'
 import { buildApp as buildGateway } from '../../../gateway/app.ts'
 import type { AppSettings } from '../../../gateway/config.ts'
@@ -25,6 +26,7 @@ export const settings: AppSettings = {
   databaseCapacityBytes: null,
   deadLetterRetentionMs: null,
   databaseIsLocal: false,
+  alerts: { intervalMs: 10_000, webhook: null },
   timeouts: { headersMs: 500, requestMs: 1_000, checkMs: 100, idleMs: 5_000, keepAliveMs: 5_000 }
 }
 
@@ -116,6 +118,14 @@ export function fakeQueries(overrides: Overrides = {}): GatewayQueries {
       dataDirectory: async () => null,
       probe: async () => undefined,
       ...overrides.stats
+    },
+    alerts: {
+      states: async () => ({ states: [], evaluatedAtMs: null }),
+      history: nothing,
+      functions: async () => [],
+      deadLetters: async () => [],
+      outbox: async () => ({ oldestSeconds: 0, refused: 0 }),
+      ...overrides.alerts
     }
   }
 }
@@ -142,8 +152,14 @@ export function fakeWrites(overrides: WriteOverrides = {}): GatewayWrites {
       ...overrides.deadLetters
     },
     functionStates: { pause: async () => undefined, resume: async () => undefined, ...overrides.functionStates },
-    positions: { move: async () => ({ kind: 'moved', before: new Map() }), ...overrides.positions }
+    positions: { move: async () => ({ kind: 'moved', before: new Map() }), ...overrides.positions },
+    alerts: { expire: async () => 0, ...overrides.alerts }
   }
+}
+
+/** Turns of a gateway that never leads. */
+export const fakeAlertTurns: AlertTurns = {
+  take: async () => ({ leads: false, nowMs: NOW_MS, states: [], pending: [] })
 }
 
 /** The app on fakes, closed after the test. */
@@ -155,6 +171,7 @@ export async function buildApp(t: Test, overrides: Partial<GatewayDependencies> 
     cluster: fakeCluster(),
     queries: fakeQueries(),
     writes: fakeWrites(),
+    alertTurns: fakeAlertTurns,
     log: pino({ enabled: false }),
     now: () => NOW_MS,
     ...overrides
