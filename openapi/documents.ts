@@ -18,7 +18,7 @@ export async function buildOpenapi(functionsFolder: string): Promise<string> {
   const functions = await loadFunctions(functionsFolder, { retentionHours: 1 })
   const dependencies: GatewayDependencies = {
     functions,
-    producer: unused,
+    producer: { onSend: () => undefined } as never,
     cluster: unused,
     queries: createGatewayQueries({} as Sql),
     writes: createGatewayWrites({} as Sql, unused),
