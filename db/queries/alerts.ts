@@ -1,5 +1,5 @@
 import type { Sql } from 'postgres'
-import { type AlertState, readAlertStates } from './alert-turns.ts'
+import { type AlertState, type Delivery, readAlertStates, writeDeliveries } from './alert-turns.ts'
 import { isFloodStop } from './flood.ts'
 import { json, plain, text, time } from './item.ts'
 import { createList, rangeOf } from './list.ts'
@@ -93,6 +93,14 @@ export function createAlertQueries(sql: Sql) {
 /** The writes about alerts that are no turn. */
 export function createAlertWrites(sql: Sql) {
   return {
+    /** Writes what became of notices, without waiting for a turn. */
+    async settle(deliveries: readonly Delivery[]): Promise<void> {
+      await writeDeliveries(
+        (text, parameters) => sql.unsafe(text, [...(parameters ?? [])], { prepare: true }),
+        deliveries
+      )
+    },
+
     /** Deletes some of the notices that are older than 90 days, and says how many; call it again until that is 0. */
     async expire(): Promise<number> {
       const { count } = await sql.unsafe(

@@ -53,6 +53,7 @@ export default fp<AlertsOptions>(
       turns,
       readStored: app.queries.alerts.states,
       deliveries: createDeliveries({ sinks, log: app.log, now }),
+      settle: app.writes.alerts.settle,
       sinks: [...sinks.keys()],
       counts,
       log: app.log,

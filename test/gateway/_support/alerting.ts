@@ -12,7 +12,7 @@ import type { AlertRule } from '../../../gateway/alerts/types.ts'
 import { takeTurns } from '../../../gateway/take-turns.ts'
 
 /** A rule that fires above 100 records of the outbox, and one that fires above 10 failures of all gateways. */
-export const testRules: readonly AlertRule[] = [
+const testRules: readonly AlertRule[] = [
   toRule({
     name: 'TooMuch',
     threshold: 100,
@@ -67,6 +67,7 @@ export function startAlerting(
     readInputs,
     turns,
     readStored: sql ? createAlertQueries(sql).states : async () => Promise.reject(new Error('away')),
+    settle: async () => undefined,
     deliveries: createDeliveries({ sinks: all, log, now: nowMs, backoffMs: [5] }),
     sinks: [...all.keys()],
     counts: { read: (): SlotCounts[] => (shown.failures > 0 ? [[0, 0, 0, shown.failures]] : []) },

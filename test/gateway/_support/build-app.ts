@@ -139,7 +139,7 @@ export function fakeWrites(overrides: WriteOverrides = {}): GatewayWrites {
       ...overrides.deadLetters
     },
     functionStates: { pause: async () => undefined, resume: async () => undefined, ...overrides.functionStates },
-    alerts: { expire: async () => 0, ...overrides.alerts }
+    alerts: { settle: async () => undefined, expire: async () => 0, ...overrides.alerts }
   }
 }
 
