@@ -28,8 +28,8 @@ export interface Servers {
 // keeps them for 30 s, writes them all at once, and each commit waits behind them (p99 of 15,000 events a second: 71 and 170 ms).
 const POSTGRES = [
   'shared_buffers=1GB',
-  'max_wal_size=8GB',
-  'min_wal_size=6GB',
+  'max_wal_size=12GB',
+  'min_wal_size=7GB',
   'checkpoint_timeout=30min',
   'backend_flush_after=512kB',
   'bgwriter_delay=50ms',

@@ -10,10 +10,15 @@ import type { LoadedFunction } from '../sdk/types.ts'
 import { createRecentCounts } from './alerts/recent-counts.ts'
 import { createClientErrorHandler, refuseExpectations } from './client-errors.ts'
 import type { AppSettings } from './config.ts'
-import { guardQueries } from './guard-queries.ts'
+import { guardQueries, type QueryReport } from './guard-queries.ts'
 import { type CheckHealth, createHealth } from './health.ts'
 import { createJanitor } from './janitor.ts'
 import { createKeyedRequests } from './keyed-requests.ts'
+import { createMessageStreams, type MessageStreams } from './message-streams.ts'
+import { createGauges } from './metrics/gauges.ts'
+import { createMeasures } from './metrics/measures.ts'
+import { addTopicGauges } from './metrics/topic-gauges.ts'
+import { addWorldGauges } from './metrics/world-gauges.ts'
 import { createMinuteStats, type MinuteRecorder } from './minute-stats.ts'
 import { createOutcomeWaiters, type OutcomeWaiters } from './outcome-waiters.ts'
 import alerts from './plugins/alerts.ts'
@@ -27,6 +32,7 @@ import requestLog from './plugins/request-log.ts'
 import security from './plugins/security.ts'
 import { createProduce, type Producing } from './produce.ts'
 import { createProduceOnce, type ProduceOnce } from './produce-once.ts'
+import { createRecordAges } from './record-ages.ts'
 import { createRequestLogger } from './request-logger.ts'
 import routes from './routes/index.ts'
 import { createSampler, type Sampler } from './sampler.ts'
@@ -48,7 +54,8 @@ declare module 'fastify' {
     offer: Producing['offer']
     produceOnce: ProduceOnce
     outcomes: Pick<OutcomeWaiters, 'wait'>
-    readTopics: TopicReader
+    messageStreams: Pick<MessageStreams, 'open' | 'count'>
+    readTopics: TopicReader['read']
     sampler: Sampler
     checkHealth: CheckHealth
     /** Over the last minute. */
@@ -68,6 +75,8 @@ const MAX_PENDING_QUERIES = 1_000
 const KAFKA_READ_TIMEOUT_MS = 1_900
 const SAMPLE_INTERVAL_MS = 3_000
 const MAX_WAITERS = 1_000
+const MAX_STREAMS = 100
+const STREAM_INTERVAL_MS = 500
 const CLEAN_INTERVAL_MS = 60_000
 const MAX_CONNECTIONS = 20_000
 const MAX_PARAM_LENGTH = 200
@@ -90,26 +99,34 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   } = dependencies
   const minutes = { requests: createMinuteStats(steadyMs), queries: createMinuteStats(steadyMs) }
   const counts = createRecentCounts(steadyMs)
+  const measures = createMeasures()
   const guard = {
     timeoutMs: QUERY_TIMEOUT_MS,
     maxPending: MAX_PENDING_QUERIES,
     latency: minutes.queries,
-    onAway: counts.countDatabaseFailure,
+    onQuery(report: QueryReport) {
+      measures.onQuery(report)
+      if (report.isAway) counts.countDatabaseFailure()
+    },
     now: steadyMs
   }
   const queries = guardQueries(dependencies.queries, guard)
   const writes = guardQueries(dependencies.writes, guard)
-  const readTopics = createTopicReader({
+  const reader = createTopicReader({
     topics: [...functions.keys()],
     groupPrefix: settings.groupPrefix,
     cluster,
     queries,
+    readAges: createRecordAges({ cluster, now, steadyMs }),
+    steadyMs,
     timeoutMs: KAFKA_READ_TIMEOUT_MS
   })
   const sampler = createSampler({
-    readTopics,
+    reader,
     cluster,
-    probe: queries.stats.probe,
+    queries,
+    minutes,
+    databaseFailures: measures.databaseFailures,
     log,
     now,
     steadyMs,
@@ -118,9 +135,19 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
 
   const app = createServer(dependencies)
   const outcomes = createOutcomeWaiters({ findOutcomes: queries.outcomes.find, maxWaiters: MAX_WAITERS })
+  const messageStreams = createMessageStreams({
+    queries,
+    maxStreams: MAX_STREAMS,
+    intervalMs: STREAM_INTERVAL_MS,
+    steadyMs,
+    log
+  })
   const janitor = createJanitor({ chores: toChores(settings, writes), intervalMs: CLEAN_INTERVAL_MS, log })
-  const observe = (topic: string, result: string) => app.countProduced(topic, result)
-  const producing = createProduce({ producer, timeoutMs: settings.produceTimeoutMs, now, observe })
+  const producing = createProduce({ producer, timeoutMs: settings.produceTimeoutMs, now, onSent: measures.onSent })
+  const addGauge = createGauges(measures.registry)
+  addTopicGauges(addGauge, sampler)
+  addWorldGauges(addGauge, { producer, waiters: outcomes, sampler })
+  producer.onSend(measures.onSend)
   const closing = new AbortController()
   setMaxListeners(0, closing.signal)
   let isClosing = false
@@ -134,7 +161,8 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   app.decorate('offer', producing.offer)
   app.decorate('produceOnce', createProduceOnce({ producing, runKeyed: createKeyedRequests(writes.idempotency, log) }))
   app.decorate('outcomes', outcomes)
-  app.decorate('readTopics', readTopics)
+  app.decorate('readTopics', reader.read)
+  app.decorate('messageStreams', messageStreams)
   app.decorate('sampler', sampler)
   app.decorate('checkHealth', createHealth({ producer, cluster, queries }))
   app.decorate('minutes', minutes)
@@ -147,13 +175,13 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   // In the order of their hooks: an answer has its headers before anything can refuse it, who asks is known before it
   // is counted, and all of that before a body is read.
   await app.register(headers)
-  await app.register(metrics, { producer, sampler, waiters: outcomes, requests: minutes.requests, now: steadyMs })
+  await app.register(metrics, { measures, requests: minutes.requests, now: steadyMs })
   await app.register(security, { security: settings.security })
   await app.register(limits, { security: settings.security })
   await app.register(requestLog)
   await app.register(problems)
   await app.register(body)
-  await app.register(alerts, { turns: dependencies.alertTurns, counts, producing, now, steadyMs })
+  await app.register(alerts, { turns: dependencies.alertTurns, counts, addGauge, producing, now, steadyMs })
   await app.register(documents, { scope: settings.pagesPublic ? 'public' : 'read' })
   await routes(app)
 
@@ -166,6 +194,7 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
     sampler.stop()
     janitor.stop()
     closing.abort()
+    messageStreams.close()
     // Whoever waits for an outcome is answered now: the event is in Kafka.
     outcomes.close()
   })

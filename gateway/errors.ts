@@ -29,6 +29,16 @@ export const gatewayErrors = {
     'Dead letter %s is %s: this cannot be done with it',
     409
   ),
+  SMG_GATEWAY_POSITION_BUSY: createError(
+    'SMG_GATEWAY_POSITION_BUSY',
+    'A runner holds a position of topic %s for long: nothing was moved',
+    409
+  ),
+  SMG_GATEWAY_OTHER_GROUP: createError(
+    'SMG_GATEWAY_OTHER_GROUP',
+    'The positions of topic %s are those of group %s, and GROUP_PREFIX of this gateway makes it %s: nothing was moved',
+    409
+  ),
   SMG_GATEWAY_KEY_REUSED: createError(
     'SMG_GATEWAY_KEY_REUSED',
     'This Idempotency-Key was used for another request: give a new request a new one',

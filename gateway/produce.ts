@@ -4,6 +4,7 @@ import { partitionOf } from '../kafka/murmur2.ts'
 import type { OutgoingRecord, Producer } from '../kafka/types.ts'
 import { createEventId } from '../sdk/event-id.ts'
 import { failpoint, hasFailpoints } from '../sdk/failpoints.ts'
+import { findTraceId } from '../sdk/trace.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { gatewayErrors, withExtras } from './errors.ts'
 import { within } from './within.ts'
@@ -29,8 +30,8 @@ interface ProduceDependencies {
   readonly timeoutMs: number
   /** Stamps events: epoch in milliseconds. */
   readonly now: () => number
-  /** Told of each event of a topic: `accepted`, or the code of the error. */
-  readonly observe: (topic: string, result: string) => void
+  /** Told of each event of a topic, with the code of its error: empty when it was accepted. */
+  readonly onSent: (topic: string, error: string) => void
 }
 
 export interface ProduceOptions {
@@ -61,8 +62,6 @@ interface SendOptions extends ProduceOptions {
   readonly startedMs: number
 }
 
-const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
-
 /** Where events of one request go, before anything is sent. */
 interface Plan {
   /** Of all its records. */
@@ -80,7 +79,7 @@ interface AddressedEvent extends PlannedRecord {
  * Builds the way of valid events into Kafka: id, key, partition, record. Events of one key keep their order; without a
  * key, a call goes to one partition.
  */
-export function createProduce({ producer, timeoutMs, now, observe }: ProduceDependencies) {
+export function createProduce({ producer, timeoutMs, now, onSent }: ProduceDependencies) {
   const turns = new Map<string, number>()
 
   return { produce, offer, plan, replan, send }
@@ -147,10 +146,10 @@ export function createProduce({ producer, timeoutMs, now, observe }: ProduceDepe
       const result = results[index] ?? { error: new gatewayErrors.SMG_GATEWAY_NOT_ACKNOWLEDGED() }
       if ('error' in result) {
         const error = toKafkaProblem(result.error, topic)
-        observe(topic, error.code)
+        onSent(topic, error.code)
         return { error }
       }
-      observe(topic, 'accepted')
+      onSent(topic, '')
       return { id, partition: result.partition, offset: result.offset, timestampMs }
     })
   }
@@ -204,6 +203,6 @@ const TRANSLATIONS: Record<string, (topic: string) => Error & { code: string; st
 
 function toHeaders(id: string, traceparent: ProduceOptions['traceparent']) {
   const headers = { id, 'content-type': 'application/json', 'producer-id': 'smg-kafka-producer' }
-  const isValid = typeof traceparent === 'string' && TRACEPARENT.test(traceparent)
-  return isValid ? { ...headers, traceparent } : headers
+  const isValid = findTraceId(traceparent) !== undefined
+  return isValid ? { ...headers, traceparent: String(traceparent) } : headers
 }

@@ -32,6 +32,8 @@ export interface Attachment {
   start(): void
   /** Finishes what is in hand as far as `deadline` (of `performance.now()`) allows, commits, leaves the group. */
   stop(deadline: number): Promise<void>
+  /** Reads the positions again, and goes on from those that someone moved. Rejects never. */
+  readPositions(): Promise<void>
   state(): { readonly state: AttachmentState; readonly reason: string | null }
   /** Records of the log that are not settled, by partition, as of the last fetch. */
   lag(): ReadonlyMap<number, number>
@@ -50,6 +52,8 @@ export interface AttachDependencies {
   readonly onState?: (state: 'running' | 'stopped', reason: string | null) => void
   /** Called with partitions that are about to be owned, before their positions are made or moved. */
   readonly beforeOwned?: (partitions: readonly number[], bounds: LogBounds) => Promise<void>
+  /** Told how many records each fetch gave. */
+  readonly onFetched?: (records: number) => void
   /** Told whenever it waits for Kafka or PostgreSQL, and whenever it does not. */
   readonly onWaiting?: (isWaiting: boolean) => void
   /** Told when consumers fetch nothing, however often they are made anew: the process had better end. */
@@ -67,6 +71,7 @@ export function attachFunction({
   createTrial = () => NO_TRIAL,
   onState = () => undefined,
   beforeOwned = async () => undefined,
+  onFetched = () => undefined,
   onWaiting = () => undefined,
   onHopeless = () => undefined,
   log
@@ -141,6 +146,7 @@ export function attachFunction({
     owned,
     consumer,
     room: effects.room,
+    onFetched,
     onGap: () => void positions.check({ withLog: true })
   })
 
@@ -270,6 +276,11 @@ export function attachFunction({
         pause(Math.max(MIN_RELEASE_MS, deadline - performance.now()), new AbortController().signal)
       ])
       await running
+    },
+    async readPositions() {
+      await positions.check({ withLog: false })
+      // One that was under way may have read them before the move.
+      await positions.check({ withLog: false })
     },
     state: () => (starting ? { state: 'starting', ...starting } : state),
     lag: () =>

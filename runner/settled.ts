@@ -25,6 +25,8 @@ export interface Tally {
   messages: number
   rows: number
   deadLetters: number
+  /** Those, in no order; missing without any. */
+  dead?: DeadRecord[]
   duplicates: number
   /** Null when nothing was new. */
   lastMessageMs: number | null
@@ -42,6 +44,13 @@ export interface WriteDependencies {
   /** Copies of dead letters; without it there are none. */
   readonly toMirrorEntry?: ToMirrorEntry
   readonly nowMs: () => number
+}
+
+/** Counts a new dead letter. */
+export function countDead(tally: Tally, letter: DeadRecord): void {
+  tally.deadLetters += 1
+  tally.dead ??= []
+  tally.dead.push(letter)
 }
 
 /** Gives the counts of a partition, from nothing when it has none yet. */

@@ -3,7 +3,7 @@ import type { Sql } from 'postgres'
 // What an event takes in the log, about: two rows with their indexes.
 const EVENT_BYTES = 1_500
 const CHUNK_BYTES = 1024 * 1024
-const MAX_BYTES = 5 * 1024 ** 3
+const MAX_BYTES = 6.5 * 1024 ** 3
 
 /**
  * Lays out the files of PostgreSQL's write-ahead log for so many events. A server that has run for a while writes into files

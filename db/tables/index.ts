@@ -2,6 +2,7 @@
 export * from './alert-deliveries.ts'
 export * from './alert-notices.ts'
 export * from './alert-states.ts'
+export * from './audit.ts'
 export * from './blocked-keys.ts'
 export * from './dead-letters.ts'
 export * from './error-logs.ts'

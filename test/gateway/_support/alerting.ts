@@ -60,7 +60,7 @@ export function startAlerting(
   const shown = { refused: 0, failures: 0 }
   const readInputs = async (): Promise<LocalInputs> => {
     const outbox = { oldestSeconds: 0, refused: shown.refused }
-    return { topics: null, brokers: new Map(), functions: null, deadLetters: null, outbox }
+    return { topics: null, underReplicated: null, brokers: new Map(), functions: null, deadLetters: null, outbox }
   }
   const alerts = createAlerts({
     rules: testRules,

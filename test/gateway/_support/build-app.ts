@@ -42,6 +42,8 @@ export function fakeProducer(overrides: Partial<Producer> = {}) {
     },
     partitionCount: async () => 3,
     queuedBytes: () => 0,
+    sendsInFlight: () => 0,
+    onSend: () => undefined,
     isHealthy: () => true,
     close: async () => undefined,
     ...overrides
@@ -59,10 +61,12 @@ export function fakeCluster(overrides: Partial<GatewayDependencies['cluster']> =
   }
   return {
     topics: async topics => new Map(topics.map(topic => [topic, view])),
-    offsets: async () => new Map(),
+    offsets: async () => new Map([0, 1, 2].map(id => [id, { logStartOffset: 0n, logEndOffset: 10n }])),
+    offsetsAt: async () => new Map(),
     topicIds: async () => new Map(),
     committed: async () => new Map([[0, 10n]]),
     groups: async ids => new Map(ids.map(id => [id, { state: 'Stable', members: [] }])),
+    oldest: async places => places.map(({ offset }) => ({ offset, timestampMs: NOW_MS - 5_000 })),
     logDirs: async () => ({ totalBytes: 1000n, usableBytes: 750n, topicBytes: new Map() }),
     brokers: async () => [1],
     ...overrides
@@ -76,7 +80,14 @@ const nothing = async () => ({ items: '[]', next: null })
 /** Queries of an empty database. */
 export function fakeQueries(overrides: Overrides = {}): GatewayQueries {
   return {
+    audit: { list: nothing, ...overrides.audit },
     messages: { list: nothing, findById: async () => undefined, ...overrides.messages },
+    messageTail: {
+      since: async () => [],
+      after: async () => ({ rows: [], total: 0 }),
+      ...overrides.messageTail
+    },
+    positions: { countSettled: async () => new Map(), ...overrides.positions },
     rows: {
       userActivities: nothing,
       systemMetrics: nothing,
@@ -87,7 +98,7 @@ export function fakeQueries(overrides: Overrides = {}): GatewayQueries {
     deadLetters: {
       list: async () => ({ items: [], next: null }),
       findById: async () => undefined,
-      groups: async () => [],
+      groups: async () => ({ items: [], isComplete: true }),
       ...overrides.deadLetters
     },
     redrivable: {
@@ -101,7 +112,9 @@ export function fakeQueries(overrides: Overrides = {}): GatewayQueries {
     topicStatus: { all: async () => [], ...overrides.topicStatus },
     functionStates: { all: async () => [], lastErrors: async () => [], ...overrides.functionStates },
     stats: {
-      database: async () => ({ connectionCount: 3, sizeBytes: 1024 }),
+      database: async () => ({ connectionCount: 3, usedConnectionCount: 1, sizeBytes: 1024 }),
+      outbox: async () => ({ waiting: 0, oldestSeconds: 0, refused: 0 }),
+      deadLetters: async () => new Map(),
       dataDirectory: async () => null,
       probe: async () => undefined,
       ...overrides.stats
@@ -109,9 +122,6 @@ export function fakeQueries(overrides: Overrides = {}): GatewayQueries {
     alerts: {
       states: async () => ({ states: [], evaluatedAtMs: null }),
       history: nothing,
-      functions: async () => [],
-      deadLetters: async () => [],
-      outbox: async () => ({ oldestSeconds: 0, refused: 0 }),
       ...overrides.alerts
     }
   }
@@ -139,7 +149,8 @@ export function fakeWrites(overrides: WriteOverrides = {}): GatewayWrites {
       ...overrides.deadLetters
     },
     functionStates: { pause: async () => undefined, resume: async () => undefined, ...overrides.functionStates },
-    alerts: { settle: async () => undefined, expire: async () => 0, ...overrides.alerts }
+    alerts: { settle: async () => undefined, expire: async () => 0, ...overrides.alerts },
+    positions: { move: async () => ({ kind: 'moved', before: new Map() }), ...overrides.positions }
   }
 }
 

@@ -61,7 +61,7 @@ t.test('goes to the log, to the webhook and to the topic notifications', async t
   const app = await buildApp(t, {
     producer,
     settings: { ...settings, alerts: { intervalMs: 50, webhook } },
-    queries: fakeQueries({ alerts: { outbox: async () => ({ oldestSeconds: 0, refused: 3 }) } }),
+    queries: fakeQueries({ stats: { outbox: async () => ({ waiting: 0, oldestSeconds: 0, refused: 3 }) } }),
     alertTurns: { take: async () => Promise.reject(new Error('away')) }
   })
 
@@ -81,7 +81,7 @@ t.test('goes to the log, to the webhook and to the topic notifications', async t
 
 t.test('a notice is an event of the function notifications, under its own id', async t => {
   const producer = fakeProducer()
-  const producing = createProduce({ producer, timeoutMs: 500, now: () => NOW_MS, observe: () => undefined })
+  const producing = createProduce({ producer, timeoutMs: 500, now: () => NOW_MS, onSent: () => undefined })
   const definition = functions.get('notifications')
   if (!definition) return t.fail('there is no such function')
 
@@ -95,7 +95,7 @@ t.test('a notice is an event of the function notifications, under its own id', a
 t.test('a notice that the function does not take is given up, and one that Kafka does not take is not', async t => {
   const error = Object.assign(new Error('no'), { code: 'SMG_KAFKA_UNAVAILABLE' })
   const producer = fakeProducer({ append: async (_topic, records) => records.map(() => ({ error })) })
-  const producing = createProduce({ producer, timeoutMs: 500, now: () => NOW_MS, observe: () => undefined })
+  const producing = createProduce({ producer, timeoutMs: 500, now: () => NOW_MS, onSent: () => undefined })
   const [known, other] = [functions.get('notifications'), functions.get('error-logs')]
   if (!known || !other) return t.fail('there are no such functions')
 
