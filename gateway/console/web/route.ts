@@ -14,9 +14,7 @@ export function parseRoute(hash: string): Route {
 
 /** Builds a fragment of segments that may hold any text, and a query without what is empty. */
 export function toHash(segments: readonly string[], query: Readonly<Record<string, string | undefined>> = {}): string {
-  const members = Object.entries(query).filter((member): member is [string, string] => Boolean(member[1]))
-  const path = segments.map(encodeURIComponent).join('/')
-  return `#/${path}${members.length > 0 ? `?${new URLSearchParams(members)}` : ''}`
+  return toPath(`#/${segments.map(encodeURIComponent).join('/')}`, query)
 }
 
 function decode(segment: string): string {
@@ -25,4 +23,10 @@ function decode(segment: string): string {
   } catch {
     return segment
   }
+}
+
+/** Builds a path of the gateway with a query, without what is empty. */
+export function toPath(path: string, query: Readonly<Record<string, string | undefined>>): string {
+  const members = Object.entries(query).filter((member): member is [string, string] => Boolean(member[1]))
+  return members.length === 0 ? path : `${path}?${new URLSearchParams(members)}`
 }

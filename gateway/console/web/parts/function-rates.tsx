@@ -1,0 +1,70 @@
+import { useEffect, useMemo, useState } from 'preact/hooks'
+import type { Polled } from '../api.ts'
+import { toCompact, toRate } from '../format.ts'
+import type { FunctionShape, Topic } from '../shapes.ts'
+import { addPoint, EMPTY_TRAIL } from '../trail.ts'
+import { Chart } from '../ui/chart.tsx'
+import { Stat } from '../ui/definitions.tsx'
+import { Panel } from '../ui/panel.tsx'
+import { Count, Duration, Unknown } from '../ui/values.tsx'
+import { ratesOf } from './function-table.tsx'
+
+// Ten minutes at a point every three seconds.
+const MAX_POINTS = 200
+
+interface FunctionRatesProps {
+  readonly shape: Polled<FunctionShape>
+  readonly topic: Polled<Topic>
+}
+
+/** The rates of a function, and how they went since the page was opened. */
+export function FunctionRates({ shape, topic }: FunctionRatesProps) {
+  const [trail, setTrail] = useState(EMPTY_TRAIL)
+  const { written, settled, deadLetters } = ratesOf(shape.data)
+  const { loadedAt } = shape
+
+  useEffect(() => {
+    if (loadedAt !== null) setTrail(trail => addPoint(trail, loadedAt, [written ?? null, settled ?? null], MAX_POINTS))
+  }, [loadedAt])
+  const series = useMemo(
+    () => [
+      { label: 'Written', values: trail.series[0] ?? [], tone: 'main' as const },
+      { label: 'Settled', values: trail.series[1] ?? [], tone: 'other' as const }
+    ],
+    [trail]
+  )
+
+  return (
+    <div class="grid">
+      <div class="col-4">
+        <Panel title="Now">
+          <div class="stats stats--pairs">
+            <Stat label="Written" value={toText(written)} unit="/s" />
+            <Stat label="Settled" value={toText(settled)} unit="/s" />
+            <Stat label="Dead letters" value={toText(deadLetters)} unit="/s" />
+            <Stat label="Lag" value={<Count value={topic.data?.lag} />} />
+            <Stat label="Oldest not settled" value={<Duration seconds={topic.data?.lagSeconds} />} />
+            <Stat label="Settled in all" value={<Count value={topic.data?.messageCount} />} />
+          </div>
+        </Panel>
+      </div>
+      <div class="col-8">
+        <Panel title="Rates" description="Since this page was opened." flush class="panel--chart">
+          <Chart
+            label={`Rates of the function: ${toRate(written ?? 0)} written a second now`}
+            times={trail.times}
+            series={series}
+            format={value => `${toRate(value)}/s`}
+            formatAxis={toCompact}
+            atLeast={5}
+            height={156}
+          />
+        </Panel>
+      </div>
+    </div>
+  )
+}
+
+function toText(rate: number | null | undefined) {
+  return rate === null || rate === undefined ? <Unknown /> : toRate(rate)
+}
