@@ -21,6 +21,14 @@ manifest.exports = Object.fromEntries([...entries.filter(([name, to]) => to !== 
 fs.writeFileSync(file, JSON.stringify(manifest))" \
  && node --input-type=module -e "await import('drizzle-orm/pg-core'); await import('drizzle-orm/postgres-js/migrator')"
 
+# The page at `/`, bundled of sources and packages that the gateway itself does without.
+FROM node:24-bookworm-slim AS console
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --no-audit --no-fund
+COPY gateway/console gateway/console
+RUN node gateway/console/main.ts built
+
 FROM node:24-bookworm-slim
 # Production unless told otherwise: then a start without keys is refused (SECURITY_ENABLED). Loopback would be the container's own.
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 RUNNER_PORT=3001
@@ -33,6 +41,7 @@ COPY db db
 COPY kafka kafka
 COPY sdk sdk
 COPY gateway gateway
+COPY --from=console /app/built gateway/console
 COPY runner runner
 COPY openapi openapi
 # The layer that changes most. Your own may be mounted here: elsewhere `smg-kafka` and `../db` would not resolve.

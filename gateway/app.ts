@@ -9,6 +9,7 @@ import type { ClusterView } from '../kafka/types.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { createClientErrorHandler, refuseExpectations } from './client-errors.ts'
 import type { AppSettings } from './config.ts'
+import consolePage from './console/serve.ts'
 import { guardQueries } from './guard-queries.ts'
 import { type CheckHealth, createHealth } from './health.ts'
 import { createJanitor } from './janitor.ts'
@@ -149,7 +150,9 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   await app.register(requestLog)
   await app.register(problems)
   await app.register(body)
-  await app.register(documents, { scope: settings.pagesPublic ? 'public' : 'read' })
+  const scope = settings.pagesPublic ? 'public' : 'read'
+  await app.register(documents, { scope })
+  await app.register(consolePage, { scope })
   await routes(app)
 
   app.addHook('onListen', async () => {

@@ -1,3 +1,5 @@
+import { toPath } from './list-query.ts'
+
 /** Where the console is: `#/topics/a?x=1` has the path `/topics/a`, the segments `topics` and `a`, and the query x=1. */
 export interface Route {
   readonly path: string
@@ -23,10 +25,4 @@ function decode(segment: string): string {
   } catch {
     return segment
   }
-}
-
-/** Builds a path of the gateway with a query, without what is empty. */
-export function toPath(path: string, query: Readonly<Record<string, string | undefined>>): string {
-  const members = Object.entries(query).filter((member): member is [string, string] => Boolean(member[1]))
-  return members.length === 0 ? path : `${path}?${new URLSearchParams(members)}`
 }

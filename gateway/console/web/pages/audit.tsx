@@ -1,12 +1,12 @@
 import { useState } from 'preact/hooks'
-import { toPath } from '../route.ts'
+import { toPath } from '../list-query.ts'
 import { go, Link, toHash, useRoute } from '../router.ts'
 import type { AuditEntry } from '../shapes.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
 import { Field, SearchBar, TextInput } from '../ui/field.tsx'
 import { JsonView } from '../ui/json-view.tsx'
-import { More, useList } from '../ui/list.tsx'
+import { More, useLongList } from '../ui/long-list.tsx'
 import { Empty, Failure } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
 import { Panel } from '../ui/panel.tsx'
@@ -22,7 +22,7 @@ export function AuditPage() {
   const { query } = useRoute()
   const given = Object.fromEntries(FILTERS.map(name => [name, query.get(name) ?? '']))
   const [draft, setDraft] = useState<Readonly<Record<string, string>>>(given)
-  const list = useList<AuditEntry>(toPath('/api/audit', given), 5_000)
+  const list = useLongList<AuditEntry>(toPath('/api/audit', given), 5_000)
   const isFiltered = Object.values(given).some(Boolean)
 
   return (

@@ -1,10 +1,10 @@
 import { useState } from 'preact/hooks'
 import { toUnit } from '../format.ts'
-import { toPath } from '../route.ts'
+import { toPath } from '../list-query.ts'
 import type { Alert, AlertEvent } from '../shapes.ts'
 import { Badge, type Tone } from '../ui/badge.tsx'
 import { Field, SearchBar, Select } from '../ui/field.tsx'
-import { More, useList } from '../ui/list.tsx'
+import { More, useLongList } from '../ui/long-list.tsx'
 import { Empty, Failure } from '../ui/notice.tsx'
 import { Panel } from '../ui/panel.tsx'
 import { Stale } from '../ui/stale.tsx'
@@ -17,7 +17,7 @@ const everything = { value: '', label: 'All' }
 export function AlertHistory({ rules }: { readonly rules: readonly Alert[] }) {
   const [name, setName] = useState('')
   const [severity, setSeverity] = useState('')
-  const list = useList<AlertEvent>(toPath('/api/alerts/history', { name, severity }), 10_000)
+  const list = useLongList<AlertEvent>(toPath('/api/alerts/history', { name, severity }), 10_000)
   const units = new Map(rules.map(rule => [rule.name, rule.unit]))
 
   return (

@@ -24,7 +24,7 @@ interface Older<T> {
 }
 
 /** Reads a list of the gateway, `path` with its filters and without a cursor. */
-export function useList<T extends { readonly id: string }>(path: string, everyMs: number): LongList<T> {
+export function useLongList<T extends { readonly id: string }>(path: string, everyMs: number): LongList<T> {
   const newest = usePoll<List<T>>(path, everyMs)
   const [older, setOlder] = useState<Older<T> | null>(null)
   const [isFetching, setIsFetching] = useState(false)
