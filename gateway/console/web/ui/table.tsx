@@ -37,7 +37,8 @@ export function Table<Row>(props: TableProps<Row>) {
   return (
     // A region that scrolls has to be reached by the keyboard too.
     // biome-ignore lint/a11y/noNoninteractiveTabindex: see above
-    <section class="table-scroll" aria-label={label} tabIndex={0}>
+    // biome-ignore lint/a11y/useSemanticElements: it is no set of fields
+    <div class="table-scroll" role="group" aria-label={label} tabIndex={0}>
       <table class="table">
         <thead>
           <tr>
@@ -54,7 +55,7 @@ export function Table<Row>(props: TableProps<Row>) {
           ))}
         </tbody>
       </table>
-    </section>
+    </div>
   )
 }
 
