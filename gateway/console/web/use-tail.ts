@@ -75,7 +75,8 @@ export function useTail({ topic, key, partition }: TailFilter, isLive: boolean):
 }
 
 async function openStream(path: string, lastId: string | null, signal: AbortSignal): Promise<Response> {
-  const headers = { accept: 'text/event-stream', ...(lastId !== null && { 'last-event-id': lastId }), ...authorization() }
+  const headers: Record<string, string> = { accept: 'text/event-stream', ...authorization() }
+  if (lastId !== null) headers['last-event-id'] = lastId
   const response = await fetch(path, { headers, credentials: 'omit', signal })
   if (response.status === 401) askForToken()
   if (response.ok) return response

@@ -91,7 +91,7 @@ function columnsOf(most: number, onRedrive: GroupsProps['onRedrive'] | null): re
       Redrive…
     </Button>
   )
-  return [...columns, { header: '', align: 'end', cell: redrive }]
+  return [...columns, { header: 'Action', align: 'end', cell: redrive }]
 }
 
 /** Where a record failed, and why that was the end of it. */

@@ -35,7 +35,7 @@ const toLetterRow = ({ id, topic, key, timestamp, stage, disposition, error, att
   timestamp,
   stage,
   disposition,
-  error: error.name,
+  error: error.name.slice(0, MAX_MESSAGE),
   message: error.message.slice(0, MAX_MESSAGE),
   attempts,
   state

@@ -40,10 +40,9 @@ export function Producer({ definition, event }: ProducerProps) {
 
   const send = async (body: unknown) => {
     setIsBusy(true)
-    const headers = {
-      ...(waitSeconds !== '0' && { prefer: `wait=${waitSeconds}` }),
-      ...(key && { 'idempotency-key': key })
-    }
+    const headers: Record<string, string> = {}
+    if (waitSeconds !== '0') headers.prefer = `wait=${waitSeconds}`
+    if (key) headers['idempotency-key'] = key
     const startedMs = performance.now()
     const result = await postJson<Accepted>(`/api/produce/${encodeURIComponent(topic)}`, body, { headers }).catch(
       (error: Error) => error
