@@ -119,7 +119,7 @@ function HistoryChart({ drawing, columns }: { readonly drawing: Drawing; readonl
   )
 }
 
-const TONES = ['main', 'other', 'warn'] as const
+const TONES = ['main', 'other', 'broken'] as const
 
 // `1,234/s` says its unit twice beside `records/s`.
 function splitUnit(text: string): string {

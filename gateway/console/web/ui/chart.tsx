@@ -5,7 +5,8 @@ export interface Series {
   readonly label: string
   /** One a time; null where it is not known: the line has a gap there. */
   readonly values: readonly (number | null)[]
-  readonly tone?: 'main' | 'other' | 'bad' | 'warn'
+  /** The accent with its shade, grey, or a broken grey. */
+  readonly tone?: 'main' | 'other' | 'broken'
 }
 
 export interface ChartProps {
@@ -24,7 +25,7 @@ export interface ChartProps {
   readonly atLeast?: number
 }
 
-const VARIABLES = { main: '--series-1', other: '--series-2', bad: '--bad-dot', warn: '--warn-dot' } as const
+const VARIABLES = { main: '--series-1', other: '--series-2', broken: '--series-2' } as const
 const clock = new Intl.DateTimeFormat('sv-SE', { hour: '2-digit', minute: '2-digit' })
 const clockSeconds = new Intl.DateTimeFormat('sv-SE', { timeStyle: 'medium' })
 
@@ -101,7 +102,7 @@ function toOptions(props: ChartProps, host: HTMLElement, onPoint: (index: number
 
   return {
     ...toSize(host, props),
-    padding: [8, 4, 0, 0],
+    padding: [8, 16, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, sync: { key: 'smg' }, points: { size: 7 } },
     scales: { y: { range: (_plot, _min, max) => [0, Math.max(atLeast, (max ?? 0) * 1.12)] } },
@@ -117,6 +118,7 @@ function toOptions(props: ChartProps, host: HTMLElement, onPoint: (index: number
           stroke,
           width: 1.5,
           points: { show: false },
+          ...(tone === 'broken' && { dash: [4, 3] }),
           ...(tone === 'main' && { fill: (plot: uPlot) => toShade(plot, stroke) })
         }
       })
