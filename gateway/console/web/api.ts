@@ -83,7 +83,13 @@ const unreachable: Problem = {
 // A proxy in between answers with what it likes.
 function toProblem(status: number, body: Partial<Problem> | null): Problem {
   const known = typeof body?.code === 'string' ? body : {}
-  return { code: 'HTTP', title: `HTTP ${status}`, detail: `The gateway answered with status ${status}.`, ...known, status }
+  return {
+    code: 'HTTP',
+    title: `HTTP ${status}`,
+    detail: `The gateway answered with status ${status}.`,
+    ...known,
+    status
+  }
 }
 
 /** Says what an error means to somebody who did not write this. */

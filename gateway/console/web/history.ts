@@ -25,5 +25,5 @@ const MAX_SAMPLES = 1_200
 export function toColumns(items: readonly Sample[]): Columns {
   const samples = items.slice(-MAX_SAMPLES).filter(({ at }) => !Number.isNaN(Date.parse(at)))
   const columns = Object.fromEntries(MEMBERS.map(name => [name, samples.map(sample => sample[name] ?? null)]))
-  return { ...columns, times: samples.map(({ at }) => Date.parse(at) / 1000) } as Columns
+  return { ...columns, times: samples.map(({ at }) => Date.parse(at) / 1000) } as unknown as Columns
 }

@@ -31,7 +31,11 @@ t.test('GET /', async t => {
     const addresses = [...response.body.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, address = '']) => address)
     t.ok(addresses.length >= 2)
     for (const address of addresses) t.match(address, /^(\/console\/app-[A-Z0-9]+\.(js|css)|data:image)/)
-    t.notMatch(response.body, /<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=/i, 'nothing that the policy would refuse')
+    t.notMatch(
+      response.body,
+      /<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=/i,
+      'nothing that the policy would refuse'
+    )
   })
 
   t.test('is asked for again each time, and answers 304 when the client has it', async t => {
@@ -111,7 +115,13 @@ t.test('GET /console/{file}', async t => {
     t.equal(new Set(tags).size, 3)
   })
 
-  const strangers = ['/console/app-AAAAAAAA.js', '/console/index.html', '/console/', '/console/..%2Fserve.ts', '/console/a/b']
+  const strangers = [
+    '/console/app-AAAAAAAA.js',
+    '/console/index.html',
+    '/console/',
+    '/console/..%2Fserve.ts',
+    '/console/a/b'
+  ]
   for (const url of strangers) {
     t.test(`knows no ${url}`, async t => {
       const response = await app.inject(url)

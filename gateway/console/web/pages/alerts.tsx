@@ -73,8 +73,7 @@ const RANKS = { firing: 0, pending: 1, ok: 2 } as const
 function Rules({ items, open }: { readonly items: readonly Alert[]; readonly open: string | null }) {
   if (items.length === 0) return <Empty title="No rules" />
   const sorted = items.toSorted(
-    (a, b) =>
-      RANKS[a.state] - RANKS[b.state] || a.severity.localeCompare(b.severity) || a.name.localeCompare(b.name)
+    (a, b) => RANKS[a.state] - RANKS[b.state] || a.severity.localeCompare(b.severity) || a.name.localeCompare(b.name)
   )
   return (
     <Panel flush>

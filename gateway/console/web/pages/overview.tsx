@@ -61,9 +61,7 @@ function Live({ of }: { readonly of: ReturnType<typeof usePoll<StatsHistory>> })
 
 function Firing() {
   const { data, staleSince } = usePoll<AlertList>('/api/alerts', 5_000)
-  const firing = (data?.items ?? [])
-    .filter(({ state }) => state === 'firing')
-    .toSorted((a, b) => rank(a) - rank(b))
+  const firing = (data?.items ?? []).filter(({ state }) => state === 'firing').toSorted((a, b) => rank(a) - rank(b))
   if (firing.length === 0) return null
   return (
     <div class="stack stack--tight">

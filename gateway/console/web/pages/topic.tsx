@@ -81,9 +81,7 @@ function Content({ topic, shape }: { readonly topic: Topic; readonly shape: Func
           columns={memberColumns}
           rows={topic.members}
           rowKey={({ memberId }) => memberId}
-          empty={
-            <Empty title="Nobody reads this topic">Start a runner, or see whether the function is stopped.</Empty>
-          }
+          empty={<Empty title="Nobody reads this topic">Start a runner, or see whether the function is stopped.</Empty>}
         />
       </Panel>
     </>

@@ -35,7 +35,12 @@ export function AlertHistory({ rules }: { readonly rules: readonly Alert[] }) {
         </Field>
         <Field label="Severity">
           {control => (
-            <Select {...control} value={severity} onChange={setSeverity} options={[everything, 'critical', 'warning']} />
+            <Select
+              {...control}
+              value={severity}
+              onChange={setSeverity}
+              options={[everything, 'critical', 'warning']}
+            />
           )}
         </Field>
       </SearchBar>

@@ -20,7 +20,13 @@ export function AlertRule({ alert, isOpenAtFirst }: AlertRuleProps) {
 
   return (
     <li class={`rule rule--${tone}`}>
-      <button type="button" class="rule__head" aria-expanded={isOpen} aria-controls={id} onClick={() => setIsOpen(!isOpen)}>
+      <button
+        type="button"
+        class="rule__head"
+        aria-expanded={isOpen}
+        aria-controls={id}
+        onClick={() => setIsOpen(!isOpen)}
+      >
         <span class="rule__arrow">
           <Icon name="chevron" />
         </span>

@@ -17,7 +17,8 @@ export function findDrift(topic: Topic, shape: FunctionShape | undefined): strin
       partitions.length > 0 &&
       wanted !== partitions.length &&
       `It has ${partitions.length} partitions, its function says ${wanted}. A topic keeps the number that it was made with.`,
-    leaderless.length > 0 && `Without a leader: partition ${leaderless.join(', ')}. Nothing can be written or read there.`,
+    leaderless.length > 0 &&
+      `Without a leader: partition ${leaderless.join(', ')}. Nothing can be written or read there.`,
     lagging.length > 0 && `Fewer replicas are in sync than there are: partition ${lagging.join(', ')}.`,
     unread.length > 0 && unread.length < partitions.length && `Not read yet: partition ${unread.join(', ')}.`
   ].filter(line => line !== false)

@@ -7,7 +7,8 @@ const HOUR_S = 3_600
 
 /** The options of a function, its defaults filled in. */
 export function FunctionOptions({ of: { options, group } }: { readonly of: FunctionShape }) {
-  const { maxAttempts, backoffMs, timeoutMs, maxAgeMs, partitions, retentionHours, ordering, concurrency, mask } = options
+  const { maxAttempts, backoffMs, timeoutMs, maxAgeMs, partitions, retentionHours, ordering, concurrency, mask } =
+    options
   return (
     <Panel title="Options">
       <Definitions

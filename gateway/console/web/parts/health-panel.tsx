@@ -1,7 +1,7 @@
 import type { Polled } from '../api.ts'
 import { toBytes, toMs } from '../format.ts'
-import { STATE_TONES, useHealth } from '../shell/health.tsx'
 import type { State, Stats } from '../shapes.ts'
+import { STATE_TONES, useHealth } from '../shell/health.tsx'
 import { Badge } from '../ui/badge.tsx'
 import { Definitions } from '../ui/definitions.tsx'
 import { Meter } from '../ui/meter.tsx'
@@ -54,4 +54,3 @@ function StateBadge({ state }: { readonly state: State | undefined }) {
 function toNote(bytes: number | null | undefined): string {
   return bytes === null || bytes === undefined ? '' : toBytes(bytes)
 }
-

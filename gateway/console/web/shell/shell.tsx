@@ -27,7 +27,7 @@ const places: readonly Place[] = [
 interface ShellProps {
   /** The first segment of where the console is. */
   readonly section: string
-  readonly main: RefObject<HTMLElement>
+  readonly main: RefObject<HTMLElement | null>
   readonly children: ComponentChildren
 }
 

@@ -107,7 +107,13 @@ function toOptions(props: ChartProps, host: HTMLElement, onPoint: (index: number
     cursor: { y: false, drag: { x: false, y: false }, sync: { key: 'smg' }, points: { size: 7 } },
     scales: { y: { range: (_plot, _min, max) => [0, Math.max(atLeast, (max ?? 0) * 1.12)] } },
     axes: [
-      { ...axis, space: 72, size: 24, grid: { show: false }, values: (_, at) => at.map(time => clock.format(time * 1000)) },
+      {
+        ...axis,
+        space: 72,
+        size: 24,
+        grid: { show: false },
+        values: (_, at) => at.map(time => clock.format(time * 1000))
+      },
       { ...axis, space: 36, size: 52, gap: 8, values: (_, values) => values.map(value => formatAxis(value)) }
     ],
     series: [

@@ -60,7 +60,9 @@ export function TextInput({ value, onInput, mono = false, rows, type = 'text', .
     spellcheck: false,
     onInput: (event: Event) => onInput((event.currentTarget as HTMLInputElement).value)
   }
-  return rows === undefined ? <input {...common} type={type} /> : <textarea {...common} rows={rows} />
+  if (rows !== undefined) return <textarea {...common} rows={rows} />
+  // Preact's types want to know which roles the type allows; no role is set here.
+  return <input {...common} type={type as 'text'} />
 }
 
 interface SelectProps extends Partial<ControlProps> {

@@ -8,7 +8,11 @@ const cases = [
   { when: 'all is read', log: ['10', '20', '20'], settled: 1 },
   { when: 'retention removed what was to be read', log: ['10', '20', '5'], settled: 0 },
   { when: 'the topic was cut behind the position', log: ['0', '20', '25'], settled: 1 },
-  { when: 'offsets do not fit a number', log: ['9007199254740993', '9007199254741003', '9007199254740994'], settled: 0.1 }
+  {
+    when: 'offsets do not fit a number',
+    log: ['9007199254740993', '9007199254741003', '9007199254740994'],
+    settled: 0.1
+  }
 ] as const
 for (const { when, log, settled } of cases) {
   t.test(`gives ${settled} when ${when}`, async t => {

@@ -6,7 +6,12 @@ const routes = [
   { hash: '#/', path: '/', segments: [], query: {} },
   { hash: '#/topics', path: '/topics', segments: ['topics'], query: {} },
   { hash: '#/topics/a.b', path: '/topics/a.b', segments: ['topics', 'a.b'], query: {} },
-  { hash: '#/messages?topic=a&key=x%20y', path: '/messages', segments: ['messages'], query: { topic: 'a', key: 'x y' } },
+  {
+    hash: '#/messages?topic=a&key=x%20y',
+    path: '/messages',
+    segments: ['messages'],
+    query: { topic: 'a', key: 'x y' }
+  },
   { hash: '#/messages?key=a?b', path: '/messages', segments: ['messages'], query: { key: 'a?b' } },
   { hash: '#/topics/%E0%A4%A', path: '/topics/%E0%A4%A', segments: ['topics', '%E0%A4%A'], query: {} },
   { hash: '#topics', path: '/topics', segments: ['topics'], query: {} }

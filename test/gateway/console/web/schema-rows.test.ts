@@ -12,7 +12,13 @@ t.test('reads the schema of every function that ships', async t => {
       Object.keys(event.properties),
       topic
     )
-    t.strictSame(rows.filter(({ isRequired }) => isRequired).map(({ name }) => name).sort(), [...event.required].sort())
+    t.strictSame(
+      rows
+        .filter(({ isRequired }) => isRequired)
+        .map(({ name }) => name)
+        .sort(),
+      [...event.required].sort()
+    )
   }
 })
 
