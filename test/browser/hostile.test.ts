@@ -44,7 +44,10 @@ t.test('text of records is shown as text, however it looks and however long it i
 
   await t.test('all of a long value is shown to who asks for it', async t => {
     const page = await browser.open(`#/messages/${large.id}`)
-    await page.getByRole('button', { name: /^Show all/ }).first().click()
+    await page
+      .getByRole('button', { name: /^Show all/ })
+      .first()
+      .click()
     await page.waitForFunction('document.body.innerText.length > 1_000_000')
 
     t.ok(await page.getByRole('heading', { name: 'Its way' }).isVisible(), 'and the page still answers')
@@ -56,7 +59,9 @@ t.test('text of records is shown as text, however it looks and however long it i
     const cell = page.getByRole('region', { name: 'Dead letters', exact: true }).locator('bdi').first()
     await cell.waitFor()
 
-    const isolated = await cell.evaluate('(node) => getComputedStyle(node).unicodeBidi'.replace('(node) => ', 'node => '))
+    const isolated = await cell.evaluate(
+      '(node) => getComputedStyle(node).unicodeBidi'.replace('(node) => ', 'node => ')
+    )
     t.equal(isolated, 'isolate')
   })
 

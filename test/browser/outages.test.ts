@@ -1,10 +1,20 @@
-import t, { type Test } from 'tap'
 import type { Page } from 'playwright-core'
+import t, { type Test } from 'tap'
 import { keepScreenshot, openBrowser, skip, type TestBrowser, untilLoaded } from './_support/browser.ts'
 import { startOwnServers } from './_support/own-servers.ts'
 import { startSystem } from './_support/system.ts'
 
-const PAGES = ['#/', '#/topics', '#/topics/orders', '#/functions/orders', '#/messages', '#/dead-letters', '#/produce/orders', '#/alerts', '#/audit']
+const PAGES = [
+  '#/',
+  '#/topics',
+  '#/topics/orders',
+  '#/functions/orders',
+  '#/messages',
+  '#/dead-letters',
+  '#/produce/orders',
+  '#/alerts',
+  '#/audit'
+]
 
 t.test('pages say what is not known, and since when, while Kafka or PostgreSQL is away', { skip }, async t => {
   const { kafka, postgres } = await startOwnServers(t)

@@ -15,7 +15,8 @@ export const TIME_OPTIONS = [
  * minute, or `from` and `to`.
  */
 export function toRange(query: URLSearchParams, nowMs: number): { from?: string; to?: string } {
-  const span = SPANS[query.get('last') as keyof typeof SPANS]
+  const last = query.get('last') ?? ''
+  const span = Object.hasOwn(SPANS, last) && SPANS[last as keyof typeof SPANS]
   if (span) return { from: new Date(Math.floor((nowMs - span) / 60_000) * 60_000).toISOString() }
   const range: { from?: string; to?: string } = {}
   const from = query.get('from')
@@ -29,7 +30,7 @@ export function toRange(query: URLSearchParams, nowMs: number): { from?: string;
 export function toPath(path: string, query: Readonly<Record<string, string | number | null | undefined>>): string {
   const members = Object.entries(query)
     .filter(([, value]) => value !== null && value !== undefined && value !== '')
-    .map(([name, value]) => [name, String(value)])
+    .map(([name, value]): [string, string] => [name, String(value)])
   return members.length > 0 ? `${path}?${new URLSearchParams(members)}` : path
 }
 

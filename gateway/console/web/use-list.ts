@@ -35,7 +35,7 @@ export function useList<Item, Row>(path: string | null, everyMs: number, toRow: 
 
   const state = poll?.read() ?? (NOTHING as PollState<List<Row>>)
   // What was listed stays until the answer to another question is there: nothing flickers.
-  const shown = useRef<List<Row>>()
+  const shown = useRef<List<Row> | undefined>(undefined)
   if (state.data) shown.current = state.data
   return { ...state, data: state.isLoading ? shown.current : state.data, reload }
 }

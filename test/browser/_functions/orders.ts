@@ -9,7 +9,9 @@ export default defineFunction({
     channel: Type.Optional(Type.Union([Type.Literal('web'), Type.Literal('shop')])),
     isGift: Type.Optional(Type.Boolean()),
     note: Type.Optional(Type.String({ maxLength: 2_000_000 })),
-    address: Type.Optional(Type.Object({ street: Type.String({ examples: ['1 Way'] }), lines: Type.Array(Type.String()) }))
+    address: Type.Optional(
+      Type.Object({ street: Type.String({ examples: ['1 Way'] }), lines: Type.Array(Type.String()) })
+    )
   }),
   key: event => event.orderId,
   maxAttempts: 1,

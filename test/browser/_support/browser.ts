@@ -41,7 +41,10 @@ export async function openBrowser(
 
   return { open, faults }
 
-  async function open(hash: string, { viewport = { width: 1440, height: 900 }, colorScheme = 'light' }: OpenOptions = {}) {
+  async function open(
+    hash: string,
+    { viewport = { width: 1440, height: 900 }, colorScheme = 'light' }: OpenOptions = {}
+  ) {
     const options: BrowserContextOptions = { viewport, colorScheme, reducedMotion: 'reduce' }
     const page = await browser.newPage(options)
     page.setDefaultTimeout(TIMEOUT_MS)

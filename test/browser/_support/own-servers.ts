@@ -45,7 +45,12 @@ export async function startOwnServers(t: Test): Promise<{ readonly kafka: OwnSer
   const [kafka, postgres] = [createOwn(), createOwn()]
   const [{ address: brokers }, { address: databaseUrl }] = await Promise.all([
     startKafka(site, { given: null, port: 0, toPart: kafka.toPart }),
-    startPostgres(site, { given: null, port: 0, toPart: postgres.toPart, settings: ['fsync=off', 'max_connections=200'] })
+    startPostgres(site, {
+      given: null,
+      port: 0,
+      toPart: postgres.toPart,
+      settings: ['fsync=off', 'max_connections=200']
+    })
   ])
   process.env.TEST_KAFKA_BROKERS = brokers
   process.env.TEST_DATABASE_URL = databaseUrl
@@ -62,7 +67,9 @@ export async function startOwnServers(t: Test): Promise<{ readonly kafka: OwnSer
     }
     const server: OwnServer = {
       stop: async () => part?.stop(),
-      start: async () => spec && toPart(spec).start()
+      start: async () => {
+        if (spec) await toPart(spec).start()
+      }
     }
     return { toPart, server }
   }

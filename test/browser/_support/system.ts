@@ -8,7 +8,12 @@ export interface BrowserSystem extends TestProcesses {
   breakFunction(): void
   mendFunction(): void
   /** Produces an event that may be refused; gives the answer's body. */
-  send(event: object): Promise<{ readonly id: string; readonly outcome?: { readonly state: string } }>
+  send(event: object): Promise<Answer>
+}
+
+interface Answer {
+  readonly id: string
+  readonly outcome?: { readonly state: string }
 }
 
 const FUNCTIONS = join(import.meta.dirname, '..', '_functions')
@@ -27,7 +32,7 @@ export async function startSystem(t: Test, environment: NodeJS.ProcessEnv = {}):
         headers: { 'content-type': 'application/json', prefer: 'wait=20' },
         body: JSON.stringify(event)
       })
-      return response.json()
+      return (await response.json()) as Answer
     }
   })
 }

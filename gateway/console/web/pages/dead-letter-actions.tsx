@@ -61,11 +61,7 @@ export function DeadLetterActions({ letter, onDone }: ActionsProps) {
       <div class="stack stack--tight">
         {isDead && isEditing && <Editor letter={letter} action={action} onSend={redrive} />}
         {isDead && (
-          <Checkbox
-            label="Also when its key has an older dead letter"
-            checked={overtake}
-            onChange={setOvertake}
-          />
+          <Checkbox label="Also when its key has an older dead letter" checked={overtake} onChange={setOvertake} />
         )}
         {!isDead && (
           <p class="muted">
@@ -108,9 +104,7 @@ function Editor({ letter, action, onSend }: EditorProps) {
       </Field>
       <div class="row row--between">
         <Field label="Sent as" hideLabel>
-          {control => (
-            <Select {...control} options={MODES} value={mode} onChange={name => setMode(name as EditMode)} />
-          )}
+          {control => <Select {...control} options={MODES} value={mode} onChange={name => setMode(name as EditMode)} />}
         </Field>
         <Button
           tone="primary"

@@ -37,7 +37,9 @@ export function DeadLetterPage({ id }: { readonly id: string }) {
   if (!letter) {
     return (
       <Page title="Dead letter" description={<span class="mono wrap">{id}</span>} back={BACK}>
-        <Panel>{error ? <Failure error={error} what="dead letter of this id" onRetry={reload} /> : <Skeleton lines={6} />}</Panel>
+        <Panel>
+          {error ? <Failure error={error} what="dead letter of this id" onRetry={reload} /> : <Skeleton lines={6} />}
+        </Panel>
       </Page>
     )
   }
@@ -81,10 +83,17 @@ export function DeadLetterPage({ id }: { readonly id: string }) {
 }
 
 function StateNotice({ letter: { state, resolvedAt, topic, eventId } }: { readonly letter: DeadLetter }) {
-  if (state === 'redriving') return <Notice tone="accent" title="Runners have it">This page follows what becomes of it.</Notice>
+  if (state === 'redriving')
+    return (
+      <Notice tone="accent" title="Runners have it">
+        This page follows what becomes of it.
+      </Notice>
+    )
   if (state === 'dead') return null
   if (state === 'discarded') {
-    return <Notice title="It is given up">Discarded {resolvedAt && <Moment value={resolvedAt} />}. Its row stays.</Notice>
+    return (
+      <Notice title="It is given up">Discarded {resolvedAt && <Moment value={resolvedAt} />}. Its row stays.</Notice>
+    )
   }
   return (
     <Notice
@@ -110,8 +119,8 @@ function WhyPanel({ letter: { error, stage, disposition, attempts } }: { readonl
           </span>
         </p>
         <p class="muted">
-          <strong>{label}</strong> at <code>{stage}</code>, after {toCount(attempts)} {attempts === 1 ? 'attempt' : 'attempts'}.{' '}
-          {help}
+          <strong>{label}</strong> at <code>{stage}</code>, after {toCount(attempts)}{' '}
+          {attempts === 1 ? 'attempt' : 'attempts'}. {help}
         </p>
         {error.stack && (
           <div>

@@ -80,11 +80,7 @@ export function BulkRedrive({ filter, onClose }: BulkProps) {
       <Field label="At most" error={count === null ? `a whole number from 1 to ${toCount(MAX_LIMIT)}` : null}>
         {control => <TextInput {...control} type="number" value={limit} onInput={setLimit} />}
       </Field>
-      <Checkbox
-        label="Also those whose key has an older dead letter"
-        checked={overtake}
-        onChange={setOvertake}
-      />
+      <Checkbox label="Also those whose key has an older dead letter" checked={overtake} onChange={setOvertake} />
       {preview.error ? (
         <Notice tone="bad" title="What would happen is not known">
           {preview.error.message}
@@ -120,7 +116,11 @@ function post(filter: BulkFilter, options: BulkOptions): Promise<BulkResult> {
 }
 
 /** What a redrive would do; asked again when something of it changes. */
-function useDryRun(filter: BulkFilter, { limit, overtake }: { limit: number | null; overtake: boolean }, isOn: boolean) {
+function useDryRun(
+  filter: BulkFilter,
+  { limit, overtake }: { limit: number | null; overtake: boolean },
+  isOn: boolean
+) {
   const [state, setState] = useState<{ data?: BulkResult; error?: Error }>({})
   useEffect(() => {
     if (!isOn || limit === null) return
@@ -155,7 +155,8 @@ function FilterWords({ filter }: { readonly filter: BulkFilter }) {
 }
 
 function Preview({ result: { matched, skipped, reasons } }: { readonly result: BulkResult }) {
-  if (matched === 0) return <Notice title="Nothing matches">What is being redriven, resolved or discarded does not count.</Notice>
+  if (matched === 0)
+    return <Notice title="Nothing matches">What is being redriven, resolved or discarded does not count.</Notice>
   return (
     <section class="stack stack--tight" aria-label="What would happen">
       <p>
@@ -190,14 +191,20 @@ function Progress({ filter, done }: { readonly filter: BulkFilter; readonly done
   const ours = data?.items.filter(
     group => (!disposition || group.disposition === disposition) && (!error || group.error.name === error)
   )
-  const left = ours && Math.min(done.redriven, ours.reduce((sum, { count }) => sum + count, 0))
+  const left =
+    ours &&
+    Math.min(
+      done.redriven,
+      ours.reduce((sum, { count }) => sum + count, 0)
+    )
   const finished = left === undefined ? 0 : done.redriven - left
 
   return (
     <div class="stack stack--tight">
       <progress class="progress" max={Math.max(1, done.redriven)} value={finished} aria-label="Redriven" />
       <p role="status">
-        <strong class="num">{toCount(finished)}</strong> of <strong class="num">{toCount(done.redriven)}</strong> are done
+        <strong class="num">{toCount(finished)}</strong> of <strong class="num">{toCount(done.redriven)}</strong> are
+        done
         {staleSince !== null && ', as far as is known'}.
       </p>
       {done.skipped > 0 && (

@@ -76,14 +76,20 @@ export function DeadLetterFilters({ query }: { readonly query: URLSearchParams }
         )}
       </Field>
       <Field label="Error name">
-        {control => <TextInput {...control} type="search" mono value={error} onInput={setError} placeholder="TypeError" />}
+        {control => (
+          <TextInput {...control} type="search" mono value={error} onInput={setError} placeholder="TypeError" />
+        )}
       </Field>
       <TimeFilter key={query.size === 0 ? 'none' : 'some'} query={query} onChange={time => apply({ ...time })} />
       <div class="row">
         <Button type="submit" tone="primary">
           Search
         </Button>
-        {query.size > 0 && <LinkButton to="#/dead-letters" tone="quiet">Clear</LinkButton>}
+        {query.size > 0 && (
+          <LinkButton to="#/dead-letters" tone="quiet">
+            Clear
+          </LinkButton>
+        )}
       </div>
     </SearchBar>
   )

@@ -45,7 +45,14 @@ export function DeadLetterGroups({ path, choice, query, onRedrive }: GroupsProps
           rows={rows}
           rowKey={keyOf}
           rowHref={({ topic, stage, disposition, error: { name } }) =>
-            toHash(['dead-letters'], { ...Object.fromEntries(query), topic, stage, disposition, error: name, cursor: '' })
+            toHash(['dead-letters'], {
+              ...Object.fromEntries(query),
+              topic,
+              stage,
+              disposition,
+              error: name,
+              cursor: ''
+            })
           }
         />
       )}

@@ -64,7 +64,11 @@ function Found({ message, stale }: { readonly message: Message; readonly stale: 
   return (
     <Page
       title="Message"
-      badge={<Badge tone="ok" dot>settled</Badge>}
+      badge={
+        <Badge tone="ok" dot>
+          settled
+        </Badge>
+      }
       description={
         <span class="row">
           <span class="mono wrap">{id}</span>

@@ -33,16 +33,18 @@ export function MessageFilters({ query }: { readonly query: URLSearchParams }) {
         {control => <TextInput {...control} type="search" mono value={key} onInput={setKey} placeholder="user-001" />}
       </Field>
       <Field label="Partition">
-        {control => (
-          <TextInput {...control} type="number" value={partition} onInput={setPartition} placeholder="any" />
-        )}
+        {control => <TextInput {...control} type="number" value={partition} onInput={setPartition} placeholder="any" />}
       </Field>
       <TimeFilter key={query.size === 0 ? 'none' : 'some'} query={query} onChange={time => apply({ ...time })} />
       <div class="row">
         <Button type="submit" tone="primary">
           Search
         </Button>
-        {query.size > 0 && <LinkButton to="#/messages" tone="quiet">Clear</LinkButton>}
+        {query.size > 0 && (
+          <LinkButton to="#/messages" tone="quiet">
+            Clear
+          </LinkButton>
+        )}
       </div>
     </SearchBar>
   )

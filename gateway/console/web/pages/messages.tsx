@@ -96,7 +96,14 @@ export function MessagesPage() {
 const COLUMNS: readonly Column<MessageRow>[] = [
   { header: 'Time', cell: ({ timestamp }) => <Moment value={timestamp} /> },
   { header: 'Topic', cell: ({ topic }) => <Badge>{topic}</Badge> },
-  { header: 'Key', cell: ({ key }) => <span class="record-key"><KeyText value={key} /></span> },
+  {
+    header: 'Key',
+    cell: ({ key }) => (
+      <span class="record-key">
+        <KeyText value={key} />
+      </span>
+    )
+  },
   { header: 'Value', cell: ({ preview }) => <bdi class="preview">{preview}</bdi>, grow: true, mono: true },
   { header: 'Partition', cell: ({ partition }) => partition, align: 'end', minor: true },
   { header: 'Offset', cell: ({ offset }) => toCount(offset), align: 'end', minor: true }
@@ -125,8 +132,8 @@ function TailNotices({ tail }: { readonly tail: Tail }) {
   if (tail.awaySince !== null) {
     return (
       <Notice tone="warn" title="PostgreSQL is away">
-        Nothing can be read since <Time value={tail.awaySince} />. What is shown is the last that was known; new messages
-        appear by themselves when it is back.
+        Nothing can be read since <Time value={tail.awaySince} />. What is shown is the last that was known; new
+        messages appear by themselves when it is back.
       </Notice>
     )
   }
@@ -139,7 +146,11 @@ function NoMessages({ query }: { readonly query: URLSearchParams }) {
     return (
       <Empty
         title="No message matches"
-        actions={<LinkButton to="#/messages" small>Clear the filters</LinkButton>}
+        actions={
+          <LinkButton to="#/messages" small>
+            Clear the filters
+          </LinkButton>
+        }
       >
         A message is listed as soon as its function has settled it. What a function could not settle is among the{' '}
         <Link to={toHash(['dead-letters'], { topic: topic ?? undefined })}>dead letters</Link>.
@@ -147,7 +158,14 @@ function NoMessages({ query }: { readonly query: URLSearchParams }) {
     )
   }
   return (
-    <Empty title="No messages yet" actions={<LinkButton to="#/produce" small tone="primary">Produce the first</LinkButton>}>
+    <Empty
+      title="No messages yet"
+      actions={
+        <LinkButton to="#/produce" small tone="primary">
+          Produce the first
+        </LinkButton>
+      }
+    >
       They appear here the moment a function has settled them.
     </Empty>
   )

@@ -9,7 +9,15 @@ import { Icon } from '../ui/icon.tsx'
 import { Notice } from '../ui/notice.tsx'
 import { Panel } from '../ui/panel.tsx'
 import { SchemaForm } from '../ui/schema-form.tsx'
-import { type Draft, exampleOf, type Fault, isShown, type JsonSchema, toDraft, toValue } from '../ui/schema-form-draft.ts'
+import {
+  type Draft,
+  exampleOf,
+  type Fault,
+  isShown,
+  type JsonSchema,
+  toDraft,
+  toValue
+} from '../ui/schema-form-draft.ts'
 import { Tabs } from '../ui/tabs.tsx'
 import { type Accepted, type Sent, SentList } from './produce-sent.tsx'
 
@@ -93,7 +101,13 @@ export function Producer({ definition, event }: ProducerProps) {
               </Field>
               <Field label="Idempotency-Key">
                 {control => (
-                  <TextInput {...control} mono value={key} onInput={setKey} placeholder="none: each send is a new event" />
+                  <TextInput
+                    {...control}
+                    mono
+                    value={key}
+                    onInput={setKey}
+                    placeholder="none: each send is a new event"
+                  />
                 )}
               </Field>
               <Button type="submit" tone="primary" busy={isBusy}>
@@ -143,7 +157,9 @@ function useEditor(schema: JsonSchema, event: unknown): Editor {
   const read = () => {
     if (mode === 'form') return toValue(schema, draft)
     const fault = findJsonFault(text)
-    return fault ? { value: undefined, faults: [{ path: '', message: fault }] } : { value: JSON.parse(text), faults: [] }
+    return fault
+      ? { value: undefined, faults: [{ path: '', message: fault }] }
+      : { value: JSON.parse(text), faults: [] }
   }
   const changeMode = (next: 'form' | 'json') => {
     const { value, faults: unread } = read()

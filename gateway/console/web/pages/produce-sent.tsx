@@ -95,8 +95,7 @@ function SentItem({ sent: { result, body } }: { readonly sent: Sent }) {
       link={<Link to={toHash(['dead-letters', deadLetterId])}>Open the dead letter</Link>}
     >
       <span class="wrap small">
-        <bdi class="failure__name">{error.name}</bdi> <bdi>{error.message}</bdi>{' '}
-        <span class="faint">at {stage}</span>
+        <bdi class="failure__name">{error.name}</bdi> <bdi>{error.message}</bdi> <span class="faint">at {stage}</span>
       </span>
     </Item>
   )

@@ -1,6 +1,6 @@
-import { toast } from './toast.tsx'
 import { Button } from './button.tsx'
 import { Icon } from './icon.tsx'
+import { toast } from './toast.tsx'
 
 interface CopyButtonProps {
   /** Called when it is pressed: what is large is not made before. */

@@ -1,4 +1,9 @@
-const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 })
+const clock = new Intl.DateTimeFormat('en-GB', {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  fractionalSecondDigits: 3
+})
 const day = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short' })
 
 /** A time to the millisecond by the reader's clock, with its day unless that is today: for what is compared by eye. */

@@ -190,5 +190,7 @@ function isEqual(a: unknown, b: unknown): boolean {
     return a.length === b.length && a.every((item, index) => isEqual(item, b[index]))
   if (!isObject(a) || !isObject(b)) return Object.is(a, b)
   const names = Object.keys(a)
-  return names.length === Object.keys(b).length && names.every(name => Object.hasOwn(b, name) && isEqual(a[name], b[name]))
+  return (
+    names.length === Object.keys(b).length && names.every(name => Object.hasOwn(b, name) && isEqual(a[name], b[name]))
+  )
 }

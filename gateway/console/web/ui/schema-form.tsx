@@ -64,7 +64,8 @@ function Parts({ schema, draft, onChange, faults, place }: Omit<PartProps, 'name
 
 function Group(props: PartProps) {
   const { name, schema, draft, onChange, place } = props
-  if (draft === undefined) return <AddButton name={name} onAdd={() => onChange(toDraft(schema, exampleOf(schema) ?? {}))} />
+  if (draft === undefined)
+    return <AddButton name={name} onAdd={() => onChange(toDraft(schema, exampleOf(schema) ?? {}))} />
   return (
     <fieldset class="schema-form__group">
       <Legend {...props} />

@@ -37,7 +37,11 @@ export function ValueView({ title, value, base64 }: ValueViewProps) {
     <Panel
       title={title}
       description={toBytes(size)}
-      actions={<CopyButton what="the value" text={() => text ?? base64 ?? ''}>Copy</CopyButton>}
+      actions={
+        <CopyButton what="the value" text={() => text ?? base64 ?? ''}>
+          Copy
+        </CopyButton>
+      }
     >
       <div class="value">
         <Tabs label={title} tabs={views} current={current} onChange={setChosen}>

@@ -13,7 +13,10 @@ t.test('gives the range of a list', async t => {
 })
 
 t.test('builds a path with a query of what is not empty', async t => {
-  t.equal(toPath('/api/messages', { topic: 'a&b', key: '', partition: 0, from: undefined, cursor: null }), '/api/messages?topic=a%26b&partition=0')
+  t.equal(
+    toPath('/api/messages', { topic: 'a&b', key: '', partition: 0, from: undefined, cursor: null }),
+    '/api/messages?topic=a%26b&partition=0'
+  )
   t.equal(toPath('/api/messages', {}), '/api/messages')
 })
 

@@ -3,7 +3,11 @@ import { previewOf } from '../../../../gateway/console/web/preview.ts'
 
 t.test('writes a value as one line of JSON', async t => {
   const cases = [
-    { when: 'an object', value: { userId: 'ada', n: 1, tags: ['a', null] }, text: '{"userId": "ada", "n": 1, "tags": ["a", null]}' },
+    {
+      when: 'an object',
+      value: { userId: 'ada', n: 1, tags: ['a', null] },
+      text: '{"userId": "ada", "n": 1, "tags": ["a", null]}'
+    },
     { when: 'a text with markup', value: '<img src=x onerror=alert(1)>', text: '"<img src=x onerror=alert(1)>"' },
     { when: 'a text of several lines', value: 'a\nb', text: '"a\\nb"' },
     { when: 'null', value: null, text: 'null' },

@@ -24,7 +24,12 @@ t.test('a row has no value and no long key', async t => {
 t.test('gives every header, and the ids of its trace', async t => {
   const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
 
-  t.strictSame(toPairs({ a: '1', b: ['2', null], c: null }), [['a', '1'], ['b', '2'], ['b', null], ['c', null]])
+  t.strictSame(toPairs({ a: '1', b: ['2', null], c: null }), [
+    ['a', '1'],
+    ['b', '2'],
+    ['b', null],
+    ['c', null]
+  ])
   t.strictSame(findTrace({ traceparent }), { traceId: 'a'.repeat(32), parentId: 'b'.repeat(16) })
   t.equal(findTrace({}), null)
   t.equal(findTrace({ traceparent: ['x', 'y'] }), null)

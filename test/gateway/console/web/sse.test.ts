@@ -25,7 +25,8 @@ function streamOf(...pieces: string[]): Response {
 }
 
 t.test('takes events out of the text of a stream', async t => {
-  const text = ': hello\n\nid: 1\nevent: message\ndata: {"a":\ndata: 1}\n\ndata:x\r\n\r\nevent: away\ndata\n\ndata: not ended'
+  const text =
+    ': hello\n\nid: 1\nevent: message\ndata: {"a":\ndata: 1}\n\ndata:x\r\n\r\nevent: away\ndata\n\ndata: not ended'
   const events = [
     { type: 'message', data: '{"a":\n1}' },
     { type: 'message', data: 'x' },
@@ -34,7 +35,11 @@ t.test('takes events out of the text of a stream', async t => {
 
   t.strictSame(parse(text), { events, ids: ['1'] })
   t.strictSame(parse(...text), { events, ids: ['1'] }, 'a character at a time as well')
-  t.strictSame(parse('event: skipped\n\ndata: y\n\n').events, [{ type: 'message', data: 'y' }], 'a type without data is none')
+  t.strictSame(
+    parse('event: skipped\n\ndata: y\n\n').events,
+    [{ type: 'message', data: 'y' }],
+    'a type without data is none'
+  )
 })
 
 t.test('takes an event of a megabyte in small pieces without reading it again and again', async t => {
@@ -78,7 +83,12 @@ t.test('gives a stream up that has gone silent', async t => {
     open: async (_lastId, signal) => {
       opened += 1
       if (opened === 2) ended.abort()
-      return new Response(new ReadableStream({ start: controller => signal.addEventListener('abort', () => controller.error(signal.reason)) }))
+      signal.throwIfAborted()
+      return new Response(
+        new ReadableStream({
+          start: controller => signal.addEventListener('abort', () => controller.error(signal.reason))
+        })
+      )
     },
     onEvent: () => t.fail('nothing came'),
     onState: () => undefined,

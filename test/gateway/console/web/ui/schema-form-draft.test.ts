@@ -18,7 +18,9 @@ const Event: JsonSchema = Type.Object({
   count: Type.Integer({ minimum: 1, examples: [3] }),
   level: Type.Optional(Level),
   isNew: Type.Optional(Type.Boolean()),
-  address: Type.Optional(Type.Object({ 'a/b~c': Type.String(), lines: Type.Array(Type.String({ examples: ['1 Way'] })) })),
+  address: Type.Optional(
+    Type.Object({ 'a/b~c': Type.String(), lines: Type.Array(Type.String({ examples: ['1 Way'] })) })
+  ),
   metadata: Type.Optional(Type.Record(Type.String(), Type.Unknown()))
 })
 
@@ -60,7 +62,14 @@ t.test('a value comes back from its draft as it went in', async t => {
 })
 
 t.test('knows what a form cannot show', async t => {
-  const values = [null, [], 'text', { userId: 'ada', count: 1, extra: true }, { userId: 1, count: 1 }, { userId: 'a', count: 1, note: '' }]
+  const values = [
+    null,
+    [],
+    'text',
+    { userId: 'ada', count: 1, extra: true },
+    { userId: 1, count: 1 },
+    { userId: 'a', count: 1, note: '' }
+  ]
 
   for (const value of values) t.notOk(isShown(Event, value), JSON.stringify(value))
 })
