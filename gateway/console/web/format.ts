@@ -16,6 +16,7 @@ export function toCompact(value: number): string {
 /** With as many digits as help: 0.04, 3.2, 48, 5,120. */
 export function toRate(value: number): string {
   if (value === 0) return '0'
+  if (Number.isInteger(value)) return counts.format(value)
   if (value < 0.01) return '<0.01'
   if (value < 1) return value.toFixed(2)
   return value < 10 ? value.toFixed(1) : counts.format(value)
@@ -30,6 +31,7 @@ export function toBytes(bytes: number): string {
 
 /** 0.4 ms, 12 ms, 1.2 s */
 export function toMs(ms: number): string {
+  if (ms === 0) return '0 ms'
   if (ms >= 10_000) return toDuration(ms / 1000)
   if (ms >= 1_000) return `${(ms / 1000).toFixed(1)} s`
   return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`
@@ -38,6 +40,7 @@ export function toMs(ms: number): string {
 /** The two greatest units: 12 s, 3 min 20 s, 5 h 2 min, 4 d 1 h. */
 export function toDuration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds))
+  if (whole === 0 && seconds > 0) return '<1 s'
   const parts = [
     [Math.floor(whole / 86_400), 'd'],
     [Math.floor(whole / 3_600) % 24, 'h'],

@@ -1,14 +1,16 @@
 import { usePoll } from '../api.ts'
+import { toRate } from '../format.ts'
 import { FunctionTable } from '../parts/function-table.tsx'
 import { HealthPanel } from '../parts/health-panel.tsx'
 import { HistoryCharts } from '../parts/history-charts.tsx'
 import { Link } from '../router.ts'
 import type { Alert, AlertList, FunctionShape, List, Stats, StatsHistory, Topic } from '../shapes.ts'
+import { Stat } from '../ui/definitions.tsx'
 import { Notice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
 import { Panel } from '../ui/panel.tsx'
 import { Stale } from '../ui/stale.tsx'
-import { Time } from '../ui/values.tsx'
+import { Count, Time, Unknown } from '../ui/values.tsx'
 
 const MAX_NOTICES = 3
 
@@ -24,7 +26,7 @@ export function OverviewPage() {
       <Firing />
       <HistoryCharts history={history} />
       <div class="grid">
-        <div class="col-8">
+        <div class="col-8 stack">
           <Panel
             title="Functions"
             flush
@@ -39,12 +41,27 @@ export function OverviewPage() {
           >
             <FunctionTable functions={functions} topics={topics} />
           </Panel>
+          <Totals of={stats.data} />
         </div>
         <div class="col-4">
           <HealthPanel stats={stats} />
         </div>
       </div>
     </Page>
+  )
+}
+
+function Totals({ of: stats }: { readonly of: Stats | undefined }) {
+  return (
+    <Panel>
+      <div class="stats">
+        <Stat label="Settled events" value={<Count value={stats?.totals.messages} />} />
+        <Stat label="Dead letters ever" value={<Count value={stats?.totals.deadLetters} />} />
+        <Stat label="Partitions" value={<Count value={stats?.kafka.partitionCount} />} />
+        <Stat label="Connections" value={<Count value={stats?.database.connectionCount} />} />
+        <Stat label="Requests" value={stats ? toRate(stats.api.requestRate) : <Unknown />} unit="/s" />
+      </div>
+    </Panel>
   )
 }
 

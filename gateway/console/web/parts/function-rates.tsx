@@ -35,7 +35,7 @@ export function FunctionRates({ shape, topic }: FunctionRatesProps) {
   )
 
   return (
-    <div class="grid">
+    <div class="grid grid--even">
       <div class="col-4">
         <Panel title="Now">
           <div class="stats stats--pairs">
@@ -57,7 +57,7 @@ export function FunctionRates({ shape, topic }: FunctionRatesProps) {
             format={value => `${toRate(value)}/s`}
             formatAxis={toCompact}
             atLeast={5}
-            height={156}
+            height={180}
           />
         </Panel>
       </div>

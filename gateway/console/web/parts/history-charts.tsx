@@ -1,6 +1,6 @@
 import { useMemo } from 'preact/hooks'
 import type { Polled } from '../api.ts'
-import { toCompact, toDuration, toMs, toPercent, toRate } from '../format.ts'
+import { toCompact, toCount, toDuration, toMs, toPercent, toRate } from '../format.ts'
 import { type Columns, toColumns } from '../history.ts'
 import type { StatsHistory } from '../shapes.ts'
 import { Chart, type ChartProps } from '../ui/chart.tsx'
@@ -36,7 +36,8 @@ const drawings: readonly Drawing[] = [
     lead: 'lag',
     unit: 'records',
     lines: [{ of: 'lag', label: 'Not settled yet' }],
-    format: toCompact,
+    format: toCount,
+    formatAxis: toCompact,
     atLeast: 10
   },
   {

@@ -53,8 +53,9 @@ const columns: readonly Column<SchemaRow>[] = [
   {
     header: 'Rules',
     grow: true,
-    cell: ({ rules, description }) => (
-      <span class="muted">{[...rules, ...(description ? [description] : [])].join(', ')}</span>
-    )
+    cell: ({ rules, description }) => {
+      const words = [...rules, ...(description ? [description] : [])].join(', ')
+      return words ? <span class="muted">{words}</span> : null
+    }
   }
 ]

@@ -26,6 +26,7 @@ export interface ChartProps {
 }
 
 const VARIABLES = { main: '--series-1', other: '--series-2', broken: '--series-2' } as const
+const MIN_SPAN_S = 60
 const clock = new Intl.DateTimeFormat('sv-SE', { hour: '2-digit', minute: '2-digit' })
 const clockSeconds = new Intl.DateTimeFormat('sv-SE', { timeStyle: 'medium' })
 
@@ -85,8 +86,9 @@ export function Chart(props: ChartProps) {
   )
 }
 
+// The first of the series is the one that matters: it is drawn last, above the others.
 function toData({ times, series }: ChartProps): uPlot.AlignedData {
-  return [times as number[], ...series.map(({ values }) => values as (number | null)[])]
+  return [times as number[], ...series.toReversed().map(({ values }) => values as (number | null)[])]
 }
 
 function toSize(host: HTMLElement, { height = 148 }: ChartProps) {
@@ -105,7 +107,11 @@ function toOptions(props: ChartProps, host: HTMLElement, onPoint: (index: number
     padding: [8, 16, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, sync: { key: 'smg' }, points: { size: 7 } },
-    scales: { y: { range: (_plot, _min, max) => [0, Math.max(atLeast, (max ?? 0) * 1.12)] } },
+    scales: {
+      // The first minute fills from the right, in place of being drawn as wide as an hour.
+      x: { range: (_plot, min, max) => [Math.min(min, max - MIN_SPAN_S), max] },
+      y: { range: (_plot, _min, max) => [0, Math.max(atLeast, (max ?? 0) * 1.12)] }
+    },
     axes: [
       {
         ...axis,
@@ -118,7 +124,7 @@ function toOptions(props: ChartProps, host: HTMLElement, onPoint: (index: number
     ],
     series: [
       {},
-      ...series.map(({ tone = 'main' }) => {
+      ...series.toReversed().map(({ tone = 'main' }) => {
         const stroke = read(VARIABLES[tone])
         return {
           stroke,

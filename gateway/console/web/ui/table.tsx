@@ -32,7 +32,7 @@ interface TableProps<Row> {
 export function Table<Row>(props: TableProps<Row>) {
   const { label, columns, rows, rowKey, empty = <Empty title="Nothing here yet" /> } = props
   if (rows === undefined) return <Skeleton lines={4} />
-  if (rows.length === 0) return typeof empty === 'string' ? <Empty title={empty} /> : <>{empty}</>
+  if (rows.length === 0) return <>{typeof empty === 'string' ? <Empty title={empty} /> : empty}</>
 
   return (
     // A region that scrolls has to be reached by the keyboard too.
@@ -43,7 +43,7 @@ export function Table<Row>(props: TableProps<Row>) {
         <thead>
           <tr>
             {columns.map(column => (
-              <th key={column.header} scope="col" class={classOf(column)}>
+              <th key={column.header} scope="col" class={classOf({ ...column, mono: false })}>
                 {column.header}
               </th>
             ))}
