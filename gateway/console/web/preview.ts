@@ -1,5 +1,14 @@
 const SHORT = 160
 
+// Characters that turn the direction of what follows: as escapes they are seen, and do nothing.
+const DIRECTIONS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+// Letters that run from right to left: each such text is isolated from its neighbours.
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/
+
+function toEscape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+}
+
 /** One line of JSON for a value of any size: at most `maxLength` characters are written, and an ellipsis where more would come. */
 export function previewOf(value: unknown, maxLength = SHORT): string {
   const parts: string[] = []
@@ -19,7 +28,8 @@ export function previewOf(value: unknown, maxLength = SHORT): string {
 
   function writeText(part: string): boolean {
     const isShort = part.length <= maxLength
-    return add(JSON.stringify(isShort ? part : part.slice(0, maxLength))) && isShort
+    const text = JSON.stringify(isShort ? part : part.slice(0, maxLength)).replace(DIRECTIONS, toEscape)
+    return add(RIGHT_TO_LEFT.test(text) ? `\u2068${text}\u2069` : text) && isShort
   }
 
   function writeList(list: readonly unknown[]): boolean {

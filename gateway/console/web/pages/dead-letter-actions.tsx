@@ -61,7 +61,7 @@ export function DeadLetterActions({ letter, onDone }: ActionsProps) {
       <div class="stack stack--tight">
         {isDead && isEditing && <Editor letter={letter} action={action} onSend={redrive} />}
         {isDead && (
-          <Checkbox label="Also when its key has an older dead letter" checked={overtake} onChange={setOvertake} />
+          <Checkbox label="Go ahead of older dead letters of its key" checked={overtake} onChange={setOvertake} />
         )}
         {!isDead && (
           <p class="muted">

@@ -119,11 +119,11 @@ function WhyPanel({ letter: { error, stage, disposition, attempts } }: { readonl
           </span>
         </p>
         <p class="muted">
-          <strong>{label}</strong> at <code>{stage}</code>, after {toCount(attempts)}{' '}
-          {attempts === 1 ? 'attempt' : 'attempts'}. {help}
+          <strong>{label}</strong> at <code>{stage}</code>
+          {attempts > 0 && ` after ${toCount(attempts)} ${attempts === 1 ? 'attempt' : 'attempts'}`}. {help}
         </p>
         {error.stack && (
-          <div>
+          <div class="outdent">
             <Button small tone="quiet" expanded={isOpen} onClick={() => setIsOpen(!isOpen)}>
               {isOpen ? 'Hide the stack' : 'Show the stack'}
             </Button>

@@ -80,7 +80,7 @@ export function BulkRedrive({ filter, onClose }: BulkProps) {
       <Field label="At most" error={count === null ? `a whole number from 1 to ${toCount(MAX_LIMIT)}` : null}>
         {control => <TextInput {...control} type="number" value={limit} onInput={setLimit} />}
       </Field>
-      <Checkbox label="Also those whose key has an older dead letter" checked={overtake} onChange={setOvertake} />
+      <Checkbox label="Go ahead of older dead letters of the same key" checked={overtake} onChange={setOvertake} />
       {preview.error ? (
         <Notice tone="bad" title="What would happen is not known">
           {preview.error.message}

@@ -2,9 +2,9 @@ import { useMemo, useState } from 'preact/hooks'
 import { toPath, toRange } from '../list-query.ts'
 import { useRoute } from '../router.ts'
 import { Button } from '../ui/button.tsx'
+import { Filters } from '../ui/filters.tsx'
 import { Icon } from '../ui/icon.tsx'
 import { Page } from '../ui/page.tsx'
-import { Panel } from '../ui/panel.tsx'
 import { type BulkFilter, BulkRedrive } from './dead-letters-bulk.tsx'
 import { DeadLetterFilters, toChoice } from './dead-letters-filters.tsx'
 import { DeadLetterGroups } from './dead-letters-groups.tsx'
@@ -33,9 +33,9 @@ export function DeadLettersPage() {
         </Button>
       }
     >
-      <Panel flush>
+      <Filters isFiltered={query.size > 0}>
         <DeadLetterFilters query={query} />
-      </Panel>
+      </Filters>
       <DeadLetterGroups
         key={`groups-${changes}`}
         path={toPath('/api/dead-letters/groups', { topic, stage, state, ...range, limit: 100 })}

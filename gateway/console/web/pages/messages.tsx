@@ -7,6 +7,7 @@ import { Link, toHash, useRoute } from '../router.ts'
 import { idOf } from '../tail.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Button, LinkButton } from '../ui/button.tsx'
+import { Filters } from '../ui/filters.tsx'
 import { Icon } from '../ui/icon.tsx'
 import { KeyText } from '../ui/key-text.tsx'
 import { Moment } from '../ui/moment.tsx'
@@ -57,9 +58,9 @@ export function MessagesPage() {
       description="Events that were settled, newest first"
       actions={isLive && <LiveButton tail={tail} />}
     >
-      <Panel flush>
+      <Filters isFiltered={query.size > 0}>
         <MessageFilters query={query} />
-      </Panel>
+      </Filters>
       {isLive && <TailNotices tail={tail} />}
       <Panel
         flush

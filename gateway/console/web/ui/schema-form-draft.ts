@@ -173,12 +173,26 @@ export function exampleOf(schema: JsonSchema, { withOptional = false } = {}): un
 export function describeLimits(schema: JsonSchema): string {
   const { type, format, minLength = 0, maxLength, minimum, maximum } = schema
   if (choicesOf(schema)) return ''
-  const words = format ?? (type === 'string' ? 'text' : typeof type === 'string' ? type : 'JSON')
+  const words = wordsOf(type, format)
   if (maxLength !== undefined) return `${words}, ${minLength} to ${maxLength.toLocaleString('en')} characters`
   if (minLength > 0) return `${words}, at least ${minLength} characters`
   if (minimum !== undefined && maximum !== undefined) return `${words}, ${minimum} to ${maximum}`
   if (minimum !== undefined) return `${words}, at least ${minimum}`
   return maximum === undefined ? words : `${words}, at most ${maximum}`
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  string: 'text',
+  integer: 'whole number',
+  number: 'number',
+  object: 'JSON object',
+  array: 'JSON list',
+  'date-time': 'date and time, ISO 8601'
+}
+
+function wordsOf(type: JsonSchema['type'], format: string | undefined): string {
+  const name = format ?? String(type)
+  return Object.hasOwn(WORDS, name) ? (WORDS[name] as string) : (format ?? 'JSON')
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -35,6 +35,11 @@ t.test('stops where there is no more room, and says so', async t => {
   t.match(previewOf(['x'.repeat(20)], 24), /^\["x{20}"\]$/, 'what fits exactly is whole')
 })
 
+t.test('keeps text that runs from right to left, or says so, from turning its neighbours', async t => {
+  t.equal(previewOf(['a\u202eb', 1]), '["a\\u202eb", 1]')
+  t.equal(previewOf({ name: 'مريم', n: 1 }), '{"name": \u2068"مريم"\u2069, "n": 1}')
+})
+
 t.test('cuts no character in two', async t => {
   t.ok(previewOf('😀😀😀', 4).isWellFormed())
 })

@@ -100,9 +100,11 @@ t.test('makes an event of the examples', async t => {
 
 t.test('says in words what a part may be', async t => {
   t.equal(describeLimits(Type.String({ minLength: 1, maxLength: 8192 })), 'text, 1 to 8,192 characters')
-  t.equal(describeLimits(Type.Integer({ minimum: 1 })), 'integer, at least 1')
+  t.equal(describeLimits(Type.Integer({ minimum: 1 })), 'whole number, at least 1')
   t.equal(describeLimits(Type.Number({ minimum: 0, maximum: 1 })), 'number, 0 to 1')
-  t.equal(describeLimits(Type.String({ format: 'date-time' })), 'date-time')
+  t.equal(describeLimits(Type.String({ format: 'date-time' })), 'date and time, ISO 8601')
+  t.equal(describeLimits(Type.String({ format: 'uuid' })), 'uuid')
+  t.equal(describeLimits(Type.Record(Type.String(), Type.Unknown())), 'JSON object')
   t.equal(describeLimits(Level), '')
   t.equal(describeLimits({}), 'JSON')
 })
