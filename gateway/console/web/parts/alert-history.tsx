@@ -93,7 +93,7 @@ const DELIVERY_TONES: Readonly<Record<AlertEvent['deliveries'][number]['state'],
 
 function Deliveries({ of }: { readonly of: AlertEvent['deliveries'] }) {
   return (
-    <span class="row">
+    <span class="row row--line">
       {of.map(({ sink, state, attempts, at }) => (
         <Badge
           key={sink}

@@ -5,6 +5,7 @@ import type { FunctionShape, Topic } from '../shapes.ts'
 import { addPoint, EMPTY_TRAIL } from '../trail.ts'
 import { Chart } from '../ui/chart.tsx'
 import { Stat } from '../ui/definitions.tsx'
+import { Empty } from '../ui/notice.tsx'
 import { Panel } from '../ui/panel.tsx'
 import { Count, Duration, Unknown } from '../ui/values.tsx'
 import { ratesOf } from './function-table.tsx'
@@ -50,20 +51,26 @@ export function FunctionRates({ shape, topic }: FunctionRatesProps) {
       </div>
       <div class="col-8">
         <Panel title="Rates" description="Since this page was opened." flush class="panel--chart">
-          <Chart
-            label={`Rates of the function: ${toRate(written ?? 0)} written a second now`}
-            times={trail.times}
-            series={series}
-            format={value => `${toRate(value)}/s`}
-            formatAxis={toCompact}
-            atLeast={5}
-            height={180}
-          />
+          {trail.times.length < 2 ? (
+            <Empty title="Waiting for a second measurement">They come every three seconds.</Empty>
+          ) : (
+            <Chart
+              label={`Rates of the function: ${toRate(written ?? 0)} written a second now`}
+              times={trail.times}
+              series={series}
+              format={toPerSecond}
+              formatAxis={toCompact}
+              atLeast={5}
+              height={176}
+            />
+          )}
         </Panel>
       </div>
     </div>
   )
 }
+
+const toPerSecond = (value: number) => `${toRate(value)}/s`
 
 function toText(rate: number | null | undefined) {
   return rate === null || rate === undefined ? <Unknown /> : toRate(rate)

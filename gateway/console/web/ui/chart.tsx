@@ -118,7 +118,7 @@ function toOptions(props: ChartProps, host: HTMLElement, onPoint: (index: number
         space: 72,
         size: 24,
         grid: { show: false },
-        values: (_, at) => at.map(time => clock.format(time * 1000))
+        values: (_, at, _axis, _space, step) => at.map(time => (step < 60 ? clockSeconds : clock).format(time * 1000))
       },
       { ...axis, space: 36, size: 52, gap: 8, values: (_, values) => values.map(value => formatAxis(value)) }
     ],
