@@ -91,7 +91,7 @@ function Content({ topic, shape }: { readonly topic: Topic; readonly shape: Func
 const partitionColumns: readonly Column<TopicPartition>[] = [
   { header: 'Partition', cell: ({ partition }) => <span class="num">Partition {partition}</span> },
   { header: 'Log', grow: true, cell: partition => <LogBar of={partition} /> },
-  { header: 'Start', align: 'end', cell: ({ logStartOffset }) => <Count value={logStartOffset} /> },
+  { header: 'Start', align: 'end', minor: true, cell: ({ logStartOffset }) => <Count value={logStartOffset} /> },
   { header: 'Position', align: 'end', cell: ({ nextOffset }) => <Count value={nextOffset} /> },
   { header: 'Kafka’s commit', align: 'end', minor: true, cell: ({ currentOffset }) => <Count value={currentOffset} /> },
   { header: 'End', align: 'end', cell: ({ logEndOffset }) => <Count value={logEndOffset} /> },

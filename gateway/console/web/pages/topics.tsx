@@ -51,7 +51,7 @@ const columns: readonly Column<Row>[] = [
   { header: 'Group', cell: topic => <GroupState of={topic} /> },
   { header: 'Partitions', align: 'end', cell: topic => <Partitions of={topic} /> },
   { header: 'Lag', align: 'end', cell: ({ lag }) => <Count value={lag} /> },
-  { header: 'Oldest', align: 'end', cell: ({ lagSeconds }) => <Duration seconds={lagSeconds} /> },
+  { header: 'Oldest', align: 'end', minor: true, cell: ({ lagSeconds }) => <Duration seconds={lagSeconds} /> },
   { header: 'Settled', align: 'end', cell: ({ messageCount }) => <Count value={messageCount} /> },
   { header: 'Dead letters', align: 'end', cell: ({ deadLetterCount }) => <Count value={deadLetterCount} /> },
   {

@@ -72,7 +72,7 @@ function toColumns(units: ReadonlyMap<string, string>): readonly Column<AlertEve
       align: 'end',
       cell: ({ name, value }) => (value === null ? '–' : toUnit(value, units.get(name) ?? ''))
     },
-    { header: 'Told', cell: ({ deliveries }) => <Deliveries of={deliveries} /> }
+    { header: 'Told', wide: true, cell: ({ deliveries }) => <Deliveries of={deliveries} /> }
   ]
 }
 

@@ -12,6 +12,8 @@ export interface Column<Row> {
   /** Left out where it is narrow. */
   readonly minor?: boolean
   readonly mono?: boolean
+  /** Takes a line of its own where rows are cards. */
+  readonly wide?: boolean
 }
 
 interface TableProps<Row> {
@@ -86,6 +88,8 @@ function RowOf<Row>({ row, columns, rowHref, detail }: TableProps<Row> & { reado
   )
 }
 
-function classOf({ align, grow, minor, mono }: Column<never>): string {
-  return [align === 'end' && 'is-end', grow && 'is-grow', minor && 'is-minor', mono && 'mono'].filter(Boolean).join(' ')
+function classOf({ align, grow, minor, mono, wide }: Column<never>): string {
+  return [align === 'end' && 'is-end', grow && 'is-grow', minor && 'is-minor', mono && 'mono', wide && 'is-wide']
+    .filter(Boolean)
+    .join(' ')
 }
