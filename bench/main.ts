@@ -8,6 +8,7 @@ import { drainBench } from './commands/drain.ts'
 import { growthBench } from './commands/growth.ts'
 import { knobsBench } from './commands/knobs.ts'
 import { latencyBench } from './commands/latency.ts'
+import { metricsBench } from './commands/metrics.ts'
 import { outageBench } from './commands/outage.ts'
 import { produceBench } from './commands/produce.ts'
 import { readBench } from './commands/read.ts'
@@ -24,6 +25,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   read: readBench,
   start: startBench,
   knobs: knobsBench,
+  metrics: metricsBench,
   outage: outageBench
 }
 const COMMON = {

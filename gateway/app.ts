@@ -14,6 +14,10 @@ import { guardQueries } from './guard-queries.ts'
 import { type CheckHealth, createHealth } from './health.ts'
 import { createJanitor } from './janitor.ts'
 import { createKeyedRequests } from './keyed-requests.ts'
+import { createGauges } from './metrics/gauges.ts'
+import { createMeasures } from './metrics/measures.ts'
+import { addTopicGauges } from './metrics/topic-gauges.ts'
+import { addWorldGauges } from './metrics/world-gauges.ts'
 import { createMinuteStats, type MinuteRecorder } from './minute-stats.ts'
 import { createOutcomeWaiters, type OutcomeWaiters } from './outcome-waiters.ts'
 import body from './plugins/body.ts'
@@ -26,6 +30,7 @@ import requestLog from './plugins/request-log.ts'
 import security from './plugins/security.ts'
 import { createProduce, type Producing } from './produce.ts'
 import { createProduceOnce, type ProduceOnce } from './produce-once.ts'
+import { createRecordAges } from './record-ages.ts'
 import { createRequestLogger } from './request-logger.ts'
 import routes from './routes/index.ts'
 import { createSampler, type Sampler } from './sampler.ts'
@@ -47,7 +52,7 @@ declare module 'fastify' {
     offer: Producing['offer']
     produceOnce: ProduceOnce
     outcomes: Pick<OutcomeWaiters, 'wait'>
-    readTopics: TopicReader
+    readTopics: TopicReader['read']
     sampler: Sampler
     checkHealth: CheckHealth
     /** Over the last minute. */
@@ -88,25 +93,31 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
     steadyMs = () => performance.now()
   } = dependencies
   const minutes = { requests: createMinuteStats(steadyMs), queries: createMinuteStats(steadyMs) }
+  const measures = createMeasures()
   const guard = {
     timeoutMs: QUERY_TIMEOUT_MS,
     maxPending: MAX_PENDING_QUERIES,
     latency: minutes.queries,
+    onQuery: measures.onQuery,
     now: steadyMs
   }
   const queries = guardQueries(dependencies.queries, guard)
   const writes = guardQueries(dependencies.writes, guard)
-  const readTopics = createTopicReader({
+  const reader = createTopicReader({
     topics: [...functions.keys()],
     groupPrefix: settings.groupPrefix,
     cluster,
     queries,
+    readAges: createRecordAges({ cluster, now, steadyMs }),
+    steadyMs,
     timeoutMs: KAFKA_READ_TIMEOUT_MS
   })
   const sampler = createSampler({
-    readTopics,
+    reader,
     cluster,
-    probe: queries.stats.probe,
+    queries,
+    minutes,
+    databaseFailures: measures.databaseFailures,
     log,
     now,
     steadyMs,
@@ -116,8 +127,11 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   const app = createServer(dependencies)
   const outcomes = createOutcomeWaiters({ findOutcomes: queries.outcomes.find, maxWaiters: MAX_WAITERS })
   const janitor = createJanitor({ chores: toChores(settings, writes), intervalMs: CLEAN_INTERVAL_MS, log })
-  const observe = (topic: string, result: string) => app.countProduced(topic, result)
-  const producing = createProduce({ producer, timeoutMs: settings.produceTimeoutMs, now, observe })
+  const producing = createProduce({ producer, timeoutMs: settings.produceTimeoutMs, now, onSent: measures.onSent })
+  const addGauge = createGauges(measures.registry)
+  addTopicGauges(addGauge, sampler)
+  addWorldGauges(addGauge, { producer, waiters: outcomes, sampler })
+  producer.onSend(measures.onSend)
   const closing = new AbortController()
   setMaxListeners(0, closing.signal)
   let isClosing = false
@@ -131,7 +145,7 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   app.decorate('offer', producing.offer)
   app.decorate('produceOnce', createProduceOnce({ producing, runKeyed: createKeyedRequests(writes.idempotency, log) }))
   app.decorate('outcomes', outcomes)
-  app.decorate('readTopics', readTopics)
+  app.decorate('readTopics', reader.read)
   app.decorate('sampler', sampler)
   app.decorate('checkHealth', createHealth({ producer, cluster, queries }))
   app.decorate('minutes', minutes)
@@ -144,7 +158,7 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   // In the order of their hooks: an answer has its headers before anything can refuse it, who asks is known before it
   // is counted, and all of that before a body is read.
   await app.register(headers)
-  await app.register(metrics, { producer, sampler, waiters: outcomes, requests: minutes.requests, now: steadyMs })
+  await app.register(metrics, { measures, requests: minutes.requests, now: steadyMs })
   await app.register(security, { security: settings.security })
   await app.register(limits, { security: settings.security })
   await app.register(requestLog)

@@ -5,7 +5,7 @@ interface Sample {
   readonly isError: boolean
 }
 
-/** What was measured over the last minute. Times are null when nothing was. */
+/** What was measured over a time. Times are null when nothing was. */
 export interface MinuteStats {
   /** A second. */
   readonly rate: number
@@ -51,17 +51,26 @@ export function createMinuteStats(now: () => number) {
 
     read(): MinuteStats {
       const second = Math.floor(now() / 1000)
-      const slots = ring.filter(slot => slot.second > second - SLOTS && slot.second <= second)
-      const count = sum(slots, slot => slot.count)
       // A process that is younger than the window divides by its age.
-      const seconds = Math.min(WINDOW_MS, Math.max(1000, now() - startedMs)) / 1000
+      return summarize(second - SLOTS + 1, second, Math.min(WINDOW_MS, Math.max(1000, now() - startedMs)) / 1000)
+    },
 
-      return {
-        rate: count / seconds,
-        meanMs: count === 0 ? null : sum(slots, slot => slot.totalMs) / count,
-        p99Ms: count === 0 ? null : percentile(slots, Math.ceil(count * 0.99)),
-        errorRatio: count === 0 ? 0 : sum(slots, slot => slot.errors) / count
-      }
+    /** Over the last whole seconds, one at least and 59 at most: the one that runs is not over. */
+    readLast(seconds: number): MinuteStats {
+      const second = Math.floor(now() / 1000)
+      const whole = Math.min(Math.max(1, seconds), SLOTS - 1)
+      return summarize(second - whole, second - 1, whole)
+    }
+  }
+
+  function summarize(from: number, to: number, seconds: number): MinuteStats {
+    const slots = ring.filter(slot => slot.second >= from && slot.second <= to)
+    const count = sum(slots, slot => slot.count)
+    return {
+      rate: count / seconds,
+      meanMs: count === 0 ? null : sum(slots, slot => slot.totalMs) / count,
+      p99Ms: count === 0 ? null : percentile(slots, Math.ceil(count * 0.99)),
+      errorRatio: count === 0 ? 0 : sum(slots, slot => slot.errors) / count
     }
   }
 

@@ -29,8 +29,8 @@ interface ProduceDependencies {
   readonly timeoutMs: number
   /** Stamps events: epoch in milliseconds. */
   readonly now: () => number
-  /** Told of each event of a topic: `accepted`, or the code of the error. */
-  readonly observe: (topic: string, result: string) => void
+  /** Told of each event of a topic, with the code of its error: empty when it was accepted. */
+  readonly onSent: (topic: string, error: string) => void
 }
 
 export interface ProduceOptions {
@@ -80,7 +80,7 @@ interface AddressedEvent extends PlannedRecord {
  * Builds the way of valid events into Kafka: id, key, partition, record. Events of one key keep their order; without a
  * key, a call goes to one partition.
  */
-export function createProduce({ producer, timeoutMs, now, observe }: ProduceDependencies) {
+export function createProduce({ producer, timeoutMs, now, onSent }: ProduceDependencies) {
   const turns = new Map<string, number>()
 
   return { produce, offer, plan, replan, send }
@@ -147,10 +147,10 @@ export function createProduce({ producer, timeoutMs, now, observe }: ProduceDepe
       const result = results[index] ?? { error: new gatewayErrors.SMG_GATEWAY_NOT_ACKNOWLEDGED() }
       if ('error' in result) {
         const error = toKafkaProblem(result.error, topic)
-        observe(topic, error.code)
+        onSent(topic, error.code)
         return { error }
       }
-      observe(topic, 'accepted')
+      onSent(topic, '')
       return { id, partition: result.partition, offset: result.offset, timestampMs }
     })
   }

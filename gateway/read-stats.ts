@@ -20,7 +20,7 @@ export async function readStats(app: App) {
   const latency = minutes.queries.read()
 
   return {
-    kafka: toKafka(topics, { messageRate: sampler.rateOf(), logDirs: sampler.snapshot()?.logDirs ?? null }),
+    kafka: toKafka(topics, { messageRate: sampler.rateOf(), logDirs: sampler.snapshot().logDirs }),
     database: {
       connectionCount: database.connectionCount,
       queryLatency: latency.meanMs ?? 0,

@@ -1,64 +1,225 @@
 import type { FastifyBaseLogger } from 'fastify'
+import type { FunctionState } from '../db/queries/function-states.ts'
+import type { GatewayQueries } from '../db/queries/gateway.ts'
+import type { Backlog } from '../db/queries/outbox.ts'
+import type { DatabaseStats, DeadLettersWaiting } from '../db/queries/stats.ts'
+import type { PartitionStatus } from '../db/queries/topic-status.ts'
 import type { ClusterView, LogDirsView } from '../kafka/types.ts'
-import type { PartitionReading, TopicReader, TopicReading } from './topic-reader.ts'
+import { gatewayErrors } from './errors.ts'
+import type { MinuteRecorder } from './minute-stats.ts'
+import { type Counted, createSamples, type PartitionSample, type Sample, toPlaceKey } from './samples.ts'
+import type { Logs, TopicReader, TopicReading } from './topic-reader.ts'
+import { within } from './within.ts'
 
-/** What the sampler saw last. */
-interface Snapshot {
-  readonly atMs: number
+/** What the sampler saw last, of each part when it was last there. */
+export interface Snapshot {
+  /** When the last sample ended, epoch in milliseconds; null before the first. */
+  readonly atMs: number | null
+  /** Empty until Kafka and PostgreSQL were seen once. While PostgreSQL is away, of its last positions. */
   readonly topics: readonly TopicReading[]
   /** Null where the brokers do not tell. */
   readonly logDirs: LogDirsView | null
+  /** That answer; 0 while Kafka is away, null before the first sample. */
+  readonly brokers: number | null
+  /** Most that were ever seen at once. */
+  readonly brokersExpected: number
+  /** Partitions with fewer replicas in sync than they have; null until Kafka was seen. */
+  readonly underReplicatedPartitions: number | null
+  readonly functionStates: readonly FunctionState[]
+  /** A few samples old at most; null until PostgreSQL was seen. */
+  readonly database: DatabaseDetails | null
+  /** Queries that found PostgreSQL away, since the start. */
+  readonly databaseFailures: number
+  /** Since when each is away, epoch in milliseconds; null while it is there. */
+  readonly away: { readonly kafka: number | null; readonly database: number | null }
 }
 
-interface Sample {
-  /** By the clock of the machine, which may be set: only for what has a time of its own. */
-  readonly atMs: number
-  readonly steadyMs: number
-  /** Log ends by topic and partition. */
-  readonly ends: ReadonlyMap<string, bigint>
+/** What costs PostgreSQL more than a lookup. */
+export interface DatabaseDetails extends DatabaseStats {
+  readonly outbox: Backlog
+  /** By topic; one without any is missing. */
+  readonly deadLetters: ReadonlyMap<string, DeadLettersWaiting>
 }
 
 interface SamplerDependencies {
-  readonly readTopics: TopicReader
-  readonly cluster: Pick<ClusterView, 'logDirs'>
-  /** A query that says how long PostgreSQL takes, also when nobody asks anything. */
-  readonly probe: () => Promise<unknown>
+  readonly reader: Pick<TopicReader, 'readLogs' | 'combine'>
+  readonly cluster: Pick<ClusterView, 'brokers' | 'logDirs'>
+  readonly queries: Pick<GatewayQueries, 'topicStatus' | 'functionStates' | 'stats'>
+  readonly minutes: { readonly requests: MinuteRecorder; readonly queries: MinuteRecorder }
+  readonly databaseFailures: () => number
   readonly log: FastifyBaseLogger
   readonly now: () => number
-  /** A clock that nobody sets: what rates and ages are measured by. */
+  /** A clock that nobody sets. */
   readonly steadyMs: () => number
   readonly intervalMs: number
 }
 
-const WINDOW_MS = 60_000
-// 20 minutes at 3 s: as far back as the age of a record can be told from the log's end.
-const MAX_SAMPLES = 400
+interface DatabaseView {
+  readonly statuses: readonly PartitionStatus[]
+  readonly states: readonly FunctionState[]
+}
 
-/** Looks at the topics every `intervalMs` and remembers their log ends, from which rates and ages follow. */
-export function createSampler({ readTopics, cluster, probe, log, now, steadyMs, intervalMs }: SamplerDependencies) {
-  const samples: Sample[] = []
-  let snapshot: Snapshot | null = null
+interface KafkaView {
+  readonly logs: Logs
+  readonly brokers: number
+  readonly logDirs: LogDirsView | null
+}
+
+// 20 minutes at 3 s.
+const MAX_SAMPLES = 400
+const KAFKA_TIMEOUT_MS = 1_900
+/** The details are read with every so many samples. */
+const DETAILS_EVERY = 5
+
+/**
+ * Looks at Kafka and PostgreSQL every `intervalMs` and remembers what it saw. While one of them is away, the other is
+ * looked at all the same, and what was seen last stands.
+ */
+export function createSampler(dependencies: SamplerDependencies) {
+  const { reader, cluster, queries, minutes, databaseFailures, log, now, steadyMs, intervalMs } = dependencies
+  const samples = createSamples({ steadyMs, max: MAX_SAMPLES })
+  let last: { database: DatabaseView | null; kafka: KafkaView | null } = { database: null, kafka: null }
+  let snapshot: Snapshot = {
+    atMs: null,
+    topics: [],
+    logDirs: null,
+    brokers: null,
+    brokersExpected: 0,
+    underReplicatedPartitions: null,
+    functionStates: [],
+    database: null,
+    databaseFailures: 0,
+    away: { kafka: null, database: null }
+  }
+  let sampled = 0
+  let sampledAtMs = steadyMs()
   let timer: NodeJS.Timeout | null = null
   let isStopped = false
-  let isBlind = false
 
-  return { sample, start, stop, snapshot: () => snapshot, rateOf, ageSecondsOf }
+  return {
+    sample,
+    start,
+    stop,
+    snapshot: () => snapshot,
+    samples: samples.all,
+    partitionSamples: samples.ofPartition,
+    /** A second over the last 60 seconds, of one topic or of all. */
+    rateOf: (topic?: string, counted: Counted = 'written') => samples.rateOf(counted, topic),
+    drainSecondsOf,
+    intervalMs
+  }
 
   /** Takes one sample. Rejects never: what is away is said once, and once more when it is back. */
   async function sample(): Promise<void> {
-    await probe().catch(() => undefined) // its latency is what counts; its failure shows in the reading below
-    try {
-      const [topics, logDirs] = await Promise.all([readTopics(), cluster.logDirs()])
-      const atMs = now()
-      snapshot = { atMs, topics, logDirs }
-      samples.push({ atMs, steadyMs: steadyMs(), ends: toEnds(topics) })
-      if (samples.length > MAX_SAMPLES) samples.shift()
-      if (isBlind) log.info('topics can be sampled again')
-      isBlind = false
-    } catch (err) {
-      if (!isBlind) log.warn({ err }, 'topics cannot be sampled')
-      isBlind = true
+    // First the positions, then the ends: a position is never beyond the end then.
+    const database = await look('database', readDatabase)
+    const [kafka, details] = await Promise.all([look('kafka', readKafka), readDetails(database !== null)])
+    last = { database: database ?? last.database, kafka: kafka ?? last.kafka }
+
+    if (kafka && last.database) {
+      snapshot = { ...snapshot, topics: await reader.combine(last.database.statuses, kafka.logs) }
     }
+    const brokers = kafka?.brokers ?? 0
+    snapshot = {
+      ...snapshot,
+      atMs: now(),
+      logDirs: last.kafka?.logDirs ?? null,
+      brokers,
+      brokersExpected: Math.max(brokers, snapshot.brokersExpected),
+      underReplicatedPartitions: last.kafka && countUnderReplicated(last.kafka.logs),
+      functionStates: last.database?.states ?? [],
+      database: details ?? snapshot.database,
+      databaseFailures: databaseFailures()
+    }
+    sampled += 1
+    samples.add(toSample(database, kafka))
+  }
+
+  /** Gives null when it is away. */
+  async function look<T>(part: 'kafka' | 'database', read: () => Promise<T>): Promise<T | null> {
+    const sinceMs = snapshot.away[part]
+    try {
+      const seen = await read()
+      if (sinceMs !== null) log.info({ part }, 'it can be sampled again')
+      note(part, null)
+      return seen
+    } catch (err) {
+      if (sinceMs === null) log.warn({ err, part }, 'it cannot be sampled')
+      note(part, sinceMs ?? now())
+      return null
+    }
+  }
+
+  function note(part: 'kafka' | 'database', sinceMs: number | null) {
+    snapshot = { ...snapshot, away: { ...snapshot.away, [part]: sinceMs } }
+  }
+
+  async function readDatabase(): Promise<DatabaseView> {
+    const [statuses, states] = await Promise.all([
+      queries.topicStatus.all(),
+      queries.functionStates.all(),
+      // How long PostgreSQL takes, also when nobody asks anything.
+      queries.stats.probe()
+    ])
+    return { statuses, states }
+  }
+
+  async function readKafka(): Promise<KafkaView> {
+    const late = () => new gatewayErrors.SMG_GATEWAY_KAFKA_AWAY()
+    const [logs, brokers, logDirs] = await Promise.all([
+      reader.readLogs(KAFKA_TIMEOUT_MS),
+      within(cluster.brokers(), KAFKA_TIMEOUT_MS, late),
+      within(cluster.logDirs(), KAFKA_TIMEOUT_MS, late)
+    ])
+    return { logs, brokers: brokers.length, logDirs }
+  }
+
+  /** Gives null when it is not their turn, or when they cannot be read: they are no reason to call PostgreSQL away. */
+  async function readDetails(isThere: boolean): Promise<DatabaseDetails | null> {
+    if (!isThere || (sampled % DETAILS_EVERY !== 0 && snapshot.database)) return null
+    try {
+      const [stats, outbox, deadLetters] = await Promise.all([
+        queries.stats.database(),
+        queries.stats.outbox(),
+        queries.stats.deadLetters()
+      ])
+      return { ...stats, outbox, deadLetters }
+    } catch (err) {
+      log.debug({ err }, 'the details of the database cannot be read')
+      return null
+    }
+  }
+
+  function toSample(database: DatabaseView | null, kafka: KafkaView | null): Sample {
+    const { topics } = snapshot
+    const isWhole = database !== null && kafka !== null
+    const atSteadyMs = steadyMs()
+    const seconds = Math.round((atSteadyMs - sampledAtMs) / 1000)
+    sampledAtMs = atSteadyMs
+    const ages = topics.map(({ lagSeconds }) => lagSeconds)
+    return {
+      atMs: now(),
+      steadyMs: atSteadyMs,
+      written: kafka && countWritten(kafka.logs),
+      settled: database && countBy(database.statuses, toSettledCount),
+      deadLetters: database && countBy(database.statuses, ({ deadLetterCount }) => deadLetterCount),
+      partitions: isWhole ? toPartitions(topics) : null,
+      lag: isWhole ? sum(topics, ({ lag }) => lag) : null,
+      lagSeconds: isWhole && !ages.includes(null) ? Math.max(0, ...ages.map(Number)) : null,
+      requests: minutes.requests.readLast(seconds),
+      queries: minutes.queries.readLast(seconds),
+      databaseFailures: databaseFailures()
+    }
+  }
+
+  /**
+   * How long it takes until what waits now is settled, at the pace of the last minute and without what comes meanwhile;
+   * Infinity when nothing is being settled, null for a topic that was not seen.
+   */
+  function drainSecondsOf(topic: string): number | null {
+    const reading = snapshot.topics.find(one => one.topic === topic)
+    if (!reading) return null
+    return reading.lag === 0 ? 0 : reading.lag / samples.rateOf('settled', topic)
   }
 
   /** Samples at once and then again and again, with `intervalMs` between the end of one and the next. */
@@ -74,62 +235,43 @@ export function createSampler({ readTopics, cluster, probe, log, now, steadyMs, 
     isStopped = true
     if (timer) clearTimeout(timer)
   }
-
-  /** Records a second written over the last 60 seconds, or since the first sample; 0 without two samples. */
-  function rateOf(topic?: string): number {
-    const sinceMs = steadyMs() - WINDOW_MS
-    const recent = samples.filter(sample => sample.steadyMs >= sinceMs)
-    const [first] = recent
-    const last = recent.at(-1)
-    if (!first || !last || last.steadyMs <= first.steadyMs) return 0
-    return (written(first, last, topic) * 1000) / (last.steadyMs - first.steadyMs)
-  }
-
-  /**
-   * Estimates the age of the record at a partition's position, in seconds: since the first sample whose log end lies
-   * beyond it. A record that was there before the first sample is at least as old as that sample, and at most as old as
-   * the last settled one before it: then the time of that one counts. 0 without lag; null before the first sample.
-   */
-  function ageSecondsOf(topic: string, partition: PartitionReading): number | null {
-    if (partition.lag === 0) return 0
-    const [oldest] = samples
-    if (!oldest) return null
-
-    const place = partition.nextOffset ?? partition.logStartOffset
-    const key = toKey(topic, partition.partition)
-    const seen = samples.find(({ ends }) => (ends.get(key) ?? -1n) > place)
-    const first = seen ?? samples.at(-1) ?? oldest
-    const beforeMs = seen === oldest ? beforeSampling(oldest, partition) : 0
-    return Math.max(0, (steadyMs() - first.steadyMs + beforeMs) / 1000)
-  }
 }
 
 export type Sampler = ReturnType<typeof createSampler>
 
-/** How long before the first sample the last settled record was written, in milliseconds; 0 when nobody knows. */
-function beforeSampling({ atMs }: Sample, { lastMessageAt }: PartitionReading): number {
-  return lastMessageAt === null ? 0 : Math.max(0, atMs - Date.parse(lastMessageAt))
+function countUnderReplicated({ views }: Logs): number {
+  const partitions = [...views.values()].flatMap(view => view.partitions)
+  return partitions.filter(({ replicas, inSyncReplicas }) => inSyncReplicas.length < replicas.length).length
 }
 
-function written(first: Sample, last: Sample, topic: string | undefined): number {
-  let total = 0n
-  for (const [key, end] of last.ends) {
-    if (topic !== undefined && key.slice(0, key.lastIndexOf(' ')) !== topic) continue
-    const begin = first.ends.get(key) ?? end
-    // A topic that was made anew begins below.
-    if (end > begin) total += end - begin
-  }
-  return Number(total)
+function countWritten({ views }: Logs): Map<string, number> {
+  return new Map([...views].map(([topic, { partitions }]) => [topic, sum(partitions, one => Number(one.logEndOffset))]))
 }
 
-function toEnds(topics: readonly TopicReading[]): Map<string, bigint> {
+function countBy(
+  statuses: readonly PartitionStatus[],
+  count: (status: PartitionStatus) => number
+): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const status of statuses) counts.set(status.topic, (counts.get(status.topic) ?? 0) + count(status))
+  return counts
+}
+
+/** Records that came to an end: with their effect, as dead letters, or as copies. */
+function toSettledCount({ messageCount, deadLetterCount, duplicateCount }: PartitionStatus): number {
+  return messageCount + deadLetterCount + duplicateCount
+}
+
+function toPartitions(topics: readonly TopicReading[]): Map<string, PartitionSample> {
   return new Map(
     topics.flatMap(({ topic, partitions }) =>
-      partitions.map(({ partition, logEndOffset }) => [toKey(topic, partition), logEndOffset] as const)
+      partitions.map(({ partition, nextOffset, logStartOffset, logEndOffset, lag }) => {
+        return [toPlaceKey(topic, partition), { nextOffset, logStartOffset, logEndOffset, lag }] as const
+      })
     )
   )
 }
 
-function toKey(topic: string, partition: number): string {
-  return `${topic} ${partition}`
+function sum<T>(items: readonly T[], measure: (item: T) => number): number {
+  return items.reduce((total, item) => total + measure(item), 0)
 }

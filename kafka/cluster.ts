@@ -1,11 +1,12 @@
 import type { Logger } from 'pino'
 import type { KafkaClient } from './client.ts'
+import { findOldest } from './find-oldest.ts'
 import { describeGroup, fetchCommitted, toGroupView } from './groups.ts'
 import { createLink } from './link.ts'
 import { LOG_DIRS_API, type LogDir, logDirsRequest } from './log-dirs.ts'
 import type { Metadata } from './metadata.ts'
 import { fetchRanges, type LogRange } from './offsets.ts'
-import type { ClusterView, GroupView, LogDirsView, TopicView } from './types.ts'
+import type { ClusterView, GroupView, LogDirsView, LogPlace, OldestRecord, TopicView } from './types.ts'
 
 const NOTHING: LogRange = { logStartOffset: 0n, logEndOffset: 0n }
 
@@ -86,6 +87,8 @@ export function createClusterView(
         return views
       }),
 
+    oldest: places => Promise.all(places.map(findAt)),
+
     logDirs: () =>
       link.call(async () => {
         const { brokers } = await link.metadata([])
@@ -102,6 +105,17 @@ export function createClusterView(
       }),
 
     close: () => link.close()
+  }
+
+  async function findAt({ topic, leader, ...place }: LogPlace): Promise<OldestRecord | null | undefined> {
+    if (leader === null) return undefined
+    try {
+      return await findOldest(link, { ...place, leader, name: client.toKafkaTopic(topic) })
+    } catch (error) {
+      // Once: what moved or is away is asked for again with the next look.
+      log.debug({ err: error, topic, partition: place.partition }, 'the oldest record cannot be read')
+      return undefined
+    }
   }
 
   /** Null where a broker is too old, or may not tell. */

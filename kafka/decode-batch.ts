@@ -45,6 +45,7 @@ export class DecodedRecord implements FetchedRecord {
 // https://kafka.apache.org/documentation/#recordbatch: after the first offset (8 bytes) and the length (4).
 const HEAD_BYTES = 12
 const ATTRIBUTES = 9
+const LAST_DELTA = 11
 const FIRST_TIMESTAMP = 15
 const MAX_TIMESTAMP = 23
 const PRODUCER_ID = 31
@@ -91,8 +92,8 @@ export async function decodeBatch(
     producerId: String(buffer.readBigInt64BE(body + PRODUCER_ID))
   }
   const count = buffer.readInt32BE(body + COUNT)
-  // As KafkaJS does: what is not there is not decompressed.
-  if (count <= 0) return { records: [] }
+  // What is not there is not decompressed.
+  if (count <= 0) return { records: [toMarker(firstOffset + BigInt(buffer.readInt32BE(body + LAST_DELTA)), context)] }
   const stamp = buffer.readBigInt64BE(body + (isStampedByLog ? MAX_TIMESTAMP : FIRST_TIMESTAMP))
   const packed = buffer.subarray(body + RECORDS, body + length)
   const codec = toCodec(attributes)
@@ -115,6 +116,15 @@ function toClock(stamp: bigint, isStampedByLog: boolean): (delta: bigint | numbe
     const isExact = Number.isSafeInteger(stamped) && Number.isSafeInteger(sum)
     return isExact ? sum : Number(BigInt.asIntN(64, stamp + BigInt(delta)))
   }
+}
+
+/**
+ * Stands for a batch of which compaction has left nothing: like a control record, it is stepped over and never given on.
+ * KafkaJS decodes nothing then, and at the end of a log asks for the same batch for ever.
+ */
+function toMarker(offset: bigint, context: BatchContext): DecodedRecord {
+  const nothing = { timestampMs: -1, key: null, value: null, headers: [] }
+  return new DecodedRecord({ offset: String(offset), ...nothing }, { ...context, isControlBatch: true })
 }
 
 interface Parts {

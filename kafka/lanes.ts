@@ -1,9 +1,10 @@
 import { type Budget, landEntry, settleEntry } from './append.ts'
 import { type Acknowledgement, toCoverage, toOffset, toPlace } from './coverage.ts'
 import { kafkaErrors } from './errors.ts'
-import { toFailureKind, toKafkaError } from './failure.ts'
+import { findErrorType, toFailureKind, toKafkaError } from './failure.ts'
 import { type Entry, MAX_RECORDS, type RecordQueue } from './record-queue.ts'
 import type { Sender, TopicMessages } from './sender.ts'
+import type { SendReport } from './types.ts'
 
 /** What lanes need of their producer. */
 export interface LaneDependencies {
@@ -20,12 +21,16 @@ export interface LaneDependencies {
   readonly batchBytes: number
   /** Told of every send: undefined when it was written, else the failure. */
   readonly onOutcome: (failure: unknown) => void
+  /** Told of every send that is over, before its records are settled. Must not throw. */
+  readonly onSend?: (send: SendReport) => void
 }
 
 /** Write the records of all partitions, each in its order. */
 export interface Lanes {
   /** Says that a queue got records. */
   wake(queue: RecordQueue, added: { records: number; bytes: number }): void
+  /** Sends that are under way, those of partitions that go alone too. */
+  inFlight(): number
 }
 
 interface Take {
@@ -47,8 +52,17 @@ const NO_TOPIC_FAILURES = 6
  * request to a broker carries as many partitions as it can. Those of one send wait for its slowest broker. A partition
  * that fails leaves the common sends and is sent alone until it succeeds; its order holds, and nobody waits for it.
  */
-export function createLanes({ sender, budget, lanes, lingerMs, batchBytes, onOutcome }: LaneDependencies): Lanes {
+export function createLanes({
+  sender,
+  budget,
+  lanes,
+  lingerMs,
+  batchBytes,
+  onOutcome,
+  onSend = () => undefined
+}: LaneDependencies): Lanes {
   const waiting = new Set<RecordQueue>()
+  let inFlight = 0
   let sending = 0
   let isDue = false
   let gathered = { records: 0, bytes: 0 }
@@ -159,19 +173,33 @@ export function createLanes({ sender, budget, lanes, lingerMs, batchBytes, onOut
 
   /** Resolves always, when each record is settled or back in its queue. */
   async function send(takes: readonly Take[]): Promise<void> {
+    let records = 0
+    let bytes = 0
     for (const { queue, entries } of takes) {
       queue.isInFlight = true
-      for (const entry of entries) entry.isInFlight = true
+      records += entries.length
+      for (const entry of entries) {
+        entry.isInFlight = true
+        bytes += entry.bytes
+      }
     }
+    const startedMs = performance.now()
+    const report = (failure: string | null) => {
+      inFlight -= 1
+      onSend({ records, bytes, durationMs: performance.now() - startedMs, failure })
+    }
+    inFlight += 1
     // A connection that comes after the send was given up finds nothing to write: its records are in other hands.
     let isOver = false
     try {
       const written = await sender.send(toTopics(takes), () => (isOver ? [] : toTopicMessages(begin(takes))))
+      report(null)
       land(takes)
       settleWritten(takes, written)
       onOutcome(undefined)
     } catch (error) {
       isOver = true
+      report(findErrorType(error) ?? 'UNAVAILABLE')
       land(takes)
       settleFailed(takes, error)
       onOutcome(error)
@@ -258,7 +286,7 @@ export function createLanes({ sender, budget, lanes, lingerMs, batchBytes, onOut
     queue.isAlone = queue.maxRecords < MAX_RECORDS
   }
 
-  return { wake }
+  return { wake, inFlight: () => inFlight }
 }
 
 function toFinal({ doubt, queue }: Entry, error: unknown): Error {

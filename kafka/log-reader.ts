@@ -1,28 +1,17 @@
 import type { KafkaClient } from './client.ts'
-import { toRecord } from './consumer.ts'
 import { kafkaErrors } from './errors.ts'
 import { findErrorType } from './failure.ts'
-import { toMessages } from './kafkajs-internals.ts'
+import { fetchPart, type LogPart } from './fetch-part.ts'
 import { createLink } from './link.ts'
 import { fetchRanges, type LogRange } from './offsets.ts'
-import type { FetchedRecord } from './types.ts'
 
-const READ_COMMITTED = 1
-const MAX_BYTES = 1024 * 1024
-const MAX_WAIT_MS = 500
-
-/** What one fetch gave; `nextOffset` is where the next one goes on. */
-interface LogPart {
-  readonly records: readonly FetchedRecord[]
-  /** The offset that was asked for when nothing is there: behind the end, or an undecided transaction is in the way. */
-  readonly nextOffset: bigint
-}
+const LIMITS = { maxBytes: 1024 * 1024, maxWaitMs: 500 }
 
 /** Reads logs by offset, without a group and without a position. Topics without TOPIC_PREFIX. Rejects with kafkaErrors. */
 export interface LogReader {
   /** Where the partitions of a topic begin and end; rejects with SMG_KAFKA_NO_TOPIC when there is none. */
   ranges(topic: string): Promise<ReadonlyMap<number, LogRange>>
-  /** Gives records from `offset` on; null when the log does not hold it any more. */
+  /** Gives records from `offset` on, and where the next read goes on; null when the log does not hold it any more. */
   read(topic: string, partition: number, offset: bigint): Promise<LogPart | null>
   close(): Promise<void>
 }
@@ -44,19 +33,9 @@ export function createLogReader(client: Pick<KafkaClient, 'brokers' | 'cluster' 
   }
 
   async function fetch(name: string, partition: number, offset: bigint): Promise<LogPart | null> {
-    const partitions = [{ partition, fetchOffset: String(offset), maxBytes: MAX_BYTES, currentLeaderEpoch: -1 }]
-    const request = {
-      isolationLevel: READ_COMMITTED,
-      maxWaitTime: MAX_WAIT_MS,
-      maxBytes: MAX_BYTES,
-      topics: [{ topic: name, partitions }]
-    }
     try {
-      const { responses } = await link.node(await findLeader(name, partition), broker => broker.fetch(request))
-      const found = responses[0]?.partitions[0]
-      const last = found?.messages.at(-1) as { offset: string } | undefined
-      if (!found || !last || BigInt(last.offset) < offset) return { records: [], nextOffset: offset }
-      return { records: toMessages(name, offset, found).map(toRecord), nextOffset: BigInt(last.offset) + 1n }
+      const leader = await findLeader(name, partition)
+      return await link.node(leader, broker => fetchPart(broker, { name, partition, offset }, LIMITS))
     } catch (error) {
       leaders.delete(`${name}/${partition}`)
       if (findErrorType(error) === 'OFFSET_OUT_OF_RANGE') return null

@@ -12,7 +12,7 @@ import { createPartitionCounts } from './partition-counts.ts'
 import { createRecordQueue, type RecordQueue } from './record-queue.ts'
 import { createSender, type InnerProducer } from './sender.ts'
 import { createTurnstile } from './turnstile.ts'
-import type { AppendResult, OutgoingRecord, Producer } from './types.ts'
+import type { AppendResult, OutgoingRecord, Producer, SendReport } from './types.ts'
 
 const MAX_QUEUED_BYTES = 64 * 1024 * 1024
 const CLOSE_TIMEOUT_MS = 10_000
@@ -63,6 +63,7 @@ export function createProducer(
   const budget: Budget = { maxBytes: maxQueuedBytes, usedBytes: 0 }
   const turnstile = createTurnstile(() => isClosed || budget.usedBytes < budget.maxBytes)
   const appends = new Set<Append>()
+  const onSends: ((send: SendReport) => void)[] = []
   const queues = new Map<string, Map<number, RecordQueue>>()
   const lanes = createLanes({
     sender,
@@ -70,7 +71,10 @@ export function createProducer(
     lanes: settings.PRODUCER_LANES,
     lingerMs: settings.PRODUCER_LINGER_MS,
     batchBytes: settings.PRODUCER_BATCH_BYTES,
-    onOutcome
+    onOutcome,
+    onSend(send) {
+      for (const call of onSends) call(send)
+    }
   })
   /** Of the records that wait at the turnstile. */
   let patientBytes = 0
@@ -199,6 +203,8 @@ export function createProducer(
 
     partitionCount: topic => counts.get(topic),
     queuedBytes: () => budget.usedBytes + patientBytes,
+    sendsInFlight: lanes.inFlight,
+    onSend: call => void onSends.push(call),
     isHealthy: () => !isFailing() || nowMs() - failedAtMs > FORGET_MS,
 
     async close() {

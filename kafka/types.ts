@@ -40,6 +40,15 @@ interface AppendOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** A send that is over. */
+export interface SendReport {
+  readonly records: number
+  readonly bytes: number
+  readonly durationMs: number
+  /** Null when it was answered; else Kafka's name of the error, or `UNAVAILABLE` where no broker said any. */
+  readonly failure: string | null
+}
+
 export interface Producer {
   /**
    * Writes records of one topic, in their order a partition, and gives one result a record, in the order of `records`.
@@ -54,6 +63,10 @@ export interface Producer {
   partitionCount(topic: string): number | Promise<number>
   /** Bytes that wait or are in flight. */
   queuedBytes(): number
+  /** Sends that are under way. */
+  sendsInFlight(): number
+  /** Calls back after every send, from now on. */
+  onSend(call: (send: SendReport) => void): void
   /** False after several failures in a row; true again after the first success, or when nothing failed for a while. */
   isHealthy(): boolean
   /** Sends what waits, then disconnects. */
@@ -134,6 +147,21 @@ export interface GroupView {
   readonly members: readonly { memberId: string; clientId: string; host: string; partitions: readonly number[] }[]
 }
 
+/** A place in a log; `leader` as it was seen last. */
+export interface LogPlace {
+  readonly topic: string
+  readonly partition: number
+  readonly leader: number | null
+  readonly offset: bigint
+}
+
+/** The first record at or above a place. */
+export interface OldestRecord {
+  readonly offset: bigint
+  /** As its producer or the broker stamped it. */
+  readonly timestampMs: number
+}
+
 export interface LogDirsView {
   readonly totalBytes: bigint
   readonly usableBytes: bigint
@@ -153,6 +181,11 @@ export interface ClusterView {
   committed(groupId: string, topic: string): Promise<Map<number, bigint>>
   /** By group; a group that does not exist is missing. */
   groups(groupIds: readonly string[], topic: (groupId: string) => string): Promise<Map<string, GroupView>>
+  /**
+   * The oldest records from places on, one a place in their order: null where the log holds none (no control records, none
+   * of aborted transactions), undefined where it cannot be told. A small fetch a place. Rejects never.
+   */
+  oldest(places: readonly LogPlace[]): Promise<readonly (OldestRecord | null | undefined)[]>
   /** Null where the brokers do not tell (too old, or not allowed). */
   logDirs(): Promise<LogDirsView | null>
   /** Ids of the brokers that answer. */

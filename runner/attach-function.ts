@@ -50,6 +50,8 @@ export interface AttachDependencies {
   readonly onState?: (state: 'running' | 'stopped', reason: string | null) => void
   /** Called with partitions that are about to be owned, before their positions are made or moved. */
   readonly beforeOwned?: (partitions: readonly number[], bounds: LogBounds) => Promise<void>
+  /** Told how many records each fetch gave. */
+  readonly onFetched?: (records: number) => void
   /** Told whenever it waits for Kafka or PostgreSQL, and whenever it does not. */
   readonly onWaiting?: (isWaiting: boolean) => void
   /** Told when consumers fetch nothing, however often they are made anew: the process had better end. */
@@ -67,6 +69,7 @@ export function attachFunction({
   createTrial = () => NO_TRIAL,
   onState = () => undefined,
   beforeOwned = async () => undefined,
+  onFetched = () => undefined,
   onWaiting = () => undefined,
   onHopeless = () => undefined,
   log
@@ -141,6 +144,7 @@ export function attachFunction({
     owned,
     consumer,
     room: effects.room,
+    onFetched,
     onGap: () => void positions.check({ withLog: true })
   })
 

@@ -25,6 +25,7 @@ import { createRedriveTrials, NO_REDRIVE_TRIALS } from './redrive-trials.ts'
 import { toAttemptLimits, toLimits } from './row-cycles.ts'
 import { createRowEffects } from './row-effects.ts'
 import { createStandstill } from './standstill.ts'
+import { timeHandle } from './time-handle.ts'
 import { createTransactionEffects } from './transaction-effects.ts'
 import { createTrials } from './trial.ts'
 import type { Turn } from './turn.ts'
@@ -61,10 +62,12 @@ export interface AttachedFunction extends Watched {
 
 /** Puts the parts of one function together. */
 export function createAttachment(loaded: LoadedFunction, parts: RunnerParts): AttachedFunction {
-  const definition = hasFailpoints() ? withFailpoint(loaded) : loaded
   const { config, client, cluster, database, operators, gate, turn, metrics, functions, shutdown } = parts
-  const { topic } = definition
+  const { topic } = loaded
   const groupId = toGroupId(topic, config)
+  const labels = { messaging_destination_name: topic, messaging_consumer_group_name: groupId }
+  const timed = timeHandle(loaded, seconds => metrics.processSeconds.observe(labels, seconds))
+  const definition = hasFailpoints() ? withFailpoint(timed) : timed
   const log = parts.log.child({ topic, group: groupId })
   const rowWriter = definition.table ? createRowWriter(definition.table) : null
   const limits = toLimits(config.CONSUMER_SESSION_TIMEOUT_MS)
@@ -151,6 +154,7 @@ export function createAttachment(loaded: LoadedFunction, parts: RunnerParts): At
     locator: createPositionLocator({ groupId, topic, positions, cluster, log }),
     createEffects,
     ...(maxAgeMs !== null && { beforeOwned: createStandstill({ groupId, topic, positions, stood: clock.stood }) }),
+    onFetched: records => metrics.consumed.inc(labels, records),
     onWaiting: clock.setWaiting,
     ...(definition.handle && { createTrial: createTrials({ groupId, topic, positions, maxAttempts, turn, log }) }),
     onState(state, reason) {

@@ -16,7 +16,12 @@ export function createMetrics() {
   const records = counter('smg_records_settled_total', 'Records whose outcome was committed')
   const messages = counter('smg_messages_total', 'Events that were new in the inbox')
   const rows = counter('smg_rows_total', 'Rows written into tables of functions')
-  const deadLetters = counter('smg_dead_letters_total', 'Records that became dead letters')
+  const deadLetters = new Counter({
+    name: 'smg_dead_letters_total',
+    help: 'Records that became dead letters, by what they died of',
+    labelNames: ['topic', 'disposition'],
+    registers
+  })
   const duplicates = counter('smg_duplicates_total', 'Copies of events that were settled already')
 
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers })
@@ -57,13 +62,39 @@ export function createMetrics() {
       buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10],
       registers
     }),
+    cycleRecords: new Histogram({
+      name: 'smg_cycle_records',
+      help: 'Records that one transaction of a group settled',
+      labelNames,
+      buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000],
+      registers
+    }),
+    consumed: new Counter({
+      name: 'messaging_client_consumed_messages_total',
+      help: 'Records that were fetched, again after a loss of the partition too',
+      labelNames: ['messaging_destination_name', 'messaging_consumer_group_name'],
+      registers
+    }),
+    processSeconds: new Histogram({
+      name: 'messaging_process_duration_seconds',
+      help: 'Time of one call of a handler',
+      labelNames: ['messaging_destination_name', 'messaging_consumer_group_name'],
+      buckets: [0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30],
+      registers
+    }),
+    waiting: new Gauge({
+      name: 'smg_waiting',
+      help: 'For what a function waits in this runner: 1 for one reason at most',
+      labelNames: ['topic', 'reason'],
+      registers
+    }),
     /** Adds what one partition brought into a committed cycle. */
     count(topic: string, tally: Tally | undefined, settled: number) {
       records.inc({ topic }, settled)
       if (!tally) return
       if (tally.messages) messages.inc({ topic }, tally.messages)
       if (tally.rows) rows.inc({ topic }, tally.rows)
-      if (tally.deadLetters) deadLetters.inc({ topic }, tally.deadLetters)
+      for (const [disposition, count] of tally.deadBy ?? []) deadLetters.inc({ topic, disposition }, count)
       if (tally.duplicates) duplicates.inc({ topic }, tally.duplicates)
     }
   }

@@ -123,6 +123,10 @@ export function createRowEffects(
     cancels.onWritten(shares)
     copyChoice.onWritten()
     resume()
+    metrics.cycleRecords.observe(
+      { topic: write.topic },
+      shares.reduce((sum, { steps }) => sum + steps.length, 0)
+    )
 
     for (const { owned, ahead, steps, next } of shares) {
       metrics.count(write.topic, tallies.get(owned.partition), steps.length)

@@ -25,6 +25,8 @@ export interface Tally {
   messages: number
   rows: number
   deadLetters: number
+  /** How many of them died of what; missing without any. */
+  deadBy?: Map<string, number>
   duplicates: number
   /** Null when nothing was new. */
   lastMessageMs: number | null
@@ -42,6 +44,13 @@ export interface WriteDependencies {
   /** Copies of dead letters; without it there are none. */
   readonly toMirrorEntry?: ToMirrorEntry
   readonly nowMs: () => number
+}
+
+/** Counts a new dead letter. */
+export function countDead(tally: Tally, disposition: string): void {
+  tally.deadLetters += 1
+  tally.deadBy ??= new Map()
+  tally.deadBy.set(disposition, (tally.deadBy.get(disposition) ?? 0) + 1)
 }
 
 /** Gives the counts of a partition, from nothing when it has none yet. */

@@ -12,15 +12,17 @@ export interface TakeBatchesDependencies {
   readonly owned: ReadonlyMap<number, AssignedPartition>
   readonly consumer: () => Consumer | null
   readonly room: Effects['room']
+  readonly onFetched: (records: number) => void
   /** The position stands at a gap: it may be below the start of the log. */
   readonly onGap: () => void
 }
 
 /** Builds the way of fetched batches into the queues of their partitions, which stay within their bounds. */
-export function createBatchTaker({ owned, consumer, room, onGap }: TakeBatchesDependencies) {
+export function createBatchTaker({ owned, consumer, room, onFetched, onGap }: TakeBatchesDependencies) {
   async function take(batch: FetchedBatch): Promise<void> {
     const partition = owned.get(batch.partition)
     if (!partition) return
+    onFetched(batch.records.length)
     partition.highWatermark = batch.highWatermark
     if (batch.fetchedOffset > partition.fetchedTo) return closeGap(partition)
     // KafkaJS went back by itself: what comes is not what follows.

@@ -86,8 +86,10 @@ export function createTransactionEffects(
         if (patience.failingMs() > 0) await reload(partition)
         if (epoch !== partition.epoch) continue
         await failpoint('before-begin')
+        const stopTimer = metrics.cycleSeconds.startTimer({ topic: write.topic })
         const prefix: Prefix = await pool.transaction(tx => runPrefix(tx, part, memories), limits, gate)
         await failpoint('after-commit')
+        stopTimer()
         if (prefix.memory) memories.set(prefix.memory.offset, prefix.memory)
         for (const { record } of hand.slice(0, prefix.count)) if (record) memories.delete(record.offset)
         const hadWaited = patience.reset()
@@ -150,6 +152,7 @@ export function createTransactionEffects(
 
   function commit(partition: AssignedPartition, { count, next, tally }: Prefix) {
     metrics.count(write.topic, tally, count)
+    metrics.cycleRecords.observe({ topic: write.topic }, count)
     if (partition.revoked.aborted || count === 0) return
     partition.position = { ...partition.position, nextOffset: next }
     hooks.onCommitted(partition)

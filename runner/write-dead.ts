@@ -2,7 +2,7 @@ import { insertDeadLetters } from '../db/queries/dead-letter-writes.ts'
 import { insertOutbox } from '../db/queries/outbox.ts'
 import type { WriteTransaction } from '../db/write-transaction.ts'
 import { toDeadLetter } from './dead-letter.ts'
-import { type DeadRecord, type Tally, tallyOf, type WriteDependencies } from './settled.ts'
+import { countDead, type DeadRecord, type Tally, tallyOf, type WriteDependencies } from './settled.ts'
 import { sortKnown } from './sort-known.ts'
 import { toEntry } from './to-entry.ts'
 
@@ -28,7 +28,8 @@ export async function writeDead(
   const letters = [...byId.values()].map(({ record, reason }) => toDeadLetter(record, reason, nowMs()))
   const fresh = await insertDeadLetters(tx, { groupId, topic }, letters)
   if (toMirrorEntry) await insertOutbox(tx, letters.filter(({ eventId }) => fresh.has(eventId)).map(toMirrorEntry))
-  for (const { record } of byId.values()) if (fresh.has(record.id)) tallyOf(tallies, record.partition).deadLetters += 1
+  for (const { record, reason } of byId.values())
+    if (fresh.has(record.id)) countDead(tallyOf(tallies, record.partition), reason.disposition)
 
   const known = dead.filter(item => byId.get(item.record.id) !== item || !fresh.has(item.record.id))
   const entries = known.map(({ record }) => ({ record, entry: toEntry(record, [], null) }))

@@ -1,3 +1,4 @@
+import { layOutWal } from '../chain/lay-out-wal.ts'
 import { type Offer, offerEvents } from '../chain/offer.ts'
 import { type Chain, startChain } from '../chain/start-chain.ts'
 import { WATCH_MS } from '../chain/watch-positions.ts'
@@ -63,6 +64,9 @@ export async function offerInTurn(
   { seconds, rounds }: { readonly seconds: number; readonly rounds: number }
 ): Promise<Report> {
   const measurements: Measurement[] = []
+  const perSecond = ways.reduce((sum, { eventsPerSecond }) => sum + eventsPerSecond, 0)
+  await layOutWal(chain.sql, perSecond * (WARM_SECONDS + rounds * seconds))
+
   for (let round = 0; round <= rounds; round += 1) {
     for (const way of ways) {
       const isWarming = round === 0

@@ -41,9 +41,12 @@ export async function runOpenLoop(
   while (open > 0 && machineMs() < untilMs) await sleep(1)
   if (open > 0) tally.fail('no answer', open)
 
-  /** One that the server closed while it was idle is nobody's failure. */
+  /**
+   * The one that rests longest: a connection that never sends anything is told after a while that its time is over. One that
+   * the server closed while it was idle is nobody's failure.
+   */
   function takeIdle(): Connection | undefined {
-    const connection = idle.pop()
+    const connection = idle.shift()
     return connection?.isBroken() ? takeIdle() : connection
   }
 

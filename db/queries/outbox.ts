@@ -118,15 +118,17 @@ export function createOutboxQueries(sql: Sql) {
       return rows.length === 1
     },
 
-    /** What waits, and what was set aside, over all topics. Reads the whole table: not for every turn. */
-    async backlog(): Promise<Backlog> {
-      const [row] = await sql`
-        SELECT count(*) FILTER (WHERE refused_at IS NULL)::int AS waiting, count(refused_at)::int AS refused,
-          extract(epoch FROM now() - min(created_at) FILTER (WHERE refused_at IS NULL)) AS oldest
-        FROM outbox`
-      return { waiting: Number(row?.waiting), refused: Number(row?.refused), oldestSeconds: Number(row?.oldest ?? 0) }
-    }
+    backlog: () => readBacklog(sql)
   }
+}
+
+/** What waits, and what was set aside, over all topics. Reads the whole table: not for every turn. */
+export async function readBacklog(sql: Sql): Promise<Backlog> {
+  const [row] = await sql`
+    SELECT count(*) FILTER (WHERE refused_at IS NULL)::int AS waiting, count(refused_at)::int AS refused,
+      extract(epoch FROM now() - min(created_at) FILTER (WHERE refused_at IS NULL)) AS oldest
+    FROM outbox`
+  return { waiting: Number(row?.waiting), refused: Number(row?.refused), oldestSeconds: Number(row?.oldest ?? 0) }
 }
 
 function toBytes(base64: unknown): Buffer | null {

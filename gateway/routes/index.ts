@@ -11,6 +11,7 @@ import systemMetrics from './api/metrics.ts'
 import notifications from './api/notifications.ts'
 import produceBatch from './api/produce/batch.ts'
 import produce from './api/produce.ts'
+import statsHistory from './api/stats/history.ts'
 import stats from './api/stats.ts'
 import topics from './api/topics.ts'
 import userActivities from './api/user-activities.ts'
@@ -35,6 +36,7 @@ export default async function routes(app: App) {
     functions,
     pause,
     stats,
+    statsHistory,
     metrics
   ]) {
     await register(app)

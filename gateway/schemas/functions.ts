@@ -21,6 +21,8 @@ const Options = Type.Object({
   mask: Type.Array(Type.String(), { description: 'fields that are hidden outside the row' })
 })
 
+const Rate = (description: string) => Type.Number({ minimum: 0, description })
+
 /** A function as it is served and run. */
 export const FunctionView = Type.Object(
   {
@@ -32,9 +34,14 @@ export const FunctionView = Type.Object(
     state: Words(['running', 'paused', 'stopped'], 'as its runners and operators left it'),
     reason: Nullable(Type.String(), 'why it is paused or stopped, and what to do; null while it runs'),
     since: Nullable(Time('of the state'), 'null when it never changed'),
-    rates: Type.Object({
-      written: Type.Number({ minimum: 0, description: 'records a second written to its topic, over the last 60 s' })
-    }),
+    rates: Type.Object(
+      {
+        written: Rate('records written to its topic'),
+        settled: Rate('records that came to an end: with their effect, as dead letters, or as copies'),
+        deadLetters: Rate('records that became dead letters')
+      },
+      { description: 'a second, over the last 60 s' }
+    ),
     lastErrors: Type.Array(LastError, { description: 'of the newest five dead letters, newest first' })
   },
   { $id: 'Function', description: 'A function with its schema, options and state.' }

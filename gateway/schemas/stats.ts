@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { Count, Nullable } from './values.ts'
+import { Count, Nullable, Time } from './values.ts'
 
 const Rate = (description: string) => Type.Number({ minimum: 0, description })
 const Ratio = (description: string) => Type.Number({ minimum: 0, maximum: 1, description })
@@ -39,4 +39,31 @@ export const Stats = Type.Object(
     })
   },
   { $id: 'Stats', description: 'Numbers of Kafka, PostgreSQL and the gateway.' }
+)
+
+const Known = (description: string) =>
+  Nullable(Type.Number({ minimum: 0 }), `${description}; null while it was not known`)
+
+/** Numbers of the last minutes, step by step. */
+export const StatsHistory = Type.Object(
+  {
+    stepSeconds: Type.Number({ minimum: 0, description: 'from one item to the next, about', examples: [3] }),
+    items: Type.Array(
+      Type.Object({
+        at: Time('when it was measured'),
+        messageRate: Known('records a second written to the functions’ topics'),
+        settledRate: Known('records a second that were settled'),
+        deadLetterRate: Known('dead letters a second'),
+        lag: Known('records that are not settled yet'),
+        lagSeconds: Known('age of the oldest of them'),
+        requestRate: Rate('requests a second'),
+        errorRate: Ratio('of answers that were 5xx'),
+        responseTime: Nullable(Type.Number({ minimum: 0 }), 'mean, in ms; null without a request'),
+        responseTimeP99: Nullable(Type.Number({ minimum: 0 }), 'in ms; null without a request'),
+        queryLatency: Nullable(Type.Number({ minimum: 0 }), 'mean of the gateway’s queries, in ms; null without one')
+      }),
+      { description: 'Of 20 minutes at most, the oldest first.' }
+    )
+  },
+  { description: 'What the gateway saw in the last minutes.' }
 )

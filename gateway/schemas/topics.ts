@@ -8,7 +8,7 @@ const Partition = Type.Object({
   logStartOffset: Offset('of the oldest record that Kafka holds'),
   logEndOffset: Offset('of the next record to be written'),
   currentOffset: Nullable(Offset('the group’s commit in Kafka, a hint'), 'null without a commit'),
-  nextOffset: Nullable(Offset('the position: what is handled next'), 'null without a position'),
+  nextOffset: Nullable(Offset('the position: what is handled next'), 'null without a position in this log'),
   lag: Count('records from the position, or else from the log’s start, to its end'),
   leader: Nullable(Broker, 'null while there is none'),
   replicas: Type.Array(Broker),
@@ -31,7 +31,7 @@ export const Topic = Type.Object(
     lag: Count('of all partitions'),
     lagSeconds: Nullable(
       Type.Number({ minimum: 0 }),
-      'age of the oldest record that is not settled, estimated; null when unknown'
+      'age of the oldest record that is not settled, by its timestamp; 0 without one, null when unknown'
     ),
     messageCount: Count('settled events'),
     deadLetterCount: Count('dead letters that were ever written'),

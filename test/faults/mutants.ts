@@ -490,8 +490,8 @@ export type RunKeyed =`
     title: 'lag is counted from 0 where there is no position',
     patches: [
       {
-        file: 'gateway/topic-reader.ts',
-        find: '(nextOffset ?? partition.logStartOffset)',
+        file: 'gateway/place-partitions.ts',
+        find: '(nextOffset ?? logStartOffset)',
         replace: '(nextOffset ?? 0n)'
       }
     ],

@@ -2,15 +2,17 @@ import postgres from 'postgres'
 import t from 'tap'
 import { coalesce } from '../../gateway/coalesce.ts'
 import { isDriverSlip } from '../../gateway/driver-slip.ts'
-import { guardQueries } from '../../gateway/guard-queries.ts'
+import { guardQueries, type QueryReport } from '../../gateway/guard-queries.ts'
 import { createMinuteStats } from '../../gateway/minute-stats.ts'
 
 const NOW_MS = 1_000_000
 
 function guard(query: () => Promise<unknown>, { maxPending = 10 } = {}) {
   const latency = createMinuteStats(() => NOW_MS)
-  const guarded = guardQueries({ room: { query } }, { timeoutMs: 50, maxPending, latency, now: () => NOW_MS })
-  return { query: guarded.room.query, latency }
+  const reports: QueryReport[] = []
+  const onQuery = (report: QueryReport) => void reports.push(report)
+  const guarded = guardQueries({ room: { query } }, { timeoutMs: 50, maxPending, latency, onQuery, now: () => NOW_MS })
+  return { query: guarded.room.query, latency, reports }
 }
 
 const hang = () => new Promise<never>(() => undefined)
@@ -25,8 +27,29 @@ t.test('gives what a query gives, and measures it', async t => {
 })
 
 t.test('says that PostgreSQL is away when it does not answer in time', async t => {
-  const { query } = guard(hang)
+  const { query, reports } = guard(hang)
   await t.rejects(query(), { code: 'SMG_GATEWAY_DATABASE_AWAY', statusCode: 503, retryAfterSeconds: 1 })
+  t.match(reports, [{ name: 'room.query', isAway: true }])
+})
+
+t.test('tells of each query whether it found PostgreSQL', async t => {
+  const fates = [
+    async () => 7,
+    () => Promise.reject(postgresError('57P01')),
+    () => Promise.reject(postgresError('42P01'))
+  ]
+  const told: unknown[] = []
+  for (const fate of fates) {
+    const { query, reports } = guard(fate)
+    await query().catch(() => undefined)
+    told.push(...reports.map(({ isAway, durationMs }) => [isAway, durationMs >= 0]))
+  }
+
+  t.strictSame(told, [
+    [false, true],
+    [true, true],
+    [false, true]
+  ])
 })
 
 const faults = [

@@ -15,7 +15,7 @@ function start(t: Test, behave: Behaviour, maxQueuedBytes = 67_108_864) {
   const { producer, batches, log } = createFakeProducer(behave, { maxQueuedBytes, closeTimeoutMs: 100 })
   t.teardown(() => producer.close())
   const onePartition = { ...producer, partitionCount: async () => 1 }
-  const producing = createProduce({ producer: onePartition, timeoutMs: 300, now: () => 1, observe: () => undefined })
+  const producing = createProduce({ producer: onePartition, timeoutMs: 300, now: () => 1, onSent: () => undefined })
   const run = (groups: AsyncIterable<readonly ParsedEvent[]>) => {
     if (!definition) throw new Error('no function')
     const offer: Parameters<typeof produceGroups>[1]['offer'] = (events, order) =>

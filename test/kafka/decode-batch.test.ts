@@ -75,10 +75,8 @@ function toPlain({ offset, timestampMs, key, value, headers }: FetchedRecord) {
 t.test('decodes what KafkaJS decodes', async t => {
   const many = Array.from({ length: 300 }, (_, index) => sample(index))
   const cases = {
-    'no record': await encodeBatch([]),
     'many records': await encodeBatch(many),
     gzip: await encodeBatch(many, { compression: 1 }),
-    'gzip of nothing': await encodeBatch([], {}, 0x01),
     'a high offset': await encodeBatch(many, { firstOffset: '9223372036854770000' }),
     'an offset beyond 2^53 with its last record': await encodeBatch(many, {
       firstOffset: String(Number.MAX_SAFE_INTEGER)
@@ -256,3 +254,21 @@ t.test('refuses a record that has fewer headers than it says', async t => {
   await t.rejects(decode(toBytes([6], [0, 1, 0, 1])), /has 3 headers/)
   await t.rejects(decode(toBytes([0x80, 0x80, 0x80, 0x80, 0x02], [])), /has 268435456 headers/)
 })
+
+// KafkaJS decodes nothing, and asks for the same batch again.
+for (const [when, attributes] of [
+  ['as it is', 0],
+  ['compressed', 0x01]
+] as const) {
+  t.test(`gives a batch of which compaction has left nothing, ${when}, as a control record at its end`, async t => {
+    const LAST_DELTA_AT = 23
+    const bytes = await encodeBatch([], {}, attributes)
+    bytes.writeBigInt64BE(40n, 0)
+    bytes.writeInt32BE(9, LAST_DELTA_AT)
+
+    const { records } = await decode(bytes)
+
+    t.match(records, [{ offset: '49', isControlRecord: true, key: null, value: null }])
+    t.equal(records.length, 1)
+  })
+}

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { AppendResult } from '../../kafka/types.ts'
+import type { AppendResult, SendReport } from '../../kafka/types.ts'
 import { type Behaviour, createFakeProducer, kafkaJsError, record } from '../_support/fake-kafkajs.ts'
 import { until } from '../_support/kafka.ts'
 import { setClock } from '../_support/set-clock.ts'
@@ -787,4 +787,31 @@ t.test('rule 25: keeps every promise under random failures', async t => {
     }
   }
   t.equal(producer.queuedBytes(), 0)
+})
+
+t.test('tells of each send how large it was and how it ended, and how many are under way', async t => {
+  const begun: (() => void)[] = []
+  const { producer } = createFakeProducer(async (batch, call, log) => {
+    await new Promise<void>(resolve => begun.push(resolve))
+    if (call === 0) throw kafkaJsError('NOT_ENOUGH_REPLICAS')
+    return log.write(batch)
+  })
+  t.teardown(() => producer.close())
+  const told: SendReport[] = []
+  producer.onSend(send => void told.push(send))
+
+  const sending = producer.append('a', [record('0'), record('1')], LONG)
+  for (const send of [0, 1]) {
+    await until(() => begun.length > send)
+    t.equal(producer.sendsInFlight(), 1)
+    begun[send]?.()
+  }
+  await sending
+
+  t.match(told, [
+    { records: 2, failure: 'NOT_ENOUGH_REPLICAS' },
+    { records: 2, failure: null }
+  ])
+  t.ok(told.every(({ bytes, durationMs }) => bytes > 2 && durationMs >= 0))
+  t.equal(producer.sendsInFlight(), 0)
 })

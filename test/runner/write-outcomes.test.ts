@@ -298,6 +298,7 @@ for (const { n, when, amount, step } of searches) {
       t.equal(after.outbox, n - 1, 'what the refused one published is gone')
       t.match(after.letters, [{ id: idOf(poison), stage: 'persist', disposition: 'non_retriable', at: poison }])
       t.match(tallies.get(0), { messages: n - 1, rows: n - 1, deadLetters: 1, duplicates: 0 })
+      t.strictSame([...(tallies.get(0)?.deadBy ?? [])], [['non_retriable', 1]])
       t.ok(savepoints <= 2 * Math.ceil(Math.log2(n)) + 1, `${savepoints} statements more`)
     }
   })

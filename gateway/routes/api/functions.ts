@@ -77,7 +77,11 @@ async function readFunctions(app: App, definitions: readonly LoadedFunction[]) {
       state,
       reason,
       since,
-      rates: { written: app.sampler.rateOf(topic) },
+      rates: {
+        written: app.sampler.rateOf(topic),
+        settled: app.sampler.rateOf(topic, 'settled'),
+        deadLetters: app.sampler.rateOf(topic, 'deadLetters')
+      },
       lastErrors
     }
   })

@@ -1,6 +1,5 @@
 import { Type } from '@sinclair/typebox'
 import { gatewayErrors } from '../../errors.ts'
-import type { Sampler } from '../../sampler.ts'
 import { problems } from '../../schemas/problem.ts'
 import { Topic } from '../../schemas/topics.ts'
 import { TopicName } from '../../schemas/values.ts'
@@ -30,7 +29,7 @@ export default async function topicRoutes(app: App) {
     },
     async (_request, reply) => {
       const readings = await app.readTopics()
-      return reply.send({ items: readings.map(reading => toTopic(reading, app.sampler)) })
+      return reply.send({ items: readings.map(toTopic) })
     }
   )
 
@@ -55,13 +54,13 @@ export default async function topicRoutes(app: App) {
       if (!app.functions.has(topic)) throw new gatewayErrors.SMG_GATEWAY_NO_TOPIC(topic)
       const reading = (await app.readTopics()).find(one => one.topic === topic)
       if (!reading) throw new gatewayErrors.SMG_GATEWAY_NO_TOPIC(topic)
-      return reply.send(toTopic(reading, app.sampler))
+      return reply.send(toTopic(reading))
     }
   )
 }
 
-function toTopic(reading: TopicReading, sampler: Sampler) {
-  const { topic, group, lag, messageCount, deadLetterCount, lastMessageAt, state, members } = reading
+function toTopic(reading: TopicReading) {
+  const { topic, group, lag, lagSeconds, messageCount, deadLetterCount, lastMessageAt, state, members } = reading
   const partitions = reading.partitions.map(partition => ({
     partition: partition.partition,
     logStartOffset: String(partition.logStartOffset),
@@ -73,12 +72,5 @@ function toTopic(reading: TopicReading, sampler: Sampler) {
     replicas: partition.replicas,
     inSyncReplicas: partition.inSyncReplicas
   }))
-  const lagSeconds = toLagSeconds(reading, sampler)
   return { topic, group, partitions, lag, lagSeconds, messageCount, deadLetterCount, lastMessageAt, state, members }
-}
-
-/** The oldest of its partitions counts; null when one of those that lag is unknown. */
-function toLagSeconds({ topic, partitions }: TopicReading, sampler: Sampler): number | null {
-  const ages = partitions.map(partition => sampler.ageSecondsOf(topic, partition))
-  return ages.includes(null) ? null : Math.max(0, ...ages.map(Number))
 }

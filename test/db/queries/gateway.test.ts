@@ -39,10 +39,45 @@ t.test('gives the states of functions', async t => {
 })
 
 t.test('counts connections and bytes of this database', async t => {
-  const { connectionCount, sizeBytes } = await queries.stats.database()
+  const [busy] = await Promise.all([queries.stats.database(), sql`SELECT pg_sleep(0.2)`])
+  const { connectionCount, usedConnectionCount, sizeBytes } = busy
 
   t.ok(connectionCount >= 1 && connectionCount < 20, String(connectionCount))
+  // Itself, at least.
+  t.ok(usedConnectionCount >= 1 && usedConnectionCount <= connectionCount, String(usedConnectionCount))
   t.ok(sizeBytes > 1_000_000)
+})
+
+t.test('counts the dead letters that wait, by topic, with the age of the oldest', async t => {
+  const ages = [
+    { topic: 'a', state: 'dead', age: '2 hours' },
+    { topic: 'a', state: 'redriving', age: '1 hour' },
+    { topic: 'a', state: 'resolved', age: '3 hours' },
+    { topic: 'b', state: 'discarded', age: '3 hours' },
+    { topic: 'c', state: 'dead', age: '-1 hour' }
+  ]
+  for (const [index, { topic, state, age }] of ages.entries())
+    await sql`INSERT INTO dead_letters (id, group_id, topic, event_id, partition, "offset", headers, timestamp, stage,
+        disposition, error_name, error_message, attempts, state, created_at)
+      VALUES (gen_random_uuid(), ${`smg.${topic}`}, ${topic}, gen_random_uuid(), 0, ${index}, '[]', now(), 'handle',
+        'non_retriable', 'Error', 'why', 1, ${state}, now() - ${age}::text::interval)`
+
+  const waiting = await queries.stats.deadLetters()
+
+  t.strictSame([...waiting.keys()].sort(), ['a', 'c'])
+  t.match(waiting.get('a'), { waiting: 2 })
+  t.ok(Math.abs((waiting.get('a')?.oldestSeconds ?? 0) - 7_200) < 60)
+  t.strictSame(waiting.get('c'), { waiting: 1, oldestSeconds: 0 }, 'a clock that was set back makes no age below 0')
+})
+
+t.test('counts what waits of the outbox', async t => {
+  await sql`INSERT INTO outbox (topic, partition, event_id, headers, timestamp, created_at)
+    VALUES ('a', 0, gen_random_uuid(), '[]', now(), now() - interval '1 minute')`
+
+  const { waiting, oldestSeconds, refused } = await queries.stats.outbox()
+
+  t.strictSame({ waiting, refused }, { waiting: 1, refused: 0 })
+  t.ok(oldestSeconds >= 60 && oldestSeconds < 120, String(oldestSeconds))
 })
 
 t.test('names the data directory to those who may know it', async t => {

@@ -40,6 +40,8 @@ export function fakeProducer(overrides: Partial<Producer> = {}) {
     },
     partitionCount: async () => 3,
     queuedBytes: () => 0,
+    sendsInFlight: () => 0,
+    onSend: () => undefined,
     isHealthy: () => true,
     close: async () => undefined,
     ...overrides
@@ -61,6 +63,7 @@ export function fakeCluster(overrides: Partial<GatewayDependencies['cluster']> =
     topicIds: async () => new Map(),
     committed: async () => new Map([[0, 10n]]),
     groups: async ids => new Map(ids.map(id => [id, { state: 'Stable', members: [] }])),
+    oldest: async places => places.map(({ offset }) => ({ offset, timestampMs: NOW_MS - 5_000 })),
     logDirs: async () => ({ totalBytes: 1000n, usableBytes: 750n, topicBytes: new Map() }),
     brokers: async () => [1],
     ...overrides
@@ -99,7 +102,9 @@ export function fakeQueries(overrides: Overrides = {}): GatewayQueries {
     topicStatus: { all: async () => [], ...overrides.topicStatus },
     functionStates: { all: async () => [], lastErrors: async () => [], ...overrides.functionStates },
     stats: {
-      database: async () => ({ connectionCount: 3, sizeBytes: 1024 }),
+      database: async () => ({ connectionCount: 3, usedConnectionCount: 1, sizeBytes: 1024 }),
+      outbox: async () => ({ waiting: 0, oldestSeconds: 0, refused: 0 }),
+      deadLetters: async () => new Map(),
       dataDirectory: async () => null,
       probe: async () => undefined,
       ...overrides.stats

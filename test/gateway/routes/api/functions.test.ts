@@ -30,7 +30,14 @@ t.test('GET /api/functions', async t => {
   const { items } = response.json()
 
   t.match(items, [
-    { topic: 'error-logs', state: 'running', reason: null, since: null, lastErrors: [], rates: { written: 0 } },
+    {
+      topic: 'error-logs',
+      state: 'running',
+      reason: null,
+      since: null,
+      lastErrors: [],
+      rates: { written: 0, settled: 0, deadLetters: 0 }
+    },
     {
       topic: 'notifications',
       group: 'smg.notifications',

@@ -22,7 +22,7 @@ t.test('GET /api/topics', async t => {
   const queries = fakeQueries({ topicStatus: { all: async () => statuses } })
 
   t.test('gives each topic with its positions, its lag and its group', async t => {
-    const app = await buildApp(t, { queries })
+    const app = await buildApp(t, { queries, steadyMs: () => 0 })
 
     const response = await app.inject('/api/topics')
     const { items } = response.json()
@@ -36,7 +36,7 @@ t.test('GET /api/topics', async t => {
       topic: 'notifications',
       group: 'smg.notifications',
       lag: 13,
-      lagSeconds: null,
+      lagSeconds: 5,
       messageCount: 6,
       deadLetterCount: 2,
       lastMessageAt: '2026-01-31T11:59:00.000Z',
@@ -64,38 +64,48 @@ t.test('GET /api/topics', async t => {
     })
   })
 
-  t.test('estimates the age of the oldest record that is not settled, whatever becomes of the clock', async t => {
-    let nowMs = NOW_MS
-    let steadyMs = 0
-    let end = 7n
-    const partition = { partition: 0, leader: 1, replicas: [1], inSyncReplicas: [1], logStartOffset: 0n }
-    const topics = async (names: readonly string[]) =>
-      new Map(names.map(name => [name, { topicId: null, partitions: [{ ...partition, logEndOffset: end }] }]))
-    const app = await buildApp(t, {
-      queries,
-      cluster: fakeCluster({ topics }),
-      now: () => nowMs,
-      steadyMs: () => steadyMs
+  t.test('tells how long the oldest record waits that is not settled, by its timestamp', async t => {
+    const asked: unknown[] = []
+    const cluster = fakeCluster({
+      oldest: async places => {
+        asked.push(...places.map(({ topic, partition, offset }) => ({ topic, partition, offset })))
+        return places.map(({ offset, partition }) => ({ offset, timestampMs: NOW_MS - (partition + 1) * 10_000 }))
+      }
     })
-    const ageOf = async (topic: string) => (await app.inject(`/api/topics/${topic}`)).json().lagSeconds
+    const app = await buildApp(t, { queries, cluster, steadyMs: () => 0 })
 
-    await app.sampler.sample()
-    t.equal(await ageOf('notifications'), 0, 'without lag')
-    end = 8n
-    steadyMs += 3_000
-    nowMs -= 3_600_000
-    await app.sampler.sample()
-    steadyMs += 5_000
-
-    t.equal(await ageOf('notifications'), 5, 'since the first sample that saw the record')
-    t.equal(await ageOf('user-activities'), 8, 'at least since the first sample')
+    t.equal((await app.inject('/api/topics/notifications')).json().lagSeconds, 30, 'of the partition where it is most')
+    t.strictSame(
+      asked.filter(place => (place as { topic: string }).topic === 'notifications'),
+      [
+        { topic: 'notifications', partition: 0, offset: 7n },
+        { topic: 'notifications', partition: 2, offset: 0n }
+      ]
+    )
   })
 
-  t.test('takes the last settled record for a lag that is older than the first sample', async t => {
-    const app = await buildApp(t, { queries, steadyMs: () => 0 })
-    await app.sampler.sample()
+  t.test('says null where one of those that lag is not known', async t => {
+    const cluster = fakeCluster({
+      oldest: async places => places.map(({ offset }) => (offset === 7n ? undefined : { offset, timestampMs: NOW_MS }))
+    })
+    const app = await buildApp(t, { queries, cluster })
 
-    t.equal((await app.inject('/api/topics/notifications')).json().lagSeconds, 60)
+    t.match((await app.inject('/api/topics/notifications')).json(), { lag: 13, lagSeconds: null })
+    t.match((await app.inject('/api/topics/error-logs')).json(), { lag: 30, lagSeconds: Number })
+  })
+
+  t.test('counts a topic that was made anew from its start', async t => {
+    const all = async () => [{ ...status, partition: 1, nextOffset: 9n, topicId: 'one' }]
+    const partitions = [
+      { partition: 1, leader: 1, replicas: [1], inSyncReplicas: [1], logStartOffset: 2n, logEndOffset: 10n }
+    ]
+    const topics = async () => new Map([['notifications', { topicId: 'another', partitions }]])
+    const app = await buildApp(t, {
+      queries: fakeQueries({ topicStatus: { all } }),
+      cluster: fakeCluster({ topics })
+    })
+
+    t.match((await app.inject('/api/topics/notifications')).json(), { lag: 8, partitions: [{ nextOffset: null }] })
   })
 
   t.test('answers 503 when Kafka does not', async t => {

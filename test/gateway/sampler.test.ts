@@ -1,0 +1,139 @@
+import t, { type Test } from 'tap'
+import { kafkaErrors } from '../../kafka/errors.ts'
+import { buildApp, fakeCluster, fakeQueries, NOW_MS } from './_support/build-app.ts'
+
+const counts = { topicId: null, rowCount: 0, duplicateCount: 0, lostCount: 0, lastMessageAt: null }
+const TOPIC = 'notifications'
+
+/** An app on a world that goes away and comes back, and whose time is the test's. */
+async function buildWorld(t: Test) {
+  const world = { end: 10n, next: 4n, messages: 0, dead: 0, kafka: true, database: true, steadyMs: 0, brokers: [1, 2] }
+  const inSyncReplicas = [1]
+  const partition = { partition: 0, leader: 1, replicas: [1, 2], inSyncReplicas, logStartOffset: 0n }
+  const unavailable = () => Promise.reject(new kafkaErrors.SMG_KAFKA_UNAVAILABLE('nobody'))
+  const gone = () => Promise.reject(Object.assign(new Error('gone'), { code: 'CONNECTION_CLOSED' }))
+  const status = { groupId: `smg.${TOPIC}`, topic: TOPIC, partition: 0, ...counts }
+  const app = await buildApp(t, {
+    now: () => NOW_MS + world.steadyMs,
+    steadyMs: () => world.steadyMs,
+    cluster: fakeCluster({
+      topics: async () =>
+        world.kafka
+          ? new Map([[TOPIC, { topicId: null, partitions: [{ ...partition, logEndOffset: world.end }] }]])
+          : unavailable(),
+      brokers: async () => (world.kafka ? world.brokers : unavailable())
+    }),
+    queries: fakeQueries({
+      topicStatus: {
+        all: async () =>
+          world.database
+            ? [{ ...status, nextOffset: world.next, messageCount: world.messages, deadLetterCount: world.dead }]
+            : gone()
+      }
+    })
+  })
+  /** Samples three seconds later. */
+  const sample = async () => {
+    world.steadyMs += 3_000
+    await app.sampler.sample()
+    return app.sampler.snapshot()
+  }
+  const lagOf = () => app.sampler.snapshot().topics.find(({ topic }) => topic === TOPIC)?.lag
+  return { app, world, sample, lagOf }
+}
+
+t.test('knows nothing before its first sample, and says so', async t => {
+  const { app } = await buildWorld(t)
+
+  t.match(app.sampler.snapshot(), { atMs: null, topics: [], brokers: null, away: { kafka: null, database: null } })
+  t.equal(app.sampler.drainSecondsOf(TOPIC), null)
+  t.strictSame((await app.inject('/api/stats/history')).json(), { stepSeconds: 3, items: [] })
+})
+
+t.test('keeps what it saw of Kafka while that is away, with since when', async t => {
+  const { world, sample, lagOf } = await buildWorld(t)
+  await sample()
+  t.equal(lagOf(), 6)
+
+  world.kafka = false
+  world.next = 10n
+  const away = await sample()
+  const awayStill = await sample()
+
+  t.match(away, { brokers: 0, brokersExpected: 2, away: { kafka: NOW_MS + 6_000, database: null } })
+  t.equal(awayStill.away.kafka, NOW_MS + 6_000, 'since the first time')
+  t.equal(lagOf(), 6)
+  world.kafka = true
+  t.match(await sample(), { brokers: 2, away: { kafka: null } })
+  t.equal(lagOf(), 0)
+})
+
+t.test('goes on with the last positions while PostgreSQL is away', async t => {
+  const { world, sample, lagOf } = await buildWorld(t)
+  await sample()
+
+  world.database = false
+  world.end = 30n
+  const away = await sample()
+
+  t.match(away.away, { kafka: null, database: NOW_MS + 6_000 })
+  t.ok(away.databaseFailures >= 0)
+  t.equal(lagOf(), 26)
+  world.database = true
+  world.next = 28n
+  t.match(await sample(), { away: { database: null } })
+  t.equal(lagOf(), 2)
+})
+
+t.test('takes no position for the first one while PostgreSQL was never seen', async t => {
+  const { app, world, sample } = await buildWorld(t)
+  world.database = false
+
+  await sample()
+
+  t.strictSame(app.sampler.snapshot().topics, [])
+  t.notMatch((await app.inject('/metrics')).body, /^smg_lag_records/m)
+  t.match((await app.inject('/metrics')).body, /^smg_database_up 0$/m)
+})
+
+t.test('counts replicas that are not in sync, and the brokers that there were', async t => {
+  const { world, sample } = await buildWorld(t)
+  await sample()
+  world.brokers = [2]
+
+  t.match(await sample(), { brokers: 1, brokersExpected: 2, underReplicatedPartitions: 1 })
+})
+
+t.test('remembers where a partition stood, of the times at which both were seen', async t => {
+  const { app, world, sample } = await buildWorld(t)
+  await sample()
+  world.database = false
+  await sample()
+  world.database = true
+  world.next = 9n
+  await sample()
+
+  const log = { logStartOffset: 0n, logEndOffset: 10n }
+  t.strictSame(app.sampler.partitionSamples(TOPIC, 0), [
+    { ...log, nextOffset: 4n, lag: 6, atMs: NOW_MS + 3_000, steadyMs: 3_000 },
+    { ...log, nextOffset: 9n, lag: 1, atMs: NOW_MS + 9_000, steadyMs: 9_000 }
+  ])
+  t.strictSame(app.sampler.partitionSamples(TOPIC, 1), [])
+})
+
+t.test('tells how long it takes until what waits is settled', async t => {
+  const { app, world, sample } = await buildWorld(t)
+  await sample()
+  t.equal(app.sampler.drainSecondsOf(TOPIC), Number.POSITIVE_INFINITY, 'nothing is being settled')
+
+  world.messages = 5
+  world.dead = 1
+  world.next = 8n
+  world.end = 20n
+  await sample()
+
+  t.equal(app.sampler.drainSecondsOf(TOPIC), 6, '12 records at 2 a second')
+  world.next = 20n
+  await sample()
+  t.equal(app.sampler.drainSecondsOf(TOPIC), 0)
+})
