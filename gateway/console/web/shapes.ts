@@ -1,6 +1,6 @@
 import type { Static } from '@sinclair/typebox'
 import type { FunctionView } from '../../schemas/functions.ts'
-import type { Stats as StatsSchema } from '../../schemas/stats.ts'
+import type { StatsHistory as StatsHistorySchema, Stats as StatsSchema } from '../../schemas/stats.ts'
 import type { Topic as TopicSchema } from '../../schemas/topics.ts'
 
 /** A page of a list, newest first. */
@@ -21,27 +21,11 @@ export type TopicPartition = Topic['partitions'][number]
 export type Stats = Static<typeof StatsSchema>
 export type FunctionShape = Static<typeof FunctionView>
 
-/** The sampler's memory, oldest first; members are null where nothing was known. */
-export interface StatsHistory {
-  readonly stepSeconds: number
-  readonly items: readonly Sample[]
-}
+/** Oldest first; members are null where nothing was known. */
+export type StatsHistory = Static<typeof StatsHistorySchema>
+export type Sample = StatsHistory['items'][number]
 
-export interface Sample {
-  readonly at: string
-  readonly messageRate: number | null
-  readonly settledRate: number | null
-  readonly deadLetterRate: number | null
-  readonly lag: number | null
-  readonly lagSeconds: number | null
-  readonly requestRate: number | null
-  readonly errorRate: number | null
-  readonly responseTime: number | null
-  readonly responseTimeP99: number | null
-  readonly queryLatency: number | null
-}
-
-export type Severity = 'warning' | 'critical'
+type Severity = 'warning' | 'critical'
 type AlertState = 'ok' | 'pending' | 'firing'
 
 export interface Alert {

@@ -2,7 +2,7 @@ import type { FunctionShape, Topic } from '../shapes.ts'
 import { Notice } from '../ui/notice.tsx'
 
 /** What of a topic is not as its function, or safety, wants it; empty when all is well. */
-export function findDrift(topic: Topic, shape: FunctionShape | undefined): string[] {
+function findDrift(topic: Topic, shape: FunctionShape | undefined): string[] {
   const { partitions } = topic
   const wanted = shape?.options.partitions
   const leaderless = partitions.filter(({ leader }) => leader === null).map(({ partition }) => partition)

@@ -8,7 +8,6 @@ import { Stat } from '../ui/definitions.tsx'
 import { Empty } from '../ui/notice.tsx'
 import { Panel } from '../ui/panel.tsx'
 import { Count, Duration, Unknown } from '../ui/values.tsx'
-import { ratesOf } from './function-table.tsx'
 
 // Ten minutes at a point every three seconds.
 const MAX_POINTS = 200
@@ -21,7 +20,7 @@ interface FunctionRatesProps {
 /** The rates of a function, and how they went since the page was opened. */
 export function FunctionRates({ shape, topic }: FunctionRatesProps) {
   const [trail, setTrail] = useState(EMPTY_TRAIL)
-  const { written, settled, deadLetters } = ratesOf(shape.data)
+  const { written, settled, deadLetters } = shape.data?.rates ?? {}
   const { loadedAt } = shape
 
   useEffect(() => {
@@ -72,6 +71,6 @@ export function FunctionRates({ shape, topic }: FunctionRatesProps) {
 
 const toPerSecond = (value: number) => `${toRate(value)}/s`
 
-function toText(rate: number | null | undefined) {
-  return rate === null || rate === undefined ? <Unknown /> : toRate(rate)
+function toText(rate: number | undefined) {
+  return rate === undefined ? <Unknown /> : toRate(rate)
 }

@@ -41,7 +41,7 @@ const columns: readonly Column<Row>[] = [
   { header: 'Function', cell: ({ topic }) => topic },
   { header: 'State', cell: ({ shape }) => (shape ? <FunctionState of={shape} /> : <Unknown />) },
   { header: 'Written/s', align: 'end', cell: ({ shape }) => toText(shape?.rates.written) },
-  { header: 'Settled/s', align: 'end', cell: ({ shape }) => toText(ratesOf(shape).settled) },
+  { header: 'Settled/s', align: 'end', cell: ({ shape }) => toText(shape?.rates.settled) },
   { header: 'Lag', align: 'end', cell: ({ reading }) => <Count value={reading?.lag} /> },
   { header: 'Oldest', align: 'end', minor: true, cell: ({ reading }) => <Duration seconds={reading?.lagSeconds} /> },
   { header: 'Dead letters', align: 'end', cell: ({ reading }) => <Count value={reading?.deadLetterCount} /> },
@@ -53,17 +53,8 @@ const columns: readonly Column<Row>[] = [
   }
 ]
 
-/** The rates of a function; an older gateway knows only what is written. */
-export function ratesOf(shape: FunctionShape | undefined): {
-  readonly written?: number
-  readonly settled?: number
-  readonly deadLetters?: number
-} {
-  return shape?.rates ?? {}
-}
-
-function toText(rate: number | null | undefined) {
-  return rate === null || rate === undefined ? <Unknown /> : toRate(rate)
+function toText(rate: number | undefined) {
+  return rate === undefined ? <Unknown /> : toRate(rate)
 }
 
 /** By topic; undefined while neither is known. */

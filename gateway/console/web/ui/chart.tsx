@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import uPlot from 'uplot'
 
-export interface Series {
+interface Series {
   readonly label: string
   /** One a time; null where it is not known: the line has a gap there. */
   readonly values: readonly (number | null)[]

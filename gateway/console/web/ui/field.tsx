@@ -12,7 +12,7 @@ interface FieldProps {
   readonly children: (control: ControlProps) => ComponentChildren
 }
 
-export interface ControlProps {
+interface ControlProps {
   readonly id: string
   readonly 'aria-describedby': string | undefined
   readonly 'aria-invalid': boolean | undefined

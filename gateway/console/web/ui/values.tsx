@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
-import { toBytes, toCount, toDuration, toRelative } from '../format.ts'
+import { toCount, toDuration, toRelative } from '../format.ts'
 
 /** How an unknown value is shown. */
 export function Unknown({ why = 'not known' }: { readonly why?: string }) {
@@ -13,10 +13,6 @@ export function Unknown({ why = 'not known' }: { readonly why?: string }) {
 /** A whole number with its thousands parted; a dash when it is not known. */
 export function Count({ value }: { readonly value: number | string | bigint | null | undefined }) {
   return value === null || value === undefined ? <Unknown /> : <span class="num">{toCount(value)}</span>
-}
-
-export function Bytes({ value }: { readonly value: number | null | undefined }) {
-  return value === null || value === undefined ? <Unknown /> : <span class="num">{toBytes(value)}</span>
 }
 
 /** A span of time in seconds. */
@@ -59,7 +55,7 @@ const watchers = new Set<() => void>()
 let ticker: ReturnType<typeof setInterval> | undefined
 
 /** The time of now, in epoch milliseconds, renewed every five seconds by one timer for all. */
-export function useNow(): number {
+function useNow(): number {
   const [nowMs, setNowMs] = useState(() => Date.now())
   useEffect(() => {
     const tick = () => setNowMs(Date.now())
