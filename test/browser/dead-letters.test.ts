@@ -35,7 +35,7 @@ t.test('dead letters are looked at, edited, run again in bulk, exported and give
     await groups.getByRole('row', { name: /the till is closed/ }).waitFor({ state: 'detached' })
   })
 
-  await page.getByRole('region', { name: 'Dead letters', exact: true }).getByRole('link').first().click()
+  await page.getByRole('region', { name: 'One by one' }).getByRole('link').first().click()
   await page.getByText('cannot take refuse this').first().waitFor()
 
   await t.test('saves it as a file', async t => {
@@ -65,7 +65,7 @@ t.test('dead letters are looked at, edited, run again in bulk, exported and give
   await t.test('discards after a question', async t => {
     await system.send({ orderId: 'order-7', amountCents: 7, note: 'refuse that' })
     await page.goto(`${gatewayUrl}/#/dead-letters`)
-    await page.getByRole('region', { name: 'Dead letters', exact: true }).getByRole('link').first().click()
+    await page.getByRole('region', { name: 'One by one' }).getByRole('link').first().click()
     await page.getByRole('button', { name: 'Discard…' }).click()
     await page.keyboard.press('Escape')
     t.strictSame((await states()).dead, 1, 'Escape is no')

@@ -14,7 +14,7 @@ export const skip: string | false = existsSync(CHROMIUM) ? false : `no Chromium 
 export interface TestBrowser {
   /** Opens a page of the console, `#/…`, in a tab of its own. */
   open(hash: string, options?: OpenOptions): Promise<Page>
-  /** What pages did that they must not: errors of theirs, and requests to anybody else. */
+  /** What pages did that they must not: errors of theirs, refused requests, and requests to anybody else. */
   readonly faults: readonly string[]
 }
 
@@ -25,7 +25,7 @@ export interface OpenOptions {
 }
 
 interface BrowserOptions {
-  /** The browser itself writes each answer above 399 to the console; true takes that for no fault. */
+  /** True takes answers from 400 on for no faults. */
   readonly allowFailures?: boolean
 }
 
@@ -50,9 +50,13 @@ export async function openBrowser(
     page.setDefaultTimeout(TIMEOUT_MS)
     page.on('pageerror', error => faults.push(`error: ${error.message}`))
     page.on('console', message => {
-      if (message.type() !== 'error') return
-      if (allowFailures && message.text().startsWith('Failed to load resource')) return
-      faults.push(`console: ${message.text()}`)
+      // The browser itself says this of an answer, but not which.
+      const isAnswer = message.text().startsWith('Failed to load resource')
+      if (message.type() === 'error' && !isAnswer) faults.push(`console: ${message.text()}`)
+    })
+    page.on('response', response => {
+      if (response.status() < 400 || allowFailures) return
+      faults.push(`${response.status()} ${response.url().slice(gatewayUrl.length)}`)
     })
     page.on('request', request => {
       const url = request.url()
@@ -72,5 +76,5 @@ export async function keepScreenshot(page: Page, name: string): Promise<void> {
 
 /** Waits until nothing on a page is under way any more. */
 export async function untilLoaded(page: Page): Promise<void> {
-  await page.waitForFunction("document.querySelector('.skeleton, .spinner') === null")
+  await page.locator('.skeleton, .spinner').first().waitFor({ state: 'detached' })
 }
