@@ -33,6 +33,8 @@ const LOCK_TIMEOUT = '55P03'
 export interface WriterOptions {
   /** Shown in pg_stat_activity. */
   readonly applicationName: string
+  /** PostgreSQL ends the connection when nothing came over it for so long; by default it never does. */
+  readonly idleSessionMs?: number
   /** Told the pids of backends that were ended, because their processes froze with locks that a transaction waited for. */
   readonly onFrozenEnded?: (pids: readonly number[]) => void
 }
@@ -43,7 +45,8 @@ export interface WriterOptions {
  * The driver keeps one connection reserved, and no statement is sent on one that was lost: the driver would put it on
  * a socket that is null, which ends the process (seen with 3.4.9), and its own `begin` does that with its ROLLBACK.
  */
-export function createWriter(url: string, { applicationName, onFrozenEnded = () => undefined }: WriterOptions): Writer {
+export function createWriter(url: string, options: WriterOptions): Writer {
+  const { applicationName, idleSessionMs = 0, onFrozenEnded = () => undefined } = options
   let session: Session | null = null
   let isBusy = false
 
@@ -63,7 +66,7 @@ export function createWriter(url: string, { applicationName, onFrozenEnded = () 
       // once, some are in flight, and the others wait in the driver.
       ...({ max_pipeline: 2 * AHEAD, socket: sockets.open } as object),
       max: 1,
-      connection: { application_name: applicationName, TimeZone: 'UTC' },
+      connection: { application_name: applicationName, idle_session_timeout: idleSessionMs, TimeZone: 'UTC' },
       onclose: () => {
         opened.isLost = true
         rejectUnanswered(opened)

@@ -7,19 +7,22 @@ import Fastify, { LogController } from 'fastify'
 import type { GatewayQueries, GatewayWrites } from '../db/queries/gateway.ts'
 import type { ClusterView } from '../kafka/types.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
+import { createRecentCounts } from './alerts/recent-counts.ts'
 import { createClientErrorHandler, refuseExpectations } from './client-errors.ts'
 import type { AppSettings } from './config.ts'
 import consolePage from './console/serve.ts'
-import { guardQueries } from './guard-queries.ts'
+import { guardQueries, type QueryReport } from './guard-queries.ts'
 import { type CheckHealth, createHealth } from './health.ts'
 import { createJanitor } from './janitor.ts'
 import { createKeyedRequests } from './keyed-requests.ts'
+import { createMessageStreams, type MessageStreams } from './message-streams.ts'
 import { createGauges } from './metrics/gauges.ts'
 import { createMeasures } from './metrics/measures.ts'
 import { addTopicGauges } from './metrics/topic-gauges.ts'
 import { addWorldGauges } from './metrics/world-gauges.ts'
 import { createMinuteStats, type MinuteRecorder } from './minute-stats.ts'
 import { createOutcomeWaiters, type OutcomeWaiters } from './outcome-waiters.ts'
+import alerts from './plugins/alerts.ts'
 import body from './plugins/body.ts'
 import documents from './plugins/documents.ts'
 import headers from './plugins/headers.ts'
@@ -52,6 +55,7 @@ declare module 'fastify' {
     offer: Producing['offer']
     produceOnce: ProduceOnce
     outcomes: Pick<OutcomeWaiters, 'wait'>
+    messageStreams: Pick<MessageStreams, 'open' | 'count'>
     readTopics: TopicReader['read']
     sampler: Sampler
     checkHealth: CheckHealth
@@ -72,6 +76,8 @@ const MAX_PENDING_QUERIES = 1_000
 const KAFKA_READ_TIMEOUT_MS = 1_900
 const SAMPLE_INTERVAL_MS = 3_000
 const MAX_WAITERS = 1_000
+const MAX_STREAMS = 100
+const STREAM_INTERVAL_MS = 500
 const CLEAN_INTERVAL_MS = 60_000
 const MAX_CONNECTIONS = 20_000
 const MAX_PARAM_LENGTH = 200
@@ -94,11 +100,15 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   } = dependencies
   const minutes = { requests: createMinuteStats(steadyMs), queries: createMinuteStats(steadyMs) }
   const measures = createMeasures()
+  const counts = createRecentCounts(steadyMs)
   const guard = {
     timeoutMs: QUERY_TIMEOUT_MS,
     maxPending: MAX_PENDING_QUERIES,
     latency: minutes.queries,
-    onQuery: measures.onQuery,
+    onQuery(query: QueryReport) {
+      measures.onQuery(query)
+      if (query.isAway) counts.countDatabaseFailure()
+    },
     now: steadyMs
   }
   const queries = guardQueries(dependencies.queries, guard)
@@ -126,6 +136,13 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
 
   const app = createServer(dependencies)
   const outcomes = createOutcomeWaiters({ findOutcomes: queries.outcomes.find, maxWaiters: MAX_WAITERS })
+  const messageStreams = createMessageStreams({
+    queries,
+    maxStreams: MAX_STREAMS,
+    intervalMs: STREAM_INTERVAL_MS,
+    steadyMs,
+    log
+  })
   const janitor = createJanitor({ chores: toChores(settings, writes), intervalMs: CLEAN_INTERVAL_MS, log })
   const producing = createProduce({ producer, timeoutMs: settings.produceTimeoutMs, now, onSent: measures.onSent })
   const addGauge = createGauges(measures.registry)
@@ -146,6 +163,7 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   app.decorate('produceOnce', createProduceOnce({ producing, runKeyed: createKeyedRequests(writes.idempotency, log) }))
   app.decorate('outcomes', outcomes)
   app.decorate('readTopics', reader.read)
+  app.decorate('messageStreams', messageStreams)
   app.decorate('sampler', sampler)
   app.decorate('checkHealth', createHealth({ producer, cluster, queries }))
   app.decorate('minutes', minutes)
@@ -164,6 +182,7 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   await app.register(requestLog)
   await app.register(problems)
   await app.register(body)
+  await app.register(alerts, { turns: dependencies.alertTurns, counts, producing, now, steadyMs })
   const scope = settings.pagesPublic ? 'public' : 'read'
   await app.register(documents, { scope })
   await app.register(consolePage, { scope })
@@ -178,14 +197,16 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
     sampler.stop()
     janitor.stop()
     closing.abort()
+    messageStreams.close()
     // Whoever waits for an outcome is answered now: the event is in Kafka.
     outcomes.close()
   })
   return app
 }
 
-function toChores({ deadLetterRetentionMs: retentionMs }: AppSettings, { idempotency, deadLetters }: GatewayWrites) {
-  const chores: Record<string, () => Promise<number>> = { idempotency: idempotency.expire }
+function toChores({ deadLetterRetentionMs: retentionMs }: AppSettings, writes: GatewayWrites) {
+  const { idempotency, deadLetters, alerts } = writes
+  const chores: Record<string, () => Promise<number>> = { idempotency: idempotency.expire, alerts: alerts.expire }
   if (retentionMs !== null) chores.deadLetters = () => deadLetters.expire(retentionMs)
   return chores
 }

@@ -3,7 +3,9 @@ import { type Static, type TObject, Type } from '@sinclair/typebox'
 import { databaseSettings } from '../db/config.ts'
 import { kafkaSettings, producerSettings } from '../kafka/config.ts'
 import { oneOf, parseSettings } from '../sdk/config.ts'
+import { readWebhook } from './alerts/read-webhook.ts'
 import { gatewayErrors } from './errors.ts'
+import type { AlertSettings } from './plugins/alerts.ts'
 
 /** The variables of the gateway itself. */
 const gatewaySettings = {
@@ -27,6 +29,12 @@ const gatewaySettings = {
   IDEMPOTENCY_TTL_HOURS: Type.Integer({ default: 24, minimum: 1, maximum: 8_760 }),
   /** How long resolved and discarded dead letters stay; unset is for ever, as the inbox they guard stays. */
   DEAD_LETTER_RETENTION_HOURS: Type.Optional(Type.Integer({ minimum: 1, maximum: 876_000 })),
+  ALERT_INTERVAL_MS: Type.Integer({ default: 10_000, minimum: 100, maximum: 300_000 }),
+  /** May hold a token in its path. */
+  ALERT_WEBHOOK_URL: Type.Optional(
+    Type.String({ pattern: '^https?://[^/\\s]+', secret: true, allowed: 'an address with http:// or https://' })
+  ),
+  ALERT_WEBHOOK_SECRET_FILE: Type.Optional(Type.String()),
   DATABASE_CAPACITY_BYTES: Type.Optional(Type.Integer({ minimum: 1 })),
   PAGES_PUBLIC: Type.Boolean({ default: true })
 }
@@ -63,6 +71,7 @@ export interface AppSettings {
   readonly deadLetterRetentionMs: number | null
   /** Its files may be on this machine: PostgreSQL is reached by loopback or by a socket. */
   readonly databaseIsLocal: boolean
+  readonly alerts: AlertSettings
   readonly timeouts: Timeouts
 }
 
@@ -115,6 +124,7 @@ export function readGatewaySettings(source: NodeJS.ProcessEnv) {
     databaseCapacityBytes: environment.DATABASE_CAPACITY_BYTES ?? null,
     deadLetterRetentionMs: (environment.DEAD_LETTER_RETENTION_HOURS ?? 0) * HOUR_MS || null,
     databaseIsLocal: isLocal(environment.DATABASE_URL),
+    alerts: { intervalMs: environment.ALERT_INTERVAL_MS, webhook: readWebhook(environment) },
     timeouts
   })
   return { environment, settings, isProduction }

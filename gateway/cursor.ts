@@ -13,11 +13,11 @@ export function toCursor(place: Place | null): string | null {
 }
 
 /**
- * Reads a cursor as what it is: input of a client.
+ * Reads a cursor as what it is: input of a client, from a place that is named where it is wrong.
  *
  * @throws SMG_GATEWAY_INVALID for anything that `toCursor` does not write
  */
-export function parseCursor(cursor: string | undefined): Place | null {
+export function parseCursor(cursor: string | undefined, path = '/cursor'): Place | null {
   if (cursor === undefined) return null
   const parts = cursor.length > MAX_LENGTH ? null : parseParts(cursor)
   const [time, id, topic, ...rest] = parts ?? []
@@ -26,8 +26,8 @@ export function parseCursor(cursor: string | undefined): Place | null {
   // One text for one place: other spellings of the same bytes are not ours.
   if (isPlace && toCursor({ time, id, topic }) === cursor) return { time, id, topic }
 
-  const faults = [{ path: '/cursor', message: 'is no cursor of this list' }]
-  throw withExtras(new gatewayErrors.SMG_GATEWAY_INVALID('/cursor is no cursor of this list'), { faults })
+  const faults = [{ path, message: 'is no cursor of this list' }]
+  throw withExtras(new gatewayErrors.SMG_GATEWAY_INVALID(`${path} is no cursor of this list`), { faults })
 }
 
 function parseParts(cursor: string): unknown[] | null {

@@ -29,6 +29,16 @@ export const gatewayErrors = {
     'Dead letter %s is %s: this cannot be done with it',
     409
   ),
+  SMG_GATEWAY_POSITION_BUSY: createError(
+    'SMG_GATEWAY_POSITION_BUSY',
+    'A runner holds a position of topic %s for long: nothing was moved',
+    409
+  ),
+  SMG_GATEWAY_OTHER_GROUP: createError(
+    'SMG_GATEWAY_OTHER_GROUP',
+    'The positions of topic %s are those of group %s, and GROUP_PREFIX of this gateway makes it %s: nothing was moved',
+    409
+  ),
   SMG_GATEWAY_KEY_REUSED: createError(
     'SMG_GATEWAY_KEY_REUSED',
     'This Idempotency-Key was used for another request: give a new request a new one',
@@ -63,6 +73,7 @@ export const gatewayErrors = {
     503
   ),
   SMG_GATEWAY_DATABASE_AWAY: createError('SMG_GATEWAY_DATABASE_AWAY', 'PostgreSQL does not answer in time', 503),
+  SMG_GATEWAY_WEBHOOK_REFUSED: createError('SMG_GATEWAY_WEBHOOK_REFUSED', 'The webhook answered with %s', 502),
   SMG_GATEWAY_CLOSING: createError('SMG_GATEWAY_CLOSING', 'The gateway stops, and reads no further', 503),
   SMG_GATEWAY_OVERLOADED: createError('SMG_GATEWAY_OVERLOADED', 'Too much is waiting already', 503)
 } as const

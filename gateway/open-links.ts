@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import type { Logger } from 'pino'
 import { createDatabase } from '../db/client.ts'
+import { createAlertTurns } from '../db/queries/alert-turns.ts'
 import { createGatewayQueries, createGatewayWrites } from '../db/queries/gateway.ts'
 import { createWriter } from '../db/writer.ts'
 import { createKafkaClient } from '../kafka/client.ts'
@@ -14,6 +15,8 @@ import { takeTurns } from './take-turns.ts'
 // PostgreSQL gives a query up before the gateway answers for it.
 const STATEMENT_TIMEOUT_MS = 1_800
 const HOUR_MS = 3_600_000
+// More than a turn of the alerts takes, with all that it waits for.
+const ALERT_TURN_MS = 15_000
 const RETRY_MS = 1_000
 const WRONG = /^SMG_KAFKA_(TOPICS_MISSING|BAD_SETTING)/
 
@@ -32,10 +35,16 @@ export function openLinks(environment: GatewayEnvironment, log: Logger) {
     statementTimeoutMs: STATEMENT_TIMEOUT_MS
   })
   const writer = createWriter(environment.DATABASE_URL, { applicationName: 'smg-gateway-writer' })
+  // Its connection holds the lock of the gateway that evaluates the alerts: one that froze lets it go.
+  const alertWriter = createWriter(environment.DATABASE_URL, {
+    applicationName: 'smg-gateway-alerts',
+    idleSessionMs: 3 * environment.ALERT_INTERVAL_MS + ALERT_TURN_MS
+  })
 
   return {
     producer,
     cluster,
+    alertTurns: createAlertTurns(takeTurns(alertWriter)),
     queries: createGatewayQueries(database.sql),
     writes: createGatewayWrites(database.sql, {
       runTransaction: takeTurns(writer),
@@ -70,7 +79,7 @@ export function openLinks(environment: GatewayEnvironment, log: Logger) {
 
     async close(): Promise<void> {
       await producer.close()
-      await Promise.all([cluster.close(), database.close(), writer.close()])
+      await Promise.all([cluster.close(), database.close(), writer.close(), alertWriter.close()])
     }
   }
 }

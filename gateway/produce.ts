@@ -4,6 +4,7 @@ import { partitionOf } from '../kafka/murmur2.ts'
 import type { OutgoingRecord, Producer } from '../kafka/types.ts'
 import { createEventId } from '../sdk/event-id.ts'
 import { failpoint, hasFailpoints } from '../sdk/failpoints.ts'
+import { findTraceId } from '../sdk/trace.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { gatewayErrors, withExtras } from './errors.ts'
 import { within } from './within.ts'
@@ -60,8 +61,6 @@ interface SendOptions extends ProduceOptions {
   /** When the request began, of `performance.now()`: the deadline is `timeoutMs` after it. */
   readonly startedMs: number
 }
-
-const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
 /** Where events of one request go, before anything is sent. */
 interface Plan {
@@ -204,6 +203,6 @@ const TRANSLATIONS: Record<string, (topic: string) => Error & { code: string; st
 
 function toHeaders(id: string, traceparent: ProduceOptions['traceparent']) {
   const headers = { id, 'content-type': 'application/json', 'producer-id': 'smg-kafka-producer' }
-  const isValid = typeof traceparent === 'string' && TRACEPARENT.test(traceparent)
-  return isValid ? { ...headers, traceparent } : headers
+  const isValid = findTraceId(traceparent) !== undefined
+  return isValid ? { ...headers, traceparent: String(traceparent) } : headers
 }

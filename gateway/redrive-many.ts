@@ -1,12 +1,10 @@
+import type { BulkRequest } from '../db/queries/dead-letter-requests.ts'
 import type { GatewayQueries, GatewayWrites } from '../db/queries/gateway.ts'
 import type { Filters } from '../db/queries/list.ts'
 
-interface BulkRequest {
+interface ManyRequest extends BulkRequest {
   readonly filter: Filters
-  readonly limit: number
   readonly dryRun: boolean
-  readonly overtake: boolean
-  readonly requestedBy: string | null
 }
 
 interface BulkDependencies {
@@ -21,8 +19,8 @@ const CHUNK = 500
  * Asks for the redrive of what matches a filter, in portions. When PostgreSQL goes away in between, it rejects: what was asked for by
  * then stays so, and the same request goes on with the rest.
  */
-export async function redriveMany({ queries, writes }: BulkDependencies, request: BulkRequest) {
-  const { filter, limit, dryRun, overtake, requestedBy } = request
+export async function redriveMany({ queries, writes }: BulkDependencies, { dryRun, ...request }: ManyRequest) {
+  const { filter, limit, overtake } = request
   const { matched, reasons } = await queries.redrivable.count(filter)
   const all = matched === 0 ? [] : await queries.redrivable.list(filter, limit)
 
@@ -35,7 +33,7 @@ export async function redriveMany({ queries, writes }: BulkDependencies, request
     const some = all.slice(first, first + CHUNK)
     // What was asked for before and is dead again has failed meanwhile: it holds its key back like any other.
     const open = all.slice(first)
-    const done = await writes.deadLetters.redriveSome(some, { all: open, overtake, requestedBy })
+    const done = await writes.deadLetters.redriveSome(some, { all: open, ...request })
     redriven += done.redriven
     skipped += done.skipped
   }

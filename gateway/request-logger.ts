@@ -1,4 +1,6 @@
+import type { IncomingMessage } from 'node:http'
 import type { FastifyBaseLogger } from 'fastify'
+import { findTraceId } from '../sdk/trace.ts'
 
 type Bindings = Parameters<FastifyBaseLogger['child']>[0]
 
@@ -8,15 +10,17 @@ const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as
 class RequestLogger {
   readonly #parent: FastifyBaseLogger
   readonly #bindings: Bindings
+  readonly #traceparent: unknown
   #own: FastifyBaseLogger | undefined
 
-  constructor(parent: FastifyBaseLogger, bindings: Bindings) {
+  constructor(parent: FastifyBaseLogger, bindings: Bindings, traceparent: unknown) {
     this.#parent = parent
     this.#bindings = bindings
+    this.#traceparent = traceparent
   }
 
   get own(): FastifyBaseLogger {
-    this.#own ??= this.#parent.child(this.#bindings)
+    this.#own ??= this.#parent.child({ ...this.#bindings, traceId: findTraceId(this.#traceparent) })
     return this.#own
   }
 
@@ -39,8 +43,13 @@ for (const level of LEVELS) {
 
 /**
  * Gives the logger of a request: a child of the app's, which is made when its first line is written. Most requests have no
- * line but the one at their end, and that names its request by itself.
+ * line but the one at their end, and that names its request and its trace by itself.
  */
-export function createRequestLogger(parent: FastifyBaseLogger, bindings: Bindings): FastifyBaseLogger {
-  return new RequestLogger(parent, bindings) as unknown as FastifyBaseLogger
+export function createRequestLogger(
+  parent: FastifyBaseLogger,
+  bindings: Bindings,
+  _options?: unknown,
+  request?: Pick<IncomingMessage, 'headers'>
+): FastifyBaseLogger {
+  return new RequestLogger(parent, bindings, request?.headers.traceparent) as unknown as FastifyBaseLogger
 }

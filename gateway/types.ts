@@ -6,6 +6,7 @@ import type {
   RawRequestDefaultExpression,
   RawServerDefault
 } from 'fastify'
+import type { AlertTurns } from '../db/queries/alert-turns.ts'
 import type { GatewayQueries, GatewayWrites } from '../db/queries/gateway.ts'
 import type { ClusterView, Producer } from '../kafka/types.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
@@ -19,6 +20,7 @@ export interface GatewayDependencies {
   readonly cluster: Omit<ClusterView, 'close'>
   readonly queries: GatewayQueries
   readonly writes: GatewayWrites
+  readonly alertTurns: AlertTurns
   readonly settings: AppSettings
   readonly log: FastifyBaseLogger
   /** Epoch in milliseconds; the system's clock by default. */

@@ -6,6 +6,7 @@ import { createLink } from './link.ts'
 import { LOG_DIRS_API, type LogDir, logDirsRequest } from './log-dirs.ts'
 import type { Metadata } from './metadata.ts'
 import { fetchRanges, type LogRange } from './offsets.ts'
+import { fetchOffsetsAt } from './offsets-at.ts'
 import type { ClusterView, GroupView, LogDirsView, LogPlace, OldestRecord, TopicView } from './types.ts'
 
 const NOTHING: LogRange = { logStartOffset: 0n, logEndOffset: 0n }
@@ -59,6 +60,8 @@ export function createClusterView(
         const ranges = await fetchRanges(link, await ask([topic]), { withStable: true })
         return ranges.get(client.toKafkaTopic(topic)) ?? new Map<number, LogRange>()
       }),
+
+    offsetsAt: (topic, timestampMs) => link.call(async () => fetchOffsetsAt(link, await ask([topic]), timestampMs)),
 
     topicIds: topics =>
       link.call(async () => {

@@ -45,7 +45,8 @@ export async function fetchRanges(
   return ranges
 }
 
-function groupByLeader(topics: Metadata['topics']): Map<number, Partitions> {
+/** Parts partitions by their leaders; what has none is missing. */
+export function groupByLeader(topics: Metadata['topics']): Map<number, Partitions> {
   const leaders = new Map<number, Partitions>()
 
   for (const [topic, { partitions }] of topics) {
@@ -77,7 +78,8 @@ async function askLeader(
   })
 }
 
-async function listOffsets(
+/** Asks a leader for the offsets of its partitions at a time, in epoch milliseconds, or at an end; by `topic/partition`. */
+export async function listOffsets(
   broker: Broker,
   partitions: Partitions,
   timestamp: number,

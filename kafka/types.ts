@@ -175,6 +175,11 @@ export interface ClusterView {
   topics(topics: readonly string[]): Promise<Map<string, TopicView>>
   /** Log start and end of one topic's partitions, by partition. */
   offsets(topic: string): Promise<Map<number, LogRange>>
+  /**
+   * The first record of each partition of a topic that was stamped at a time or later, in epoch milliseconds; by
+   * partition, and missing where there is none.
+   */
+  offsetsAt(topic: string, timestampMs: number): Promise<Map<number, bigint>>
   /** Topic ids by topic; null where the broker is too old to tell. A topic that does not exist is missing. */
   topicIds(topics: readonly string[]): Promise<Map<string, string | null>>
   /** What a group committed, by partition; a partition without a commit is missing. */

@@ -18,6 +18,9 @@ export const REMEDIES: Readonly<Record<string, string>> = {
     'Redrive or discard the older one first, or both in one request. `overtake: true` goes past it, but never past the head of a parked one.',
   SMG_GATEWAY_DEAD_LETTER_STATE:
     'Look at its `state`: only one that is `dead` can be redriven or discarded; an edit comes too late while it is `redriving`.',
+  SMG_GATEWAY_POSITION_BUSY:
+    'Send it again after `Retry-After`. If it stays: pause the function, move the position, and resume it.',
+  SMG_GATEWAY_OTHER_GROUP: 'Give the gateway the `GROUP_PREFIX` of its runners.',
   SMG_GATEWAY_KEY_REUSED: 'Send the body of the first request, byte for byte, or take a new key.',
   SMG_GATEWAY_SLOW: 'Send the whole request without pauses; the connection is closed.',
   SMG_GATEWAY_TOO_LARGE:
@@ -38,6 +41,8 @@ export const REMEDIES: Readonly<Record<string, string>> = {
     'Look for the event before you send it again: a second sending would be a second event.',
   SMG_GATEWAY_DATABASE_AWAY:
     'Ask again after `Retry-After`. If it stays: see that PostgreSQL can be reached, or narrow the query.',
+  SMG_GATEWAY_WEBHOOK_REFUSED:
+    'See `ALERT_WEBHOOK_URL` and its receiver: it must answer with 2xx, and not with a redirect. Notices are sent again.',
   SMG_GATEWAY_CLOSING: 'Send what has no result, or one of 503, to another gateway, or again after `Retry-After`.',
   SMG_GATEWAY_OVERLOADED: 'Send it again after `Retry-After`, more slowly: nothing was written.',
 

@@ -32,6 +32,8 @@ export interface Attachment {
   start(): void
   /** Finishes what is in hand as far as `deadline` (of `performance.now()`) allows, commits, leaves the group. */
   stop(deadline: number): Promise<void>
+  /** Reads the positions again, and goes on from those that someone moved. Rejects never. */
+  readPositions(): Promise<void>
   state(): { readonly state: AttachmentState; readonly reason: string | null }
   /** Records of the log that are not settled, by partition, as of the last fetch. */
   lag(): ReadonlyMap<number, number>
@@ -274,6 +276,11 @@ export function attachFunction({
         pause(Math.max(MIN_RELEASE_MS, deadline - performance.now()), new AbortController().signal)
       ])
       await running
+    },
+    async readPositions() {
+      await positions.check({ withLog: false })
+      // One that was under way may have read them before the move.
+      await positions.check({ withLog: false })
     },
     state: () => (starting ? { state: 'starting', ...starting } : state),
     lag: () =>

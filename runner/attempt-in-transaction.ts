@@ -15,6 +15,7 @@ import {
 } from '../sdk/settle-record.ts'
 import type { LoadedFunction, TransactionContext } from '../sdk/types.ts'
 import { runnerErrors } from './errors.ts'
+import { logFailedAttempt } from './log-records.ts'
 import type { RunnerMetrics } from './metrics.ts'
 import { toEntry } from './to-entry.ts'
 
@@ -127,12 +128,12 @@ export function createTransactionAttempt({ definition, settle, write, metrics, l
     if (!isItsOwn) throw new dbErrors.SMG_DB_CONNECTION_LOST('on purpose: PostgreSQL owed an attempt its answer')
   }
 
-  function note({ partition, offset }: IdentifiedRecord, number: number, outcome: Outcome) {
+  function note(record: IdentifiedRecord, number: number, outcome: Outcome) {
     if (outcome.kind !== 'handled' && isUnclassified(outcome.error)) metrics.unclassified.inc({ topic })
     if (outcome.kind !== 'retry') return
     const { error, waitMs } = outcome
     metrics.attemptsFailed.inc({ topic })
-    log.warn({ err: error, partition, offset, attempt: number, waitMs }, 'attempt failed')
+    logFailedAttempt(log, record, { attempt: number, waitMs, error })
   }
 
   function createRunHandle(

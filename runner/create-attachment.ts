@@ -167,7 +167,18 @@ export function createAttachment(loaded: LoadedFunction, parts: RunnerParts): At
     log
   })
   const isWorking = () => attachment.state().state === 'running' && attachment.lag().size > 0
-  return { groupId, fileHash: definition.fileHash, ordering, brake, hints, redriver, isWorking, attachment }
+  const { readPositions } = attachment
+  return {
+    groupId,
+    fileHash: definition.fileHash,
+    ordering,
+    brake,
+    hints,
+    redriver,
+    isWorking,
+    readPositions,
+    attachment
+  }
 }
 
 /** The consumer group of a function. */

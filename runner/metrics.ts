@@ -94,7 +94,7 @@ export function createMetrics() {
       if (!tally) return
       if (tally.messages) messages.inc({ topic }, tally.messages)
       if (tally.rows) rows.inc({ topic }, tally.rows)
-      for (const [disposition, count] of tally.deadBy ?? []) deadLetters.inc({ topic, disposition }, count)
+      for (const { reason } of tally.dead ?? []) deadLetters.inc({ topic, disposition: reason.disposition })
       if (tally.duplicates) duplicates.inc({ topic }, tally.duplicates)
     }
   }

@@ -4,6 +4,7 @@ import { sdkErrors } from '../sdk/errors.ts'
 import { deriveEventId, timestampMsOf } from '../sdk/event-id.ts'
 import { type IdentifiedRecord, toTime } from '../sdk/record.ts'
 import { describe, type Published, type SettleDependencies } from '../sdk/settle-record.ts'
+import { findTraceparent, traceIdOf } from '../sdk/trace.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { toBase64 } from './dead-letter.ts'
 import { PRODUCER_ID } from './identify.ts'
@@ -29,6 +30,8 @@ export function createOutboxEntries(
 ): ToOutboxEntries {
   return (record, published, nowMs) => {
     onEntries()
+    // What a function does about an event belongs to the same trace.
+    const traceparent = traceIdOf(record) && findTraceparent(record)
     return published.map(({ topic, key, value }, index) => {
       const eventId = deriveEventId(timestampMsOf(record.id), [record.id, 'published', topic, String(index)])
       return {
@@ -38,7 +41,12 @@ export function createOutboxEntries(
         eventId,
         key: toBase64(key),
         value: toBase64(value),
-        headers: toHeaders({ id: eventId, 'content-type': 'application/json', 'producer-id': PRODUCER_ID }),
+        headers: toHeaders({
+          id: eventId,
+          'content-type': 'application/json',
+          'producer-id': PRODUCER_ID,
+          ...(traceparent && { traceparent })
+        }),
         timestamp: toTime(nowMs)
       }
     })

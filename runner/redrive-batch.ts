@@ -14,9 +14,10 @@ import {
   toMemory
 } from './attempt-in-transaction.ts'
 import { toDeadLetter } from './dead-letter.ts'
+import { logFailedAttempt } from './log-records.ts'
 import type { RedriveTrials } from './redrive-trials.ts'
 import { MAX_RECORDS } from './run-prefix.ts'
-import { type Tally, tallyOf, type WriteDependencies } from './settled.ts'
+import { type DeadRecord, type Tally, tallyOf, type WriteDependencies } from './settled.ts'
 import { createLetterTaker, toIds } from './take-letters.ts'
 import { toEntry } from './to-entry.ts'
 import { writeEntries } from './write-entries.ts'
@@ -34,6 +35,9 @@ export interface RedriveBatchDependencies extends AttemptDependencies {
 /** What one transaction of a redrive came to; ids are those of dead letters. */
 export interface Redriven {
   readonly resolved: readonly string[]
+  /** Records of the resolved, and of the failed with their new reasons. */
+  readonly resolvedRecords: readonly IdentifiedRecord[]
+  readonly dead: readonly DeadRecord[]
   readonly failed: readonly string[]
   /** Those that wait for their next attempt, and what is known of them. */
   readonly waiting: ReadonlyMap<string, Memory>
@@ -117,11 +121,21 @@ export function createRedriveBatch(dependencies: RedriveBatchDependencies) {
     await writeFailed(tx, failed)
     await resolve(tx.query, resolved)
     // One that goes alone stays noted until it is settled; of many, those that will be tried again.
+    const isResolved = new Set(resolved)
     const isSettled = new Set(settled)
     const isOver = (id: string) => (alone === null ? !waiting.has(id) : isSettled.has(id))
     await trials.end(tx.query, toIds(letters).filter(isOver))
     if (ordering === 'key') await releaseKeys(tx.query, groupId, hashesOf(letters, resolved))
-    return { resolved, failed: failed.map(({ letter }) => letter.id), waiting, ended, suspects, tally }
+    return {
+      resolved,
+      resolvedRecords: handled.flatMap(({ letter, record }) => (isResolved.has(letter.id) ? [record] : [])),
+      dead: failed,
+      failed: failed.map(({ letter }) => letter.id),
+      waiting,
+      ended,
+      suspects,
+      tally
+    }
 
     function addHandled({ letter, record, outcome, isKnown }: Omit<Handled, 'entry'>) {
       try {
@@ -201,10 +215,7 @@ function createRowAttempt({ definition, settle, metrics, log }: AttemptDependenc
     if (outcome.kind === 'retry') {
       const { error, waitMs } = outcome
       metrics.attemptsFailed.inc({ topic: definition.topic })
-      log.warn(
-        { err: error, partition: record.partition, offset: record.offset, attempt: number, waitMs },
-        'attempt failed'
-      )
+      logFailedAttempt(log, record, { attempt: number, waitMs, error })
     }
     return { outcome, isKnown: false }
   }

@@ -3,6 +3,7 @@ import { databaseFault } from '../db/database-fault.ts'
 import type { TransactionLimits } from '../db/write-transaction.ts'
 import type { Memory } from './attempt-in-transaction.ts'
 import type { Gate } from './gate.ts'
+import { logDead, logResolved } from './log-records.ts'
 import type { RunnerMetrics } from './metrics.ts'
 import { createPatience, pause, RETRY_OURS_MS } from './patience.ts'
 import { createRedriveBatch, type RedriveBatchDependencies, type Redriven } from './redrive-batch.ts'
@@ -129,7 +130,9 @@ export function createRedriver(dependencies: RedriverDependencies): Redriver {
     await trials.takeBack(which).catch(error => log.debug({ err: error }, 'what was noted could not be taken back'))
   }
 
-  function report({ resolved, failed, waiting, tally }: Redriven): boolean {
+  function report({ resolved, resolvedRecords, failed, dead, waiting, tally }: Redriven): boolean {
+    logResolved(log, resolvedRecords)
+    logDead(log, dead)
     if (resolved.length + failed.length > 0) {
       metrics.count(write.topic, tally, 0)
       metrics.redriven.inc({ topic: write.topic, result: 'resolved' }, resolved.length)

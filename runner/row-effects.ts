@@ -8,6 +8,7 @@ import { createCopyChoice } from './copy-choice.ts'
 import type { EffectHooks, Effects } from './effects.ts'
 import { findAway } from './find-away.ts'
 import { type FloodBreaker, isFlood } from './flood.ts'
+import { logCommit } from './log-records.ts'
 import type { RunnerMetrics } from './metrics.ts'
 import { unparkedKey } from './parking.ts'
 import { aborted, createPatience, pause, RETRY_OURS_MS } from './patience.ts'
@@ -94,6 +95,7 @@ export function createRowEffects(
 
   async function runCycle(shares: readonly Share[]): Promise<void> {
     const stopTimer = metrics.cycleSeconds.startTimer({ topic: write.topic })
+    const startedMs = performance.now()
     try {
       if (mustReload) {
         await hooks.reload()
@@ -105,6 +107,12 @@ export function createRowEffects(
       const tallies = await pool.transaction(tx => writeCycle(tx, shares, { care, byCopy: isCopied() }), limits)
       await failpoint('after-commit')
       stopTimer()
+      const moved = shares.map(({ owned, expected, next }) => ({
+        partition: owned.partition,
+        from: expected,
+        to: next
+      }))
+      logCommit(log, moved, { tallies: [...tallies.values()], ms: performance.now() - startedMs })
       commit(shares, tallies)
       await flood.committed()
     } catch (error) {

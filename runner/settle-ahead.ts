@@ -11,6 +11,7 @@ import { toCrashed } from './dead-letter.ts'
 import type { Gate } from './gate.ts'
 import { identify } from './identify.ts'
 import { createKeyCounts } from './key-counts.ts'
+import { logFailedAttempt } from './log-records.ts'
 import { isHead, type KeyHints, toParked } from './parking.ts'
 import type { SettledRecord } from './settled.ts'
 import { createSlots, keyOf, type ReadyStep, type Slot, type Taken } from './slots.ts'
@@ -202,7 +203,7 @@ export function createSettleAhead(
     onAttemptFailed()
     const { error, waitMs, nextAttempt } = outcome
     const { offset } = record
-    log.warn({ err: error, partition: partition.partition, offset, attempt: nextAttempt - 1, waitMs }, 'attempt failed')
+    logFailedAttempt(log, record, { attempt: nextAttempt - 1, waitMs, error })
     hold(slot)
     partition.trial.rest()
     const timer = setTimeout(() => {

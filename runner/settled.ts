@@ -25,8 +25,8 @@ export interface Tally {
   messages: number
   rows: number
   deadLetters: number
-  /** How many of them died of what; missing without any. */
-  deadBy?: Map<string, number>
+  /** Those, in no order; missing without any. */
+  dead?: DeadRecord[]
   duplicates: number
   /** Null when nothing was new. */
   lastMessageMs: number | null
@@ -47,10 +47,10 @@ export interface WriteDependencies {
 }
 
 /** Counts a new dead letter. */
-export function countDead(tally: Tally, disposition: string): void {
+export function countDead(tally: Tally, letter: DeadRecord): void {
   tally.deadLetters += 1
-  tally.deadBy ??= new Map()
-  tally.deadBy.set(disposition, (tally.deadBy.get(disposition) ?? 0) + 1)
+  tally.dead ??= []
+  tally.dead.push(letter)
 }
 
 /** Gives the counts of a partition, from nothing when it has none yet. */

@@ -8,6 +8,7 @@ import type { EffectHooks, Effects } from './effects.ts'
 import { findAway } from './find-away.ts'
 import { type FloodBreaker, isFlood } from './flood.ts'
 import type { Gate } from './gate.ts'
+import { logCommit } from './log-records.ts'
 import type { RunnerMetrics } from './metrics.ts'
 import type { QueuedItem } from './partition-queue.ts'
 import { createPatience, pause, RETRY_OURS_MS } from './patience.ts'
@@ -87,6 +88,7 @@ export function createTransactionEffects(
         if (epoch !== partition.epoch) continue
         await failpoint('before-begin')
         const stopTimer = metrics.cycleSeconds.startTimer({ topic: write.topic })
+        const startedMs = performance.now()
         const prefix: Prefix = await pool.transaction(tx => runPrefix(tx, part, memories), limits, gate)
         await failpoint('after-commit')
         stopTimer()
@@ -98,7 +100,7 @@ export function createTransactionEffects(
         const [reason] = stopped.values()
         if (reason === undefined) hooks.onState('running', null)
         else if (hadWaited) hooks.onState('stopped', reason)
-        commit(partition, prefix)
+        commit(partition, prefix, startedMs)
         hand.splice(0, prefix.count)
         if (prefix.count > 0) await flood.committed()
       } catch (error) {
@@ -150,9 +152,11 @@ export function createTransactionEffects(
     partition.isWriting = true
   }
 
-  function commit(partition: AssignedPartition, { count, next, tally }: Prefix) {
+  function commit(partition: AssignedPartition, { count, next, tally }: Prefix, startedMs: number) {
     metrics.count(write.topic, tally, count)
     metrics.cycleRecords.observe({ topic: write.topic }, count)
+    const moved = { partition: partition.partition, from: partition.position.nextOffset, to: next }
+    if (count > 0) logCommit(log, [moved], { tallies: tally ? [tally] : [], ms: performance.now() - startedMs })
     if (partition.revoked.aborted || count === 0) return
     partition.position = { ...partition.position, nextOffset: next }
     hooks.onCommitted(partition)

@@ -18,6 +18,8 @@ export interface Watched {
   readonly redriver: Redriver
   /** It owns some of the function, and can handle and write it. */
   readonly isWorking: () => boolean
+  /** Reads the positions again, and goes on from those that are others than before. Rejects never. */
+  readonly readPositions: () => Promise<void>
 }
 
 /** Asks PostgreSQL what operators and other runners want of the functions of this one. */
@@ -33,6 +35,8 @@ export function createOperatorWatch(
 ): OperatorWatch {
   const stopping = new AbortController()
   const groupIds = watched.map(({ groupId }) => groupId)
+  /** How often operators had moved positions at the last look, by group. */
+  const seen = new Map<string, number>()
   const keyed = watched.filter(({ ordering }) => ordering === 'key')
   let loop: Promise<void> | null = null
 
@@ -48,12 +52,25 @@ export function createOperatorWatch(
   }
 
   async function look(): Promise<void> {
-    const [states, redriving] = await Promise.all([operators.states(groupIds), operators.redriving(groupIds)])
+    const [states, redriving, moves] = await Promise.all([
+      operators.states(groupIds),
+      operators.redriving(groupIds),
+      operators.moves(groupIds)
+    ])
     for (const item of watched) {
       if (redriving.has(item.groupId)) item.redriver.wake()
+      heedMoves(item, moves.get(item.groupId) ?? 0)
       await apply(item, states.get(item.groupId))
     }
     for (const { groupId, hints } of keyed) hints.refresh(await operators.blockedKeys(groupId))
+  }
+
+  /** At the first look too: whatever the positions were read before, it may have been before the move. */
+  function heedMoves({ groupId, readPositions }: Watched, moves: number) {
+    if (seen.get(groupId) === moves) return
+    seen.set(groupId, moves)
+    // It may have to wait for a transaction, and the other functions do not.
+    void readPositions()
   }
 
   async function apply({ groupId, fileHash, brake, redriver, isWorking }: Watched, state: OperatorState | undefined) {

@@ -28,8 +28,8 @@ export async function writeDead(
   const letters = [...byId.values()].map(({ record, reason }) => toDeadLetter(record, reason, nowMs()))
   const fresh = await insertDeadLetters(tx, { groupId, topic }, letters)
   if (toMirrorEntry) await insertOutbox(tx, letters.filter(({ eventId }) => fresh.has(eventId)).map(toMirrorEntry))
-  for (const { record, reason } of byId.values())
-    if (fresh.has(record.id)) countDead(tallyOf(tallies, record.partition), reason.disposition)
+  for (const item of byId.values())
+    if (fresh.has(item.record.id)) countDead(tallyOf(tallies, item.record.partition), item)
 
   const known = dead.filter(item => byId.get(item.record.id) !== item || !fresh.has(item.record.id))
   const entries = known.map(({ record }) => ({ record, entry: toEntry(record, [], null) }))

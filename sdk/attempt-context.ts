@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import { sdkErrors } from './errors.ts'
 import type { IdentifiedRecord } from './record.ts'
 import type { Published, SettleDependencies } from './settle-record.ts'
+import { traceIdOf } from './trace.ts'
 import type { Context } from './types.ts'
 
 /** What a context does its work with. */
@@ -33,7 +34,9 @@ export class AttemptContext implements Context {
 
   get log(): Logger {
     const { topic, partition, offset } = this.#record
-    this.#child ??= this.#parts.log.child({ topic, partition, offset, attempt: this.attempt })
+    if (this.#child) return this.#child
+    const bindings = { topic, partition, offset, attempt: this.attempt, traceId: traceIdOf(this.#record) }
+    this.#child = this.#parts.log.child(bindings)
     return this.#child
   }
 

@@ -26,7 +26,7 @@ export interface Input<S extends TSchema = TSchema> {
 
 /** What `handle` may use besides its event. Made anew for every attempt, revoked when it is over. */
 export interface Context {
-  /** Bound to topic, partition, offset and attempt. */
+  /** Bound to topic, partition, offset and attempt, and to `traceId` where the record has a `traceparent`. */
   readonly log: Logger
   /** Aborts at the deadline of the attempt and at shutdown. */
   readonly signal: AbortSignal

@@ -74,6 +74,7 @@ t.test('the other defaults are those of the page', async t => {
       BATCH_BODY_BYTES: 16_777_216,
       NDJSON_BODY_BYTES: 67_108_864,
       IDEMPOTENCY_TTL_HOURS: 24,
+      ALERT_INTERVAL_MS: 10_000,
       PAGES_PUBLIC: true,
       FUNCTIONS_DIR: 'functions'
     }

@@ -1,5 +1,6 @@
 import type { Sql } from 'postgres'
 import type { WriteTransaction } from '../write-transaction.ts'
+import { type Operation, writeAudit } from './audit.ts'
 import { lockKeysOf, type Query, releaseKeys } from './blocked-keys.ts'
 import { isInTheWay } from './redrivable.ts'
 
@@ -12,8 +13,7 @@ export interface RedriveRequest {
   readonly editedValue: string | null
   /** Runs it although an older one of its key is dead. */
   readonly overtake: boolean
-  /** Who asks; null without security. */
-  readonly requestedBy: string | null
+  readonly operation: Operation
 }
 
 /** A dead letter as it was found, and what was done to it. */
@@ -29,13 +29,23 @@ export interface RequestedRedrive {
   readonly offset: string
   readonly keyBase64: string | null
   readonly timestamp: string
+  /** W3C's header of the record, as base64; null without one. */
+  readonly traceparentBase64: string | null
+}
+
+/** What a redrive of many was asked for. */
+export interface BulkRequest {
+  readonly filter: Readonly<Record<string, unknown>>
+  readonly limit: number
+  readonly overtake: boolean
+  readonly operation: Operation
 }
 
 const EXPIRE_AT_ONCE = 1_000
 
 /**
  * What operators ask for of `dead_letters`; runners do it. Every change begins with a comparison of the state, and holds
- * the key before: what a runner is about to say of its head is waited for.
+ * the key before: what a runner is about to say of its head is waited for. What changes nothing is not in the audit.
  */
 export function createDeadLetterRequests(sql: Sql, runTransaction: RunTransaction) {
   return {
@@ -50,11 +60,11 @@ export function createDeadLetterRequests(sql: Sql, runTransaction: RunTransactio
 
     /**
      * Asks for the redrive of some of `all`, which are one request: an older one of a key that is in there too stands
-     * in nobody's way.
+     * in nobody's way. Calls of one request are one action in the audit, each with its own transaction.
      */
     async redriveSome(
       some: readonly string[],
-      { all, overtake, requestedBy }: { all: readonly string[] } & Omit<RedriveRequest, 'editedValue'>
+      { all, filter, limit, overtake, operation }: { readonly all: readonly string[] } & BulkRequest
     ): Promise<{ redriven: number; skipped: number }> {
       return runTransaction(async tx => {
         await lockKeysOf(tx.query, some, 'SHARE')
@@ -70,9 +80,13 @@ export function createDeadLetterRequests(sql: Sql, runTransaction: RunTransactio
              FROM chosen WHERE dead.id = chosen.id AND dead.state = 'dead' AND NOT "isBlocked" RETURNING dead.id)
            SELECT (SELECT count(*) FROM changed)::int AS redriven,
              (SELECT count(*) FROM chosen WHERE "isBlocked")::int AS skipped`,
-          [JSON.stringify(all), JSON.stringify(some), overtake, requestedBy]
+          [JSON.stringify(all), JSON.stringify(some), overtake, operation.operator]
         )
-        return { redriven: Number(row?.redriven ?? 0), skipped: Number(row?.skipped ?? 0) }
+        const counts = { redriven: Number(row?.redriven ?? 0), skipped: Number(row?.skipped ?? 0) }
+        const topic = typeof filter.topic === 'string' ? filter.topic : null
+        const deed = { action: 'redrive_many', topic, details: { filter, limit, overtake }, counts } as const
+        if (counts.redriven > 0) await writeAudit(tx.query, operation, deed)
+        return counts
       })
     },
 
@@ -80,17 +94,20 @@ export function createDeadLetterRequests(sql: Sql, runTransaction: RunTransactio
      * Discards one that is dead, and lets go what it held back. Gives the state after it, which is `discarded` unless
      * it was in another than `dead`; undefined when there is no such dead letter.
      */
-    discard(id: string, requestedBy: string | null): Promise<string | undefined> {
+    discard(id: string, operation: Operation): Promise<string | undefined> {
       return runTransaction(async tx => {
         await lockKeysOf(tx.query, [id], 'UPDATE')
         const [row] = await tx.query(
           `UPDATE dead_letters SET state = 'discarded', resolved_at = now(), requested_by = $2
            WHERE id = $1::uuid AND state = 'dead'
-           RETURNING group_id AS "groupId", encode(sha256(key), 'hex') AS hash`,
-          [id, requestedBy]
+           RETURNING group_id AS "groupId", topic, encode(sha256(key), 'hex') AS hash`,
+          [id, operation.operator]
         )
         if (row?.hash) await releaseKeys(tx.query, String(row.groupId), [String(row.hash)])
-        if (row) return 'discarded'
+        if (row) {
+          await writeAudit(tx.query, operation, { action: 'discard', topic: String(row.topic), details: { id } })
+          return 'discarded'
+        }
 
         const [other] = await tx.query('SELECT state FROM dead_letters WHERE id = $1::uuid', [id])
         return other && String(other.state)
@@ -111,7 +128,7 @@ export function createDeadLetterRequests(sql: Sql, runTransaction: RunTransactio
     }
   }
 
-  async function redriveOne(query: Query, id: string, { editedValue, overtake, requestedBy }: RedriveRequest) {
+  async function redriveOne(query: Query, id: string, { editedValue, overtake, operation }: RedriveRequest) {
     await lockKeysOf(query, [id], 'SHARE')
     const [row] = await query(
       `WITH dead AS MATERIALIZED (SELECT * FROM dead_letters WHERE id = $1::uuid),
@@ -125,10 +142,15 @@ export function createDeadLetterRequests(sql: Sql, runTransaction: RunTransactio
        SELECT CASE WHEN EXISTS (SELECT FROM changed) THEN 'redriving' ELSE state END AS state,
          EXISTS (SELECT FROM changed) AS "isChanged", (SELECT id FROM older) AS "olderId", disposition, topic, partition,
          "offset"::text AS "offset", translate(encode(key, 'base64'), E'\\n', '') AS "keyBase64",
-         timestamp::text AS timestamp
+         timestamp::text AS timestamp, (SELECT header->>1 FROM json_array_elements(headers) AS given(header)
+           WHERE header->>0 = 'traceparent' LIMIT 1) AS "traceparentBase64"
        FROM dead`,
-      [id, editedValue, overtake, requestedBy]
+      [id, editedValue, overtake, operation.operator]
     )
-    return row && ({ ...row } as unknown as RequestedRedrive)
+    if (!row) return undefined
+    const asked = { ...row } as unknown as RequestedRedrive
+    const details = { id, isEdited: editedValue !== null, overtake }
+    if (asked.isChanged) await writeAudit(query, operation, { action: 'redrive', topic: asked.topic, details })
+    return asked
   }
 }

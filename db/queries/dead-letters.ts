@@ -51,16 +51,28 @@ interface DeadLetterGroup {
   readonly group: string
   readonly stage: string
   readonly disposition: string
-  readonly error: string
+  /** Its name, and the message of the newest. */
+  readonly error: { readonly name: string; readonly message: string }
   readonly count: number
   /** How many of them are still dead. */
   readonly dead: number
   readonly firstAt: string
   readonly lastAt: string
+  /** The newest. */
+  readonly sampleId: string
 }
 
+/** Groups of dead letters, and whether all were counted. */
+export interface DeadLetterGroups {
+  readonly items: DeadLetterGroup[]
+  readonly isComplete: boolean
+}
+
+/** Dead letters that are counted by reason. */
+const MAX_GROUPED = 100_000
+
 /** Conditions on a dead letter, by the name of their filter. */
-export const DEAD_LETTER_FILTERS = {
+const DEAD_LETTER_FILTERS = {
   topic: 'topic = ?',
   stage: 'stage = ?',
   state: 'state = ?',
@@ -93,18 +105,45 @@ export function createDeadLetterQueries(sql: Sql) {
       return row && JSON.parse(write(row))
     },
 
-    /** Reads the whole table: a number of dead letters that would make it slow wants an operator anyway. At most 500. */
-    async groups({ topic, state }: { topic?: string | undefined; state?: string | undefined }) {
-      const rows = await sql.unsafe(
-        `SELECT topic, group_id AS "group", stage, disposition, error_name AS error, count(*)::int AS count,
-          (count(*) FILTER (WHERE state = 'dead'))::int AS dead, ${isoText('min(created_at)')} AS "firstAt",
-          ${isoText('max(created_at)')} AS "lastAt"
-        FROM dead_letters WHERE ($1::text IS NULL OR topic = $1) AND ($2::text IS NULL OR state = $2)
-        GROUP BY 1, 2, 3, 4, 5 ORDER BY count(*) DESC, 1, 2, 3, 4, 5 LIMIT 500`,
-        [topic ?? null, state ?? null],
+    /**
+     * Counts dead letters that failed alike, most first, among the newest 100,000 by the time of their record: however many
+     * there are, it takes no longer. Filters: `topic`, `stage`, `state`, `from`, `to`.
+     */
+    async groups({ stage, state, ...where }: Filters, limit: number): Promise<DeadLetterGroups> {
+      const places = toConditions(where)
+      const kept = toConditions({ stage, state }, places.parameters)
+      const isKept = `true ${kept.conditions}`
+      const [row] = await sql.unsafe(
+        `WITH newest AS (
+           SELECT id, topic, group_id, stage, disposition, error_name, state, created_at FROM dead_letters
+           WHERE true ${places.conditions} ORDER BY "timestamp" DESC, id DESC LIMIT ${MAX_GROUPED + 1}),
+         alike AS (
+           SELECT topic, group_id, stage, disposition, error_name, count(*) AS seen,
+             count(*) FILTER (WHERE ${isKept}) AS kept, count(*) FILTER (WHERE state = 'dead' AND ${isKept}) AS dead,
+             min(created_at) FILTER (WHERE ${isKept}) AS first_at, max(created_at) FILTER (WHERE ${isKept}) AS last_at,
+             max(id::text) FILTER (WHERE ${isKept}) AS sample_id
+           FROM newest GROUP BY 1, 2, 3, 4, 5),
+         most AS (
+           SELECT alike.*, error_message FROM alike JOIN dead_letters AS sample ON sample.id = sample_id::uuid
+           WHERE kept > 0 ORDER BY kept DESC, 1, 2, 3, 4, 5 LIMIT $${places.parameters.length + 1}::int)
+         SELECT (SELECT coalesce(sum(seen), 0) FROM alike) <= ${MAX_GROUPED} AS "isComplete",
+           (SELECT coalesce(json_agg(json_build_object('topic', topic, 'group', group_id, 'stage', stage,
+             'disposition', disposition, 'error', json_build_object('name', error_name, 'message', error_message),
+             'count', kept, 'dead', dead, 'firstAt', ${isoText('first_at')}, 'lastAt', ${isoText('last_at')},
+             'sampleId', sample_id)), '[]')::text FROM most) AS items`,
+        [...places.parameters, limit],
         { prepare: true }
       )
-      return rows.map(row => ({ ...row }) as unknown as DeadLetterGroup)
+      return { items: JSON.parse(String(row?.items)), isComplete: row?.isComplete === true }
     }
   }
+}
+
+/** Gives filters as conditions behind `WHERE …`; their values become `parameters`. */
+export function toConditions(filters: Filters, parameters: (string | number)[] = []) {
+  const conditions = Object.entries(DEAD_LETTER_FILTERS).flatMap(([name, condition]) => {
+    const value = filters[name]
+    return value === undefined ? [] : [` AND ${condition.replace('?', `$${parameters.push(value)}`)}`]
+  })
+  return { conditions: conditions.join(''), parameters }
 }

@@ -1,4 +1,6 @@
 import type { Sql } from 'postgres'
+import { type Operation, writeAudit } from './audit.ts'
+import type { RunTransaction } from './dead-letter-requests.ts'
 import { isFloodStop } from './flood.ts'
 import { isoText } from './list.ts'
 
@@ -42,29 +44,39 @@ export async function writeFunctionState(
         AND (excluded.state = 'stopped' OR (known.state, known.reason) IS DISTINCT FROM (excluded.state, excluded.reason))`
 }
 
-/** What operators ask for of `function_states`; runners look there. */
-export function createFunctionStateRequests(sql: Sql) {
+/** What operators ask for of `function_states`; runners look there. What changes nothing is not in the audit. */
+export function createFunctionStateRequests(runTransaction: RunTransaction) {
   return {
     /** Holds a function up, whatever it does now. Says nothing new of one that is paused. */
-    async pause({ groupId, topic }: Pick<FunctionState, 'groupId' | 'topic'>, reason: string): Promise<void> {
-      await sql.unsafe(
-        `INSERT INTO function_states AS known (group_id, topic, state, reason) VALUES ($1, $2, 'paused', $3)
-         ON CONFLICT (group_id, topic) DO UPDATE SET state = excluded.state, reason = excluded.reason, since = now()
-           WHERE known.state <> 'paused'`,
-        [groupId, topic, reason],
-        { prepare: true }
-      )
+    pause({ groupId, topic }: Pick<FunctionState, 'groupId' | 'topic'>, operation: Operation): Promise<void> {
+      return runTransaction(async tx => {
+        const { count } = await tx.query(
+          `INSERT INTO function_states AS known (group_id, topic, state, reason) VALUES ($1, $2, 'paused', $3)
+           ON CONFLICT (group_id, topic) DO UPDATE SET state = excluded.state, reason = excluded.reason, since = now()
+             WHERE known.state <> 'paused'`,
+          [groupId, topic, `paused by ${operation.operator ?? 'an operator'}`]
+        )
+        if (count > 0) await writeAudit(tx.query, operation, { action: 'pause', topic, details: {} })
+      })
     },
 
     /** Lets a function go on that is paused or stopped; after a flood first with a single record. What it counted is over. */
-    async resume({ groupId, topic }: Pick<FunctionState, 'groupId' | 'topic'>): Promise<void> {
-      await sql.unsafe(
-        `UPDATE function_states SET state = 'running', reason = NULL, recent = NULL, since = now(),
-           details = CASE WHEN details->'flood' IS NULL THEN details ELSE details || '{"probe": true}' END
-         WHERE group_id = $1 AND topic = $2 AND state <> 'running'`,
-        [groupId, topic],
-        { prepare: true }
-      )
+    resume({ groupId, topic }: Pick<FunctionState, 'groupId' | 'topic'>, operation: Operation): Promise<void> {
+      return runTransaction(async tx => {
+        const [before] = await tx.query(
+          `SELECT state, reason FROM function_states WHERE group_id = $1 AND topic = $2 AND state <> 'running' FOR UPDATE`,
+          [groupId, topic]
+        )
+        if (!before) return
+        await tx.query(
+          `UPDATE function_states SET state = 'running', reason = NULL, recent = NULL, since = now(),
+             details = CASE WHEN details->'flood' IS NULL THEN details ELSE details || '{"probe": true}' END
+           WHERE group_id = $1 AND topic = $2`,
+          [groupId, topic]
+        )
+        const { state, reason } = before
+        await writeAudit(tx.query, operation, { action: 'resume', topic, details: { was: state, reason } })
+      })
     }
   }
 }

@@ -38,7 +38,9 @@ export interface ListSource {
   readonly time: string
   /** The column that parts rows of equal time and id, where there may be some. */
   readonly topic?: string
-  /** Its members `id`, `timestamp` and, where there is one, `topic` are the row's place in the list. */
+  /** The member that gives `time`; default `timestamp`. */
+  readonly timeMember?: string
+  /** Its members `id`, the one of the time and, where there is one, `topic` are the row's place in the list. */
   readonly item: Item
   /** The bytes of each column that may be large, as SQL. */
   readonly large: readonly string[]
@@ -78,8 +80,12 @@ function countFitting(rows: readonly SizedRow[], limit: number): number {
   return count
 }
 
-function toPlace({ topic }: ListSource, row: ItemRow): Place {
-  return { time: JSON.parse(row.timestamp ?? '""'), id: row.id ?? '', topic: (topic && row.topic) ?? '' }
+/** The place of a row in its list. */
+export function toPlace(
+  { topic, timeMember = 'timestamp' }: Pick<ListSource, 'topic' | 'timeMember'>,
+  row: ItemRow
+): Place {
+  return { time: JSON.parse(row[timeMember] ?? '""'), id: row.id ?? '', topic: (topic && row.topic) ?? '' }
 }
 
 interface Binding extends PageRequest {

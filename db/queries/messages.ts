@@ -2,7 +2,8 @@ import type { Sql } from 'postgres'
 import { createItemWriter, type ItemRow, json, plain, text, time, toColumns } from './item.ts'
 import { createList, type Filters, type Page, type PageRequest, rangeOf } from './list.ts'
 
-const ITEM = {
+/** A message as the API gives it. */
+export const MESSAGE_ITEM = {
   id: plain('id'),
   topic: text('topic'),
   partition: json('partition'),
@@ -16,13 +17,13 @@ const ITEM = {
 
 /** Reads of `messages`. What they give is JSON text. */
 export function createMessageQueries(sql: Sql) {
-  const columns = toColumns(ITEM)
-  const write = createItemWriter(ITEM)
+  const columns = toColumns(MESSAGE_ITEM)
+  const write = createItemWriter(MESSAGE_ITEM)
   const list = createList(sql, {
     table: 'messages',
     time: '"timestamp"',
     topic: 'topic',
-    item: ITEM,
+    item: MESSAGE_ITEM,
     large: ['octet_length(value::text)', 'octet_length(headers::text)'],
     filters: { topic: 'topic = ?', key: 'key = ?', partition: 'partition = ?::int', ...rangeOf('"timestamp"') }
   })

@@ -53,6 +53,14 @@ export function createOperatorQueries(sql: Sql) {
       return new Set(rows.map(row => String(row.group_id)))
     },
 
+    /** How often operators moved positions of the groups; one without positions is missing. */
+    async moves(groupIds: readonly string[]): Promise<Map<string, number>> {
+      const rows = await sql`
+        SELECT group_id, sum(moves)::int AS moves FROM topic_status JOIN ${given(groupIds)} AS given(group_id) USING (group_id)
+        GROUP BY group_id`
+      return new Map(rows.map(row => [String(row.group_id), Number(row.moves)]))
+    },
+
     /** Hashes of the keys whose records are parked, in hex. */
     async blockedKeys(groupId: string): Promise<string[]> {
       const rows = await sql`

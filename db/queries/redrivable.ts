@@ -1,5 +1,5 @@
 import type { Sql } from 'postgres'
-import { DEAD_LETTER_FILTERS } from './dead-letters.ts'
+import { toConditions } from './dead-letters.ts'
 import type { Filters } from './list.ts'
 
 /** What a redrive by filter would be about. */
@@ -88,13 +88,4 @@ export function isInTheWay(overtake: string): string {
   return `older.group_id = dead.group_id AND older.key IS NOT NULL AND sha256(older.key) = sha256(dead.key)
     AND older.state = 'dead' AND (older.partition, older."offset") < (dead.partition, dead."offset")
     AND (NOT ${overtake} OR (dead.disposition = 'parked_behind_key' AND older.disposition <> 'parked_behind_key'))`
-}
-
-function toConditions(filters: Filters) {
-  const parameters: (string | number)[] = []
-  const conditions = Object.entries(DEAD_LETTER_FILTERS).flatMap(([name, condition]) => {
-    const value = filters[name]
-    return value === undefined ? [] : [` AND ${condition.replace('?', `$${parameters.push(value)}`)}`]
-  })
-  return { conditions: conditions.join(''), parameters }
 }

@@ -1,8 +1,13 @@
 // Every table of the system, for drizzle-kit and for tests. Functions import the file of their own table.
+export * from './alert-deliveries.ts'
+export * from './alert-notices.ts'
+export * from './alert-states.ts'
+export * from './audit.ts'
 export * from './blocked-keys.ts'
 export * from './dead-letters.ts'
 export * from './error-logs.ts'
 export * from './function-states.ts'
+export * from './gateway-reports.ts'
 export * from './idempotency-keys.ts'
 export * from './messages.ts'
 export * from './notifications.ts'

@@ -28,6 +28,8 @@ export const topicStatus = pgTable(
     /** The record that is being tried alone after an unclean end, and how often it was. */
     tryingOffset: offset('trying_offset'),
     tryingCount: integer('trying_count').notNull().default(0),
+    /** How often operators moved the position: a runner that sees another number than before reads it anew. */
+    moves: integer().notNull().default(0),
     updatedAt: time('updated_at').notNull().defaultNow()
   },
   table => [primaryKey({ columns: [table.groupId, table.topic, table.partition] })]

@@ -41,11 +41,12 @@ export const DeadLetterGroup = Type.Object(
     group: Type.String(),
     stage: Stage,
     disposition: Type.String(),
-    error: Type.String({ description: 'name of the error' }),
+    error: Type.Object({ name: Type.String(), message: Type.String({ description: 'of the newest' }) }),
     count: Count('all of them'),
     dead: Count('those that are still dead'),
     firstAt: Time('when the first died'),
-    lastAt: Time('when the last died')
+    lastAt: Time('when the last died'),
+    sampleId: Id('of the newest')
   },
   { $id: 'DeadLetterGroup', description: 'Dead letters that failed alike.' }
 )

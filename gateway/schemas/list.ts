@@ -5,8 +5,13 @@ import { toInstant } from '../instant.ts'
 import { toInvalid } from '../parse-batch.ts'
 import { Nullable } from './values.ts'
 
-const instant = (description: string) =>
+/** A point in time, as a filter. */
+export const instant = (description: string) =>
   Type.Optional(Type.String({ maxLength: 100, description, examples: ['2026-01-31T12:00:00Z'] }))
+
+/** How many items an answer has at most. */
+export const Limit = (description: string) =>
+  Type.Integer({ minimum: 1, maximum: 500, default: 50, description, examples: [50] })
 
 /** The query of a list: its filters, a range of time, and where the page begins. */
 export function listQuery<P extends TProperties>(filters: P) {
@@ -14,7 +19,7 @@ export function listQuery<P extends TProperties>(filters: P) {
     ...filters,
     from: instant('the oldest time, inclusive; ISO 8601 with offset'),
     to: instant('the newest time, exclusive; ISO 8601 with offset'),
-    limit: Type.Integer({ minimum: 1, maximum: 500, default: 50, description: 'items at most', examples: [50] }),
+    limit: Limit('items at most'),
     cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 512, description: '`nextCursor` of the page before' }))
   })
 }

@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { MAX_EVENT_BYTES } from '../sizes.ts'
 import { DeadLetterState, Stage } from './dead-letters.ts'
+import { instant } from './list.ts'
 import { Count, Filter, Id, Nullable, TopicName, Words } from './values.ts'
 
 const Overtake = Type.Optional(
@@ -37,9 +38,6 @@ export const Redrive = Type.Object(
   },
   { $id: 'Redrive', description: 'A dead letter that runners run again.' }
 )
-
-const instant = (description: string) =>
-  Type.Optional(Type.String({ maxLength: 100, description, examples: ['2026-01-31T12:00:00Z'] }))
 
 /** What an operator wants of many dead letters. */
 export const BulkRedriveRequest = Type.Object({

@@ -1,3 +1,4 @@
+import { type Operation, writeAudit } from '../../db/queries/audit.ts'
 import { findKnown, type ImportedLetter, insertImported } from '../../db/queries/dead-letter-import.ts'
 import type { TransactionLimits } from '../../db/write-transaction.ts'
 import type { Writer } from '../../db/writer.ts'
@@ -33,6 +34,8 @@ export interface ImportOptions {
   /** Rows to import at most. */
   readonly limit: number
   readonly isDry: boolean
+  /** Whose import it is; in a dry run nothing is written of it. */
+  readonly operation: Operation
   /** Ends the import behind the batch that is under way. */
   readonly stop: AbortSignal
   readonly onProgress: (counts: ImportCounts) => void
@@ -59,7 +62,7 @@ export async function importDeadLetters(
   options: ImportOptions,
   { reader, writer, nowMs }: ImportDependencies
 ): Promise<ImportCounts> {
-  const { topic, groupId, target, limit, isDry, stop, onProgress } = options
+  const { topic, groupId, target, limit, isDry, operation, stop, onProgress } = options
   const counts: ImportCounts = { total: 0, read: 0, imported: 0, settled: 0, present: 0, lost: 0, dialects: {} }
   const ranges = await reader.ranges(topic)
   for (const { logStartOffset, logEndOffset } of ranges.values()) counts.total += Number(logEndOffset - logStartOffset)
@@ -164,7 +167,16 @@ export async function importDeadLetters(
       else if (counts.imported + fresh.size < limit) fresh.set(eventId, letter)
     }
     const news = [...fresh.values()]
-    if (!isDry) await insertImported(tx, { groupId, topic: target.topic }, news)
+    if (!isDry && news.length > 0) {
+      await insertImported(tx, { groupId, topic: target.topic }, news)
+      const deed = {
+        action: 'import',
+        topic: target.topic,
+        details: { from: topic },
+        counts: { imported: news.length }
+      } as const
+      await writeAudit(tx.query, operation, deed)
+    }
     for (const { eventId, isLost, origin } of news) {
       written.add(eventId)
       counts.dialects[String(origin.dialect)] = (counts.dialects[String(origin.dialect)] ?? 0) + 1

@@ -7,6 +7,7 @@ import { loadFunctions, pickFunctions } from '../../sdk/load-functions.ts'
 import { readRunnerConfig } from '../config.ts'
 import { toGroupId } from '../create-attachment.ts'
 import { type ImportCounts, importDeadLetters } from './import-dead-letters.ts'
+import { toOperation } from './operator.ts'
 import { type CommandOptions, parseOptions, USAGE } from './options.ts'
 import { toProgress, toSummary } from './summary.ts'
 
@@ -52,6 +53,7 @@ async function run(options: CommandOptions): Promise<number> {
         fromEnvelope,
         limit,
         isDry,
+        operation: toOperation(),
         stop: stop.signal,
         onProgress: createProgress()
       },

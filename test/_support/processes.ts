@@ -69,7 +69,9 @@ export async function startProcesses(t: Teardown, options: ProcessesOptions = {}
     TOPIC_PREFIX: prefix,
     GROUP_PREFIX: prefix
   }
-  const base = { ...process.env, LOG_LEVEL: 'info', TELEMETRY_INTERVAL_MS: '0', ...variables, ...environment }
+  // What nobody asked for writes nothing: no telemetry, and no notice of what a test breaks.
+  const quiet = { LOG_LEVEL: 'info', TELEMETRY_INTERVAL_MS: '0', ALERT_INTERVAL_MS: '300000' }
+  const base = { ...process.env, ...quiet, ...variables, ...environment }
 
   const running = new Map<string, Running>()
   const ports = new Map<string, number>()

@@ -21,7 +21,7 @@ t.test('every answer', async t => {
 })
 
 const lost = [
-  { method: 'GET', url: '/', status: 404, allow: undefined },
+  { method: 'GET', url: '/index.html', status: 404, allow: undefined },
   { method: 'GET', url: '/api', status: 404, allow: undefined },
   { method: 'GET', url: '/api/messages/a/b', status: 404, allow: undefined },
   { method: 'POST', url: '/nowhere', status: 404, allow: undefined },
@@ -88,10 +88,15 @@ t.test('an error that nobody knows', async t => {
   const findById = async () => Promise.reject(new Error('relation "messages" at 10.0.0.7 does not exist'))
   const app = await buildApp(t, { queries: fakeQueries({ messages: { findById } }), log: pino(stream) })
   const url = '/api/messages/019c1a2b-3c4d-7e5f-8a6b-7c8d9e0f1a2b?topic=secret-topic'
+  const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
 
   const response = await app.inject({
     url,
-    headers: { 'x-request-id': 'mine-1', authorization: 'Bearer secret-token' }
+    headers: {
+      'x-request-id': 'mine-1',
+      authorization: 'Bearer secret-token',
+      traceparent: `00-${traceId}-00f067aa0ba902b7-01`
+    }
   })
 
   t.match(response.json(), { status: 500, code: 'SMG_GATEWAY_INTERNAL' })
@@ -99,8 +104,8 @@ t.test('an error that nobody knows', async t => {
   isDocumented(t, app, response)
   const logged = lines.map(line => JSON.parse(line))
   t.match(logged, [
-    { reqId: 'mine-1', code: 'SMG_GATEWAY_INTERNAL', err: { message: /relation/ } },
-    { reqId: 'mine-1', method: 'GET', route: '/api/messages/:id', status: 500, ms: Number, msg: 'request' }
+    { reqId: 'mine-1', traceId, code: 'SMG_GATEWAY_INTERNAL', err: { message: /relation/ } },
+    { reqId: 'mine-1', traceId, method: 'GET', route: '/api/messages/:id', status: 500, ms: Number, msg: 'request' }
   ])
   t.equal(logged.length, 2, 'one line an error, one line a request')
   t.notMatch(lines.join(''), /secret-token|secret-topic/)

@@ -17,6 +17,18 @@ t.test('is open in development and closed in production', async t => {
 
 const refused = [
   {
+    when: 'the address of the webhook is none, and it is not shown',
+    source: { ...links, ALERT_WEBHOOK_URL: 'ftp://token@host/' },
+    code: 'SMG_SDK_BAD_SETTING',
+    message: /^ALERT_WEBHOOK_URL is set to something else; it may be an address with http/
+  },
+  {
+    when: 'a webhook has no secret',
+    source: { ...links, ALERT_WEBHOOK_URL: 'https://host/' },
+    code: 'SMG_GATEWAY_BAD_SETTING',
+    message: /^ALERT_WEBHOOK_SECRET_FILE is not set/
+  },
+  {
     when: 'a variable is missing',
     source: { DATABASE_URL: links.DATABASE_URL },
     code: 'SMG_SDK_BAD_SETTING',

@@ -62,7 +62,10 @@ const faults = [
 
 for (const { code, translated } of faults) {
   t.test(`answers ${translated} to SQLSTATE ${code}`, async t => {
-    await t.rejects(guard(async () => Promise.reject(postgresError(code))).query(), { code: translated })
+    const { query, reports } = guard(async () => Promise.reject(postgresError(code)))
+
+    await t.rejects(query(), { code: translated })
+    t.match(reports, [{ isAway: translated.startsWith('SMG_') }])
   })
 }
 

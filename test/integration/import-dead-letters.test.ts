@@ -28,7 +28,7 @@ const producer = createProducer(client, settings, { log: silent })
 const reader = createLogReader(client)
 const writer = createWriter(databaseUrl, { applicationName: 'test' })
 t.teardown(() => Promise.all([producer.close(), reader.close(), writer.close()]))
-t.beforeEach(() => sql`TRUNCATE dead_letters, messages`.then())
+t.beforeEach(() => sql`TRUNCATE dead_letters, messages, audit`.then())
 
 const LETTERS = { create: true, replicationFactor: 1 }
 
@@ -81,6 +81,7 @@ function run(topic: string, options: Partial<ImportOptions> = {}) {
       fromEnvelope: false,
       limit: Number.POSITIVE_INFINITY,
       isDry: false,
+      operation: { id: randomUUID(), operator: 'cli:ada', requestId: null },
       stop: new AbortController().signal,
       onProgress: () => undefined,
       ...options
@@ -262,6 +263,22 @@ t.test('opens envelopes only when it is asked to', async t => {
   t.match((await rows())[0], { key: 'k', value: '{"n":1}', partition: 1, at: 5, error_message: 'boom', attempts: 3 })
 })
 
+t.test('is one action in the audit, with what its transactions imported, and none when it is dry', async t => {
+  const topic = await fill(Array.from({ length: 3 }, (_, n) => ({ headers: spring(n), value: `{"n":${n}}` })))
+  const audited = () => sql`SELECT action, topic, operator, details FROM audit`
+
+  await run(topic, { isDry: true })
+  t.equal((await audited()).length, 0)
+  await run(topic)
+  await run(topic)
+
+  const details = { from: topic, imported: 3 }
+  t.strictSame(
+    (await audited()).map(row => ({ ...row })),
+    [{ action: 'import', topic: 'orders', operator: 'cli:ada', details }]
+  )
+})
+
 t.test('rejects for a topic that is not there', async t => {
   await t.rejects(run('there-is-no-such-topic'), { code: 'SMG_KAFKA_NO_TOPIC' })
 })
@@ -279,6 +296,10 @@ t.test('npm run dead-letters imports, says what it did, and what is wrong', asyn
   t.match(stdout, /1 of 1 records .* read/)
   t.match(stdout, /1 imported for user-activities: spring-kafka 1/)
   t.match(await rows(), [{ group_id: 'smg.user-activities', topic: 'user-activities' }])
+  const details = { from: topic, imported: 1 }
+  t.match(await sql`SELECT * FROM audit`, [
+    { action: 'import', topic: 'user-activities', operator: /^cli:./, request_id: null, details }
+  ])
   t.match((await command('--help')).stdout, /--dry-run/)
   await t.rejects(command('import', '--topic', topic, '--function', 'nothing'), { code: 2, stderr: /nothing/ })
   await t.rejects(command('import', '--topic', 'there-is-none', '--function', 'user-activities'), {

@@ -1,5 +1,6 @@
 import { sql as statement } from 'drizzle-orm'
 import { integer, pgTable, uuid } from 'drizzle-orm/pg-core'
+import { pino } from 'pino'
 import t from 'tap'
 import { createDeadLetterRequests } from '../../db/queries/dead-letter-requests.ts'
 import { createRowWriter } from '../../db/queries/row-writer.ts'
@@ -44,7 +45,11 @@ async function bury(
   }
 }
 
-function createTestRedriver(t: Teardown, definition: LoadedFunction, isPaused = () => false) {
+function createTestRedriver(
+  t: Teardown,
+  definition: LoadedFunction,
+  { isPaused = () => false, log = silent }: { isPaused?: () => boolean; log?: typeof silent } = {}
+) {
   const pool = createWriterPool(databaseUrl, { size: 1, applicationName: 'test' })
   const shutdown = new AbortController()
   const { ordering } = definition.options
@@ -60,7 +65,7 @@ function createTestRedriver(t: Teardown, definition: LoadedFunction, isPaused = 
     trials: createRedriveTrials(sql),
     metrics: createMetrics(),
     isPaused,
-    log: silent
+    log
   })
   redriver.start()
   t.teardown(async () => {
@@ -113,6 +118,27 @@ t.test('settles a dead letter with its effect, its message and its count', async
   t.strictSame([...rows], [{ id: idOf(0), n: 1, at: 0, key: 'a' }])
   const [counts] = await sql`SELECT message_count::int AS messages, row_count::int AS rows FROM topic_status`
   t.strictSame({ ...counts }, { messages: 1, rows: 1 })
+})
+
+t.test('writes what became of each with its trace', async t => {
+  const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
+  const lines: Record<string, unknown>[] = []
+  const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
+  await bury([
+    ['a', 1],
+    ['b', -1]
+  ])
+  const header = Buffer.from(`00-${traceId}-00f067aa0ba902b7-01`).toString('base64')
+  await sql`UPDATE dead_letters SET headers = ${JSON.stringify([['traceparent', header]])}::text::json`
+
+  createTestRedriver(t, rowFunction, { log }).wake()
+  await until(() => lines.some(({ msg }) => msg === 'dead letters were redriven'))
+
+  const find = (text: string) => lines.filter(({ msg }) => msg === text)
+  t.match(find('dead letter resolved'), [{ level: 30, eventId: idOf(0), partition: 0, offset: '0', traceId }])
+  t.match(find('dead letter'), [
+    { level: 40, eventId: idOf(1), offset: '1', traceId, stage: 'persist', error: 'sql:23514' }
+  ])
 })
 
 t.test('rule 21: two redrivers give each of many dead letters its effect once, in the order of its key', async t => {
@@ -175,10 +201,11 @@ t.test('rule 21: forgets a letter that another runner settled while it waited fo
     attempts.push(attempt)
     throw new Error('not yet')
   })
-  const redriver = createTestRedriver(t, definition, () => {
+  const isPaused = () => {
     turns += 1
     return false
-  })
+  }
+  const redriver = createTestRedriver(t, definition, { isPaused })
 
   redriver.wake()
   await until(() => attempts.length === 1)
@@ -300,6 +327,7 @@ for (const { ask, before, after } of [
     const writer = createWriter(databaseUrl, { applicationName: 'test' })
     t.teardown(() => writer.close())
     const requests = createDeadLetterRequests(sql, work => writer.transaction(work, limits))
+    const operation = { id: idOf(1), operator: null, requestId: null }
     const waiting = async () => (await sql`SELECT FROM pg_locks WHERE NOT granted`).length
     let asking: Promise<unknown> = Promise.resolve()
     let isAnswered = false
@@ -310,8 +338,8 @@ for (const { ask, before, after } of [
       await until(async () => (await waiting()) === 1)
       asking =
         ask === 'redrive'
-          ? requests.redrive(idOf(1002), { editedValue: null, overtake: false, requestedBy: null })
-          : requests.discard(idOf(1000), null)
+          ? requests.redrive(idOf(1002), { editedValue: null, overtake: false, operation })
+          : requests.discard(idOf(1000), operation)
       void asking.finally(() => {
         isAnswered = true
       })

@@ -330,6 +330,19 @@ t.test('makes the same entries of the same record, and another id of each', asyn
   t.not(toEntries(identified(2), published, TIME_MS)[0]?.eventId, first[0]?.eventId)
 })
 
+t.test('hands the trace of a record on to what is published about it', async t => {
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+  const passed = (text: string) => {
+    const record = identified(1, { n: 1 }, { headers: [['traceparent', Buffer.from(text)]] })
+    const [entry] = toEntries(record, [toPublished('bills', { n: 1 })], TIME_MS)
+    const found = entry?.headers.find(([name]) => name === 'traceparent')
+    return found && String(Buffer.from(found[1] ?? '', 'base64'))
+  }
+
+  t.equal(passed(traceparent), traceparent)
+  t.equal(passed('x'), undefined)
+})
+
 const published: { when: string; topic?: string; event: unknown; fault: RegExp | null }[] = [
   { when: 'it is an event of a function', event: { n: 1 }, fault: null },
   { when: 'there is no such function', topic: 'nowhere', event: { n: 1 }, fault: /no function.* bills/ },

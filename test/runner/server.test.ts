@@ -6,7 +6,7 @@ import { Type } from '../../sdk/index.ts'
 import { createTestDatabase } from '../_support/database.ts'
 import { until } from '../_support/kafka.ts'
 import { createTestAttachment } from './_support/attachment.ts'
-import { batch, defineTestFunction, range } from './_support/records.ts'
+import { batch, defineTestFunction, identified, range } from './_support/records.ts'
 
 const metrics = createMetrics()
 
@@ -54,8 +54,9 @@ for (const { states, isStopping = false, health, code, ready } of cases) {
 
 t.test('gives lag and counts to Prometheus', async t => {
   const ask = createServer(['running'], { lag: new Map([[2, 41]]) })
-  const deadBy = new Map([['timed_out', 1]])
-  const tally = { messages: 3, rows: 4, deadLetters: 1, deadBy, duplicates: 2, lastMessageMs: null }
+  const reason = { kind: 'dead', stage: 'handle', disposition: 'timed_out', attempts: 3, error: null } as const
+  const dead = [{ record: identified(1), reason }]
+  const tally = { messages: 3, rows: 4, deadLetters: 1, dead, duplicates: 2, lastMessageMs: null }
   metrics.count('topic-0', tally, 6)
   metrics.count('topic-0', undefined, 1)
 

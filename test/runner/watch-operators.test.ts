@@ -20,12 +20,14 @@ async function look(stored: OperatorState, { isWorking, mode = 'unknown' }: { is
       return new Map([[groupId, stored]])
     },
     redriving: async () => new Set<string>(),
+    moves: async () => new Map<string, number>(),
     work: async (group: string) => void works.push(group),
     probe: async (group: string) => void probes.push(group)
   }
   const redriver = { groupId, start() {}, wake() {}, stop: async () => undefined } satisfies Redriver
   const watched = { groupId, fileHash: 'one', ordering: 'partition', brake: createBrake(mode), redriver } as const
-  const item = { ...watched, hints: createKeyHints('partition'), isWorking: () => isWorking }
+  const readPositions = async () => undefined
+  const item = { ...watched, hints: createKeyHints('partition'), isWorking: () => isWorking, readPositions }
   const watch = createOperatorWatch([item], { operators: operators as never, log: silent })
   watch.start()
   await until(() => looks > 0)
@@ -66,4 +68,35 @@ t.test('rule 19: a resumed function whose first record met a fault of ours is tr
 
   const forgotten = { ...met, isForgotten: true }
   t.match(await look(forgotten, { isWorking: true, mode: 'probe' }), { mode: 'probe', works: true })
+})
+
+t.test('rule 3: reads positions at the first look, and again when an operator has moved one', async t => {
+  let looks = 0
+  let moves = 0
+  let reads = 0
+  const operators = {
+    states: async () => {
+      looks += 1
+      return new Map()
+    },
+    redriving: async () => new Set<string>(),
+    moves: async () => new Map([[groupId, moves]])
+  }
+  const redriver = { groupId, start() {}, wake() {}, stop: async () => undefined } satisfies Redriver
+  const item = { groupId, fileHash: 'one', ordering: 'partition', brake: createBrake('free'), redriver } as const
+  const readPositions = async () => {
+    reads += 1
+  }
+  const watched = { ...item, hints: createKeyHints('partition'), isWorking: () => true, readPositions }
+  const watch = createOperatorWatch([watched], { operators: operators as never, log: silent })
+  t.teardown(() => watch.stop())
+
+  watch.start()
+  await until(() => looks === 2)
+  t.equal(reads, 1, 'what was read before may be from before a move')
+  moves = 1
+  await until(() => reads === 2)
+  const at = looks
+  await until(() => looks === at + 2)
+  t.equal(reads, 2)
 })

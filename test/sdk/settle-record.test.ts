@@ -470,17 +470,21 @@ for (const { how, toHandle } of shapes) {
   })
 }
 
-t.test('logs with the place of the record, and of the attempt', async t => {
+t.test('logs with the place of the record, its trace and the attempt', async t => {
+  const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
   const lines: string[] = []
   const log = pino({}, { write: (line: string) => void lines.push(line) })
 
-  await build({}, { log })(record(), 2, (_, context) => {
+  const headers = [['traceparent', Buffer.from(`00-${traceId}-00f067aa0ba902b7-01`)] as const]
+
+  await build({}, { log })(record(ADA, { headers }), 2, (_, context) => {
     context.log.info('one')
     context.log.info('two')
   })
 
   await until(() => lines.length === 2)
-  t.match(JSON.parse(lines[1] ?? ''), { msg: 'two', topic: 'greetings', partition: 2, offset: '41', attempt: 2 })
+  const place = { topic: 'greetings', partition: 2, offset: '41', attempt: 2 }
+  t.match(JSON.parse(lines[1] ?? ''), { msg: 'two', ...place, traceId })
 })
 
 t.test('nothing was left alone', async t => t.strictSame(uncaught, []))

@@ -2,6 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { addList } from '../../add-list.ts'
 import { gatewayErrors } from '../../errors.ts'
 import { DeadLetter, DeadLetterExport, DeadLetterGroup, DeadLetterState, Stage } from '../../schemas/dead-letters.ts'
+import { instant, Limit, toFilters } from '../../schemas/list.ts'
 import { problems } from '../../schemas/problem.ts'
 import { Filter, Id, TopicName } from '../../schemas/values.ts'
 import { toDeadLetter, toExport } from '../../to-dead-letter.ts'
@@ -45,18 +46,32 @@ function addGroups(app: App) {
         ...common,
         operationId: 'groupDeadLetters',
         summary: 'Dead letters by reason',
-        description: 'Counts dead letters that failed alike, most first; 500 groups at most.',
+        description:
+          'Counts dead letters that failed alike, most first, among the newest 100,000 by the time of their record.',
         querystring: Type.Object({
           topic: Type.Optional(TopicName('of one topic')),
-          state: Type.Optional(DeadLetterState)
+          stage: Type.Optional(Stage),
+          state: Type.Optional(DeadLetterState),
+          from: instant('the oldest time of a record, inclusive; ISO 8601 with offset'),
+          to: instant('the newest time of a record, exclusive; ISO 8601 with offset'),
+          limit: Limit('groups at most')
         }),
         response: {
-          200: Type.Object({ items: Type.Array(Type.Ref('DeadLetterGroup')) }, { description: 'The groups.' }),
+          200: Type.Object(
+            {
+              items: Type.Array(Type.Ref('DeadLetterGroup')),
+              isComplete: Type.Boolean({ description: 'false when there are older ones, which are not counted' })
+            },
+            { description: 'The groups.' }
+          ),
           ...problems(503)
         }
       }
     },
-    async (request, reply) => reply.send({ items: await app.queries.deadLetters.groups(request.query) })
+    async (request, reply) => {
+      const { limit, ...filters } = request.query
+      return reply.send(await app.queries.deadLetters.groups(toFilters(filters), limit))
+    }
   )
 }
 

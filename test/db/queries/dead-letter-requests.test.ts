@@ -1,13 +1,17 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import t from 'tap'
 import { type Dead, insertDead, openDatabase } from '../../gateway/_support/database-app.ts'
 
 const { sql, queries, writes } = await openDatabase(t)
 const { redrive, redriveSome, discard, expire } = writes.deadLetters
-const asked = { editedValue: null, overtake: false, requestedBy: 'ada' }
+const operation = { id: randomUUID(), operator: 'ada', requestId: 'r1' }
+const asked = { editedValue: null, filter: {}, limit: 1_000, overtake: false, operation }
 const hash = (key: string) => createHash('sha256').update(key).digest()
 
-t.beforeEach(() => sql`TRUNCATE dead_letters, blocked_keys, messages`)
+const audited = async () =>
+  (await sql`SELECT id, operator, action, topic, request_id, details FROM audit ORDER BY at`).map(row => ({ ...row }))
+
+t.beforeEach(() => sql`TRUNCATE dead_letters, blocked_keys, messages, audit`)
 
 const insert = (given?: Dead) => insertDead(sql, given)
 const block = (key: string) =>
@@ -201,8 +205,8 @@ t.test('discard', async t => {
   t.test('gives one that is dead up, for good', async t => {
     const id = await insert()
 
-    t.equal(await discard(id, 'ada'), 'discarded')
-    t.equal(await discard(id, 'eve'), 'discarded')
+    t.equal(await discard(id, operation), 'discarded')
+    t.equal(await discard(id, { ...operation, operator: 'eve' }), 'discarded')
 
     const [row] = await sql`SELECT state, requested_by, resolved_at IS NOT NULL AS is_done, value FROM dead_letters`
     t.match(row, { state: 'discarded', requested_by: 'ada', is_done: true })
@@ -213,9 +217,9 @@ t.test('discard', async t => {
     const redriving = await insert({ state: 'redriving' })
     const resolved = await insert({ state: 'resolved' })
 
-    t.equal(await discard(redriving, null), 'redriving')
-    t.equal(await discard(resolved, null), 'resolved')
-    t.equal(await discard('019c1a2b-3c4d-7e5f-8a6b-7c8d9e0f1a2b', null), undefined)
+    t.equal(await discard(redriving, operation), 'redriving')
+    t.equal(await discard(resolved, operation), 'resolved')
+    t.equal(await discard('019c1a2b-3c4d-7e5f-8a6b-7c8d9e0f1a2b', operation), undefined)
     t.strictSame([await stateOf(redriving), await stateOf(resolved)], ['redriving', 'resolved'])
   })
 
@@ -224,7 +228,7 @@ t.test('discard', async t => {
     const head = await insert({ offset: 5 })
     const parked = await insert({ offset: 6, disposition: 'parked_behind_key' })
 
-    t.equal(await discard(head, null), 'discarded')
+    t.equal(await discard(head, operation), 'discarded')
 
     t.equal(await stateOf(parked), 'redriving')
     t.equal((await sql`SELECT FROM blocked_keys`).length, 1, 'the key is blocked until they have run')
@@ -236,7 +240,7 @@ t.test('discard', async t => {
     const head = await insert({ offset: 5, state: 'redriving' })
     const parked = await insert({ offset: 6, disposition: 'parked_behind_key' })
 
-    t.equal(await duringFailure(head, () => discard(first, null)), 'discarded')
+    t.equal(await duringFailure(head, () => discard(first, operation)), 'discarded')
 
     t.equal(await stateOf(parked), 'dead')
   })
@@ -245,7 +249,7 @@ t.test('discard', async t => {
     await block('k')
     const head = await insert({ offset: 5 })
 
-    await discard(head, null)
+    await discard(head, operation)
 
     t.equal((await sql`SELECT FROM blocked_keys`).length, 0)
   })
@@ -305,5 +309,56 @@ t.test('redrivable', async t => {
     const place = { topic: 'user-activities', partition: 0, offset: '5', key: 'k', timestamp: '2026-01-31T12:00:00Z' }
     t.equal(await queries.redrivable.countLaterSettled(place), 2)
     t.equal(await queries.redrivable.countLaterSettled({ ...place, key: 'none' }), 0)
+  })
+})
+
+t.test('the audit', async t => {
+  const who = { id: operation.id, operator: 'ada', request_id: 'r1', topic: 'user-activities' }
+
+  t.test('has a redrive with who asked, and not the one that changed nothing', async t => {
+    const id = await insert()
+
+    await redrive(id, { ...asked, editedValue: 'e30=' })
+    await redrive(id, { ...asked, operation: { ...operation, id: randomUUID() } })
+
+    t.strictSame(await audited(), [{ ...who, action: 'redrive', details: { id, isEdited: true, overtake: false } }])
+  })
+
+  t.test('has a discard, and none of what was discarded before', async t => {
+    const id = await insert()
+
+    await discard(id, operation)
+    await discard(id, { ...operation, id: randomUUID() })
+
+    t.strictSame(await audited(), [{ ...who, action: 'discard', details: { id } }])
+  })
+
+  t.test('has many as one action, which counts what each transaction of it did', async t => {
+    const [first, second, held] = await Promise.all([
+      insert({ key: 'a' }),
+      insert({ key: 'b' }),
+      insert({ key: 'c', offset: 7 })
+    ])
+    await insert({ key: 'c', offset: 1 })
+    const filter = { topic: 'user-activities' }
+
+    await redriveSome([first], { all: [first, second, held], ...asked, filter })
+    await redriveSome([second, held], { all: [second, held], ...asked, filter })
+    await redriveSome([held], { all: [held], ...asked, operation: { ...operation, id: randomUUID() } })
+
+    const details = { filter, limit: 1_000, overtake: false, redriven: 2, skipped: 1 }
+    t.strictSame(await audited(), [{ ...who, action: 'redrive_many', details }])
+  })
+
+  t.test('has nothing of an action that was rolled back', async t => {
+    const id = await insert()
+    await sql.unsafe(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END';
+      CREATE TRIGGER refuse BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION refuse()`)
+    t.teardown(() => sql.unsafe('DROP TRIGGER refuse ON audit; DROP FUNCTION refuse'))
+
+    await t.rejects(redrive(id, asked), { code: 'P0001' })
+
+    t.equal(await stateOf(id), 'dead', 'there is not one without the other')
+    t.strictSame(await audited(), [])
   })
 })

@@ -3,6 +3,7 @@ import t from 'tap'
 import { createDatabase } from '../../../db/client.ts'
 import { createDeadLetterQueries } from '../../../db/queries/dead-letters.ts'
 import { createFunctionStateQueries } from '../../../db/queries/function-states.ts'
+import { createEventId } from '../../../sdk/event-id.ts'
 import { createTestDatabase } from '../../_support/database.ts'
 
 const { databaseUrl, sql } = await createTestDatabase(t)
@@ -30,7 +31,7 @@ async function insert(dead: Dead = {}) {
     timestamp = '2026-01-31T12:00:00Z',
     createdAt = timestamp
   } = dead
-  const id = randomUUID()
+  const id = createEventId(Date.parse(createdAt))
   await sql`INSERT INTO dead_letters (id, group_id, topic, event_id, partition, "offset", key, value, headers, timestamp,
       stage, disposition, error_name, error_message, attempts, state, created_at)
     VALUES (${id}, 'smg.greetings', ${topic}, ${randomUUID()}, 1, '9007199254740993'::text::bigint, ${Buffer.from([0xff])},
@@ -110,27 +111,55 @@ t.test('filters by the name of the error, and by time', async t => {
   }
 })
 
-t.test('groups what failed alike, most first', async t => {
+t.test('groups what failed alike, most first, with the newest of each', async t => {
   await insert({ createdAt: '2026-01-01T00:00:00Z' })
-  await insert({ createdAt: '2026-01-03T00:00:00Z', state: 'resolved' })
+  const newest = await insert({ createdAt: '2026-01-03T00:00:00Z', state: 'resolved' })
   await insert({ errorName: 'TypeError' })
 
-  const groups = await queries.groups({})
+  const { items, isComplete } = await queries.groups({}, 50)
 
-  t.strictSame(groups[0], {
+  t.strictSame(items[0], {
     topic: 'greetings',
     group: 'smg.greetings',
     stage: 'validate',
     disposition: 'validation_failed',
-    error: 'Error',
+    error: { name: 'Error', message: 'why' },
     count: 2,
     dead: 1,
     firstAt: '2026-01-01T00:00:00.000Z',
-    lastAt: '2026-01-03T00:00:00.000Z'
+    lastAt: '2026-01-03T00:00:00.000Z',
+    sampleId: newest
   })
-  t.equal(groups.length, 2)
-  t.match(await queries.groups({ state: 'resolved' }), [{ count: 1, dead: 0 }])
-  t.strictSame(await queries.groups({ topic: 'none' }), [])
+  t.equal(items.length, 2)
+  t.equal(isComplete, true)
+  t.match(await queries.groups({}, 1), { items: [{ count: 2 }] })
+})
+
+t.test('groups those of a filter, and takes none else for the newest', async t => {
+  const dead = await insert({ createdAt: '2026-01-01T00:00:00Z' })
+  await insert({ createdAt: '2026-01-03T00:00:00Z', state: 'resolved', timestamp: '2026-02-01T00:00:00Z' })
+
+  const groups = async (filter: object) => (await queries.groups({ ...filter }, 50)).items
+  t.match(await groups({ state: 'dead' }), [{ count: 1, dead: 1, sampleId: dead, lastAt: '2026-01-01T00:00:00.000Z' }])
+  t.match(await groups({ state: 'resolved', stage: 'validate' }), [{ count: 1, dead: 0 }])
+  t.match(await groups({ to: '2026-02-01T00:00:00Z' }), [{ count: 1, sampleId: dead }])
+  for (const filter of [{ topic: 'none' }, { stage: 'handle' }])
+    t.strictSame(await queries.groups(filter, 50), { items: [], isComplete: true })
+})
+
+t.test('groups the newest of more than can be counted, and says so', { timeout: 60_000 }, async t => {
+  await sql`INSERT INTO dead_letters (id, group_id, topic, event_id, partition, "offset", headers, timestamp, stage,
+      disposition, error_name, error_message, attempts)
+    SELECT gen_random_uuid(), 'g', 'greetings', gen_random_uuid(), 0, n, '[]', '2026-01-01Z'::timestamptz + n * interval '1 s',
+      'handle', 'timed_out', CASE WHEN n > 1 THEN 'Error' ELSE 'OldError' END, 'why', 3 FROM generate_series(1, 100002) AS n`
+
+  const { items, isComplete } = await queries.groups({}, 50)
+  const some = await queries.groups({ to: '2026-01-01T01:00:00Z' }, 50)
+
+  t.match(items, [{ count: 100_001, error: { name: 'Error' } }])
+  t.equal(items.length, 1)
+  t.equal(isComplete, false)
+  t.match(some, { items: [{ count: 3_598 }, { count: 1 }], isComplete: true }, 'unless it is narrowed')
 })
 
 t.test('gives the newest five errors of each topic', async t => {

@@ -1,11 +1,15 @@
+import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { createFunctionStateRequests, writeFunctionState } from '../../../db/queries/function-states.ts'
 import { createOperatorQueries } from '../../../db/queries/operators.ts'
+import { createWriter } from '../../../db/writer.ts'
 import { createTestDatabase } from '../../_support/database.ts'
 
 const GROUP = { groupId: 'smg.orders', topic: 'orders' }
 
-const { sql } = await createTestDatabase(t)
+const LIMITS = { lockTimeoutMs: 1_000, statementTimeoutMs: 1_000, idleTimeoutMs: 1_000 }
+
+const { sql, databaseUrl } = await createTestDatabase(t)
 const operators = createOperatorQueries(sql)
 t.beforeEach(() => sql`TRUNCATE function_states`.then())
 
@@ -70,7 +74,10 @@ t.test('a flood stop stands whatever a runner says, and ends where its first rec
   await operators.stop(GROUP, { ...flood, text: 'another one' })
   t.match(await find(), { state: 'stopped', reason: 'flood' })
 
-  await createFunctionStateRequests(sql).resume(GROUP)
+  const writer = createWriter(databaseUrl, { applicationName: 'test' })
+  t.teardown(() => writer.close())
+  const requests = createFunctionStateRequests(work => writer.transaction(work, LIMITS))
+  await requests.resume(GROUP, { id: randomUUID(), operator: null, requestId: null })
   await stop('no table')
   t.match(await find(), { state: 'stopped', reason: 'no table', isProbe: true, flood: { fileHash: 'one' } })
   await operators.probe(GROUP.groupId, 'two')

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import type { Test } from 'tap'
+import type { AlertTurns } from '../../../db/queries/alert-turns.ts'
 import type { GatewayQueries, GatewayWrites } from '../../../db/queries/gateway.ts'
 import { buildApp as buildGateway } from '../../../gateway/app.ts'
 import type { AppSettings } from '../../../gateway/config.ts'
@@ -25,6 +26,7 @@ export const settings: AppSettings = {
   databaseCapacityBytes: null,
   deadLetterRetentionMs: null,
   databaseIsLocal: false,
+  alerts: { intervalMs: 10_000, webhook: null },
   timeouts: { headersMs: 500, requestMs: 1_000, checkMs: 100, idleMs: 5_000, keepAliveMs: 5_000 }
 }
 
@@ -59,7 +61,8 @@ export function fakeCluster(overrides: Partial<GatewayDependencies['cluster']> =
   }
   return {
     topics: async topics => new Map(topics.map(topic => [topic, view])),
-    offsets: async () => new Map(),
+    offsets: async () => new Map([0, 1, 2].map(id => [id, { logStartOffset: 0n, logEndOffset: 10n }])),
+    offsetsAt: async () => new Map(),
     topicIds: async () => new Map(),
     committed: async () => new Map([[0, 10n]]),
     groups: async ids => new Map(ids.map(id => [id, { state: 'Stable', members: [] }])),
@@ -77,7 +80,14 @@ const nothing = async () => ({ items: '[]', next: null })
 /** Queries of an empty database. */
 export function fakeQueries(overrides: Overrides = {}): GatewayQueries {
   return {
+    audit: { list: nothing, ...overrides.audit },
     messages: { list: nothing, findById: async () => undefined, ...overrides.messages },
+    messageTail: {
+      since: async () => [],
+      after: async () => ({ rows: [], total: 0 }),
+      ...overrides.messageTail
+    },
+    positions: { countSettled: async () => new Map(), ...overrides.positions },
     rows: {
       userActivities: nothing,
       systemMetrics: nothing,
@@ -88,7 +98,7 @@ export function fakeQueries(overrides: Overrides = {}): GatewayQueries {
     deadLetters: {
       list: async () => ({ items: [], next: null }),
       findById: async () => undefined,
-      groups: async () => [],
+      groups: async () => ({ items: [], isComplete: true }),
       ...overrides.deadLetters
     },
     redrivable: {
@@ -108,6 +118,14 @@ export function fakeQueries(overrides: Overrides = {}): GatewayQueries {
       dataDirectory: async () => null,
       probe: async () => undefined,
       ...overrides.stats
+    },
+    alerts: {
+      states: async () => ({ states: [], evaluatedAtMs: null }),
+      history: nothing,
+      functions: async () => [],
+      deadLetters: async () => [],
+      outbox: async () => ({ oldestSeconds: 0, refused: 0 }),
+      ...overrides.alerts
     }
   }
 }
@@ -133,8 +151,15 @@ export function fakeWrites(overrides: WriteOverrides = {}): GatewayWrites {
       expire: async () => 0,
       ...overrides.deadLetters
     },
-    functionStates: { pause: async () => undefined, resume: async () => undefined, ...overrides.functionStates }
+    functionStates: { pause: async () => undefined, resume: async () => undefined, ...overrides.functionStates },
+    positions: { move: async () => ({ kind: 'moved', before: new Map() }), ...overrides.positions },
+    alerts: { expire: async () => 0, ...overrides.alerts }
   }
+}
+
+/** Turns of a gateway that never leads. */
+export const fakeAlertTurns: AlertTurns = {
+  take: async () => ({ leads: false, nowMs: NOW_MS, states: [], pending: [] })
 }
 
 /** The app on fakes, closed after the test. */
@@ -146,6 +171,7 @@ export async function buildApp(t: Test, overrides: Partial<GatewayDependencies> 
     cluster: fakeCluster(),
     queries: fakeQueries(),
     writes: fakeWrites(),
+    alertTurns: fakeAlertTurns,
     log: pino({ enabled: false }),
     now: () => NOW_MS,
     ...overrides

@@ -59,6 +59,7 @@ const operations = [
   { method: 'POST', url: `/api/dead-letters/${id}/redrive`, event: 'redrive' },
   { method: 'POST', url: '/api/dead-letters/redrive', payload: { filter: { topic: 'none' } }, event: 'redrive' },
   { method: 'DELETE', url: `/api/dead-letters/${id}`, event: 'discard' },
+  { method: 'POST', url: '/api/topics/user-activities/position', payload: { to: 'earliest' }, event: 'position' },
   { method: 'POST', url: '/api/functions/user-activities/pause', event: 'pause' },
   { method: 'POST', url: '/api/functions/user-activities/resume', event: 'resume' }
 ] as const
@@ -66,17 +67,23 @@ const operations = [
 for (const { method, url, event, ...rest } of operations) {
   t.test(`${method} ${url.replace(id, '{id}')} wants the scope operate, and leaves the subject behind`, async t => {
     await sql`UPDATE dead_letters SET state = 'dead', requested_by = NULL`
+    await sql`TRUNCATE audit`
     lines.length = 0
 
     const denied = await app.inject({ method, url, ...rest, headers: bearer('eve', 'read produce:* metrics') })
     t.match(denied.json(), { status: 403 })
     t.match(await sql`SELECT state, requested_by FROM dead_letters`, [{ state: 'dead', requested_by: null }])
+    t.equal((await sql`SELECT FROM audit`).length, 0)
     isDocumented(t, app, denied)
 
     const done = await app.inject({ method, url, ...rest, headers: bearer('ada', 'operate') })
     t.ok(done.statusCode < 300, done.body)
     t.match(lines.join(''), new RegExp(`"event":"${event}".*"subject":"ada"`))
     if (url.includes(id)) t.match(await sql`SELECT requested_by FROM dead_letters`, [{ requested_by: 'ada' }])
+    const requestId = done.headers['x-request-id']
+    // Nothing is there that the filter would match.
+    const audited = url.endsWith('letters/redrive') ? [] : [{ operator: 'ada', request_id: requestId }]
+    t.match(await sql`SELECT operator, request_id FROM audit`, audited)
     if (event === 'pause') t.match(await sql`SELECT reason FROM function_states`, [{ reason: 'paused by ada' }])
   })
 }

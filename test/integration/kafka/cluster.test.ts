@@ -144,3 +144,19 @@ t.test('works again after its connections were closed', async t => {
 
   t.equal((await view.topics(['a'])).size, 1)
 })
+
+t.test('finds the first record of a time or later, and none behind the last', async t => {
+  const topic = 'c'
+  const producer = createProducer(client, settings, { log: silent })
+  const startMs = Date.now() - 60_000
+  const stamped = [1_000, 2_000, 3_000].map(ms => {
+    return { partition: 0, key: null, value: Buffer.from('x'), headers: {}, timestampMs: startMs + ms }
+  })
+  await producer.append(topic, stamped, { timeoutMs: 10_000 })
+  await producer.close()
+
+  t.strictSame(await view.offsetsAt(topic, 0), new Map([[0, 0n]]))
+  t.strictSame(await view.offsetsAt(topic, startMs + 1_001), new Map([[0, 1n]]))
+  t.strictSame(await view.offsetsAt(topic, startMs + 3_000), new Map([[0, 2n]]))
+  t.strictSame(await view.offsetsAt(topic, startMs + 3_001), new Map())
+})

@@ -31,20 +31,21 @@ interface AttachmentOptions {
   readonly bounds: Bounds
   readonly limits?: TransactionLimits
   readonly createTrial?: AttachDependencies['createTrial']
+  readonly log?: AttachDependencies['log']
 }
 
 /** A function attached to a made-up Kafka, on a database that is emptied for it. Not started. */
 export async function createTestAttachment(
   t: Teardown,
   definition: LoadedFunction,
-  { database, bounds, limits = LIMITS, createTrial }: AttachmentOptions
+  { database, bounds, limits = LIMITS, createTrial, log = silent }: AttachmentOptions
 ) {
   const { databaseUrl, sql } = database
   await sql`TRUNCATE messages, dead_letters, topic_status, outbox, blocked_keys, function_states`
   const pool = createWriterPool(databaseUrl, { size: 2, applicationName: 'test-writer' })
   const shutdown = new AbortController()
   const kafka = createFakeKafka(bounds)
-  const settle = { log: silent, shutdown: shutdown.signal, toPublished: noPublish }
+  const settle = { log, shutdown: shutdown.signal, toPublished: noPublish }
   const { ordering } = definition.options
   const write = { ...PLACE, ordering, rowWriter: null, toOutboxEntries: () => [], nowMs: Date.now }
   const gate = createGate(64)
@@ -59,13 +60,13 @@ export async function createTestAttachment(
     brake,
     writeStop: stop => operators.stop({ groupId, topic }, { ...stop, fileHash: definition.fileHash }),
     writeGo: () => operators.go(groupId),
-    log: silent
+    log
   })
   const told: string[] = []
   const stood = new Map<number, number>()
   const positions = createPositionQueries(sql)
   const attemptLimits = toAttemptLimits(limits, definition.options.timeoutMs)
-  const shared = { pool, limits, write, flood, brake, metrics, log: silent }
+  const shared = { pool, limits, write, flood, brake, metrics, log }
 
   const attachment = attachFunction({
     definition,
@@ -75,7 +76,7 @@ export async function createTestAttachment(
       ...PLACE,
       positions,
       cluster: kafka.cluster,
-      log: silent
+      log
     }),
     createEffects: (owned, hooks) =>
       definition.kind === 'transaction'
@@ -90,7 +91,7 @@ export async function createTestAttachment(
               brake,
               gate,
               shutdown: shutdown.signal,
-              log: silent
+              log
             }
           }),
     onState: state => void told.push(state),
@@ -100,7 +101,7 @@ export async function createTestAttachment(
       stood: (partition, sinceMs) => void stood.set(partition, sinceMs)
     }),
     ...(createTrial && { createTrial }),
-    log: silent
+    log
   })
   t.teardown(async () => {
     await attachment.stop(performance.now() + 1_000)

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { gatewayErrors } from '../../../errors.ts'
-import { logOperation, toOperator } from '../../../operator.ts'
+import { logOperation, toOperation } from '../../../operator.ts'
 import { problems } from '../../../schemas/problem.ts'
 import { Discarded } from '../../../schemas/redrives.ts'
 import { Id } from '../../../schemas/values.ts'
@@ -28,7 +28,7 @@ export default async function discardRoute(app: App) {
     },
     async (request, reply) => {
       const { id } = request.params
-      const state = await app.writes.deadLetters.discard(id, toOperator(request))
+      const state = await app.writes.deadLetters.discard(id, toOperation(request))
       if (state === undefined) throw new gatewayErrors.SMG_GATEWAY_NO_DEAD_LETTER(id)
       if (state !== 'discarded') throw new gatewayErrors.SMG_GATEWAY_DEAD_LETTER_STATE(id, state)
 

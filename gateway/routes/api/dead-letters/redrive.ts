@@ -1,7 +1,8 @@
 import { Type } from '@sinclair/typebox'
 import type { RequestedRedrive } from '../../../../db/queries/dead-letter-requests.ts'
+import { findTraceId } from '../../../../sdk/trace.ts'
 import { gatewayErrors } from '../../../errors.ts'
-import { logOperation, toOperator } from '../../../operator.ts'
+import { logOperation, toOperation } from '../../../operator.ts'
 import { toInvalid } from '../../../parse-batch.ts'
 import { redriveMany } from '../../../redrive-many.ts'
 import { toFilters } from '../../../schemas/list.ts'
@@ -54,7 +55,7 @@ function addOne(app: App) {
       const asked = await app.writes.deadLetters.redrive(id, {
         editedValue,
         overtake,
-        requestedBy: toOperator(request)
+        operation: toOperation(request)
       })
 
       if (!asked) throw new gatewayErrors.SMG_GATEWAY_NO_DEAD_LETTER(id)
@@ -63,7 +64,9 @@ function addOne(app: App) {
       const isTaken = asked.isChanged || (asked.state === 'redriving' && editedValue === null)
       if (!isTaken) throw new gatewayErrors.SMG_GATEWAY_DEAD_LETTER_STATE(id, asked.state)
 
-      if (asked.isChanged) logOperation(request, { event: 'redrive', id })
+      // Of the record: the request has its own.
+      const recordTraceId = findTraceId(toText(asked.traceparentBase64))
+      if (asked.isChanged) logOperation(request, { event: 'redrive', id, recordTraceId })
       const isUseless = asked.disposition === 'decode_failed' && editedValue === null
       const laterSettled = await countLaterSettled(app, asked)
       return reply.code(202).send({ id, state: 'redriving', laterSettled, ...(isUseless && { warning: USELESS }) })
@@ -97,8 +100,8 @@ function addMany(app: App) {
     },
     async (request, reply) => {
       const { filter, limit = 1_000, dryRun = false, overtake = false } = request.body
-      const requestedBy = toOperator(request)
-      const done = await redriveMany(app, { filter: toFilters(filter), limit, dryRun, overtake, requestedBy })
+      const operation = toOperation(request)
+      const done = await redriveMany(app, { filter: toFilters(filter), limit, dryRun, overtake, operation })
 
       if (!dryRun) logOperation(request, { event: 'redrive', filter, redriven: done.redriven })
       return reply.code(dryRun ? 200 : 202).send(done)

@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
 import { gatewayErrors } from '../../../errors.ts'
-import { logOperation, toOperator } from '../../../operator.ts'
+import { logOperation, toOperation } from '../../../operator.ts'
 import { FunctionSwitch } from '../../../schemas/functions.ts'
 import { problems } from '../../../schemas/problem.ts'
 import { TopicName } from '../../../schemas/values.ts'
@@ -15,7 +15,7 @@ interface Switch {
   readonly summary: string
   readonly description: string
   readonly state: 'paused' | 'running'
-  readonly write: (place: { groupId: string; topic: string }, operator: string | null) => Promise<void>
+  readonly write: App['writes']['functionStates']['pause' | 'resume']
 }
 
 /** `/api/functions/{topic}/pause` and `/api/functions/{topic}/resume` */
@@ -27,7 +27,7 @@ export default async function pauseRoutes(app: App) {
     description:
       'Lets runners stop before the next record of a function, until it is resumed. Nothing is lost meanwhile.',
     state: 'paused',
-    write: (place, operator) => app.writes.functionStates.pause(place, `paused by ${operator ?? 'an operator'}`)
+    write: app.writes.functionStates.pause
   })
   addSwitch(app, {
     verb: 'resume',
@@ -35,7 +35,7 @@ export default async function pauseRoutes(app: App) {
     description:
       'Lets runners go on with a function that is paused, or was stopped by a flood: first with a single record.',
     state: 'running',
-    write: place => app.writes.functionStates.resume(place)
+    write: app.writes.functionStates.resume
   })
 }
 
@@ -64,7 +64,7 @@ function addSwitch(app: App, { verb, summary, description, state, write }: Switc
     async (request: FastifyRequest<{ Params: { topic: string } }>, reply) => {
       const { topic } = request.params
       if (!app.functions.has(topic)) throw new gatewayErrors.SMG_GATEWAY_NO_TOPIC(topic)
-      await write({ groupId: `${app.settings.groupPrefix}${topic}`, topic }, toOperator(request))
+      await write({ groupId: `${app.settings.groupPrefix}${topic}`, topic }, toOperation(request))
 
       logOperation(request, { event: verb, topic })
       return reply.code(202).send({ topic, state })

@@ -93,22 +93,28 @@ t.test('GET /api/dead-letters', async t => {
 })
 
 t.test('GET /api/dead-letters/groups', async t => {
-  const group = {
-    topic: 'a',
-    group: 'smg.a',
-    stage: 'handle',
-    disposition: 'timed_out',
-    error: 'Error',
-    count: 2,
-    dead: 1
+  const place = { topic: 'a', group: 'smg.a', stage: 'handle', disposition: 'timed_out' }
+  const group = { ...place, error: { name: 'Error', message: 'why' }, count: 2, dead: 1, sampleId: id }
+  const asked: unknown[] = []
+  const groups = async (...given: unknown[]) => {
+    asked.push(given)
+    return { items: [{ ...group, firstAt: stored.timestamp, lastAt: stored.createdAt }], isComplete: false }
   }
-  const groups = async () => [{ ...group, firstAt: stored.timestamp, lastAt: stored.createdAt }]
   const app = await buildApp(t, { queries: fakeQueries({ deadLetters: { groups } }) })
+  const url = '/api/dead-letters/groups'
 
-  const response = await app.inject('/api/dead-letters/groups?topic=a&state=dead')
+  const response = await app.inject(`${url}?topic=a&stage=handle&state=dead&from=2026-01-31T13:00:00%2B01:00&limit=7`)
+  await app.inject(url)
 
-  t.match(response.json(), { items: [group] })
+  t.match(response.json(), { items: [group], isComplete: false })
+  t.strictSame(asked, [
+    [{ topic: 'a', stage: 'handle', state: 'dead', from: '2026-01-31T12:00:00Z' }, 7],
+    [{}, 50]
+  ])
   isDocumented(t, app, response)
+  for (const wrong of ['limit=0', 'limit=501', 'from=yesterday', 'stage=x', 'error=Error']) {
+    t.match(await app.inject(`${url}?${wrong}`), { statusCode: 400 }, wrong)
+  }
 })
 
 t.test('GET /api/dead-letters/{id}/export', async t => {

@@ -144,9 +144,10 @@ t.test('POST /api/dead-letters/{id}/redrive', async t => {
   t.test('stands although nobody can count what was settled behind it', async t => {
     const done = { state: 'redriving', isChanged: true, olderId: null, disposition: 'timed_out' }
     const place = { topic: 'a', partition: 0, offset: '1', keyBase64: 'aw==', timestamp: '2026-01-31T12:00:00Z' }
+    const traceparentBase64 = null
     const countLaterSettled = async () => Promise.reject(new Error('away'))
     const app = await buildApp(t, {
-      writes: fakeWrites({ deadLetters: { redrive: async () => ({ ...done, ...place }) } }),
+      writes: fakeWrites({ deadLetters: { redrive: async () => ({ ...done, ...place, traceparentBase64 }) } }),
       queries: fakeQueries({ redrivable: { countLaterSettled } })
     })
 

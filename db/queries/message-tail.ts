@@ -1,0 +1,120 @@
+import type { Sql } from 'postgres'
+import { createItemWriter, type ItemRow, toColumns } from './item.ts'
+import { type Place, toPlace } from './list.ts'
+import { MESSAGE_ITEM } from './messages.ts'
+
+/** A partition whose position moved, and when its last records were stamped before and after; null when there was none. */
+export interface MovedPartition {
+  readonly topic: string
+  readonly partition: number
+  /** Decimal strings; `high` is exclusive. */
+  readonly low: string
+  readonly high: string
+  /** ISO 8601. */
+  readonly after: string | null
+  readonly until: string | null
+}
+
+/** A message with what streams are chosen by. */
+export interface TailRow {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: bigint
+  readonly key: string | null
+  /** In the list of messages. */
+  readonly place: Place
+  /** JSON. */
+  readonly item: string
+}
+
+/** Conditions on a message; undefined does not filter. */
+export interface TailFilters {
+  readonly topic?: string | undefined
+  readonly key?: string | undefined
+  readonly partition?: number | undefined
+}
+
+/** Messages of one partition that a look gives, and of one stream that comes again. */
+export const MAX_SHOWN = 50
+/** Rows of a topic that a look reads, however much was settled since the last one. */
+const MAX_READ = 5_000
+const MAX_COUNTED = 10_000
+const MAX_BYTES = 4 * 1024 * 1024
+/** Records of one partition are stamped in about the order of their offsets. */
+const SLACK = `interval '2 seconds'`
+
+const SIZE = 'octet_length(value::text) + octet_length(headers::text)'
+
+// Messages are found by the time of their record, for no index knows when they were settled, and one more would cost every
+// write. Their offsets say which of them are new. What another stamp hides is missing here; counters tell how many.
+const SINCE = `
+  WITH moved AS MATERIALIZED (
+    SELECT * FROM json_to_recordset($1::text::json)
+      AS moved(topic text, partition int, low bigint, high bigint, after timestamptz, until timestamptz)),
+  span AS MATERIALIZED (
+    SELECT topic, min(coalesce(after, '-infinity')) - ${SLACK} AS after, max(coalesce(until, 'infinity')) + ${SLACK} AS until
+    FROM moved GROUP BY topic),
+  newest AS (
+    SELECT newest.* FROM span CROSS JOIN LATERAL (
+      SELECT * FROM messages
+      WHERE messages.topic = span.topic AND "timestamp" >= span.after AND "timestamp" <= span.until
+      ORDER BY "timestamp" DESC, id DESC LIMIT ${MAX_READ}) AS newest),
+  found AS (
+    SELECT newest.*, row_number() OVER (PARTITION BY newest.topic, newest.partition
+      ORDER BY newest."timestamp" DESC, newest.id DESC) AS nth
+    FROM newest JOIN moved ON moved.topic = newest.topic AND moved.partition = newest.partition
+      AND newest."offset" >= moved.low AND newest."offset" < moved.high
+    WHERE $2::text IS NULL OR newest.key IN (SELECT json_array_elements_text($2::text::json))),
+  sized AS (
+    SELECT *, sum(${SIZE}) OVER (ORDER BY "timestamp" DESC, id DESC ROWS UNBOUNDED PRECEDING) AS bytes
+    FROM found WHERE nth <= ${MAX_SHOWN})
+  SELECT ${toColumns(MESSAGE_ITEM)} FROM sized WHERE bytes < ${MAX_BYTES} ORDER BY "timestamp", id`
+
+const AFTER = `
+  WITH later AS MATERIALIZED (
+    SELECT "timestamp", id, topic FROM messages
+    WHERE ("timestamp", id, topic) > ($1::text::timestamp AT TIME ZONE 'UTC', $2::text::uuid, $3::text)
+      AND ($4::text IS NULL OR topic = $4) AND ($5::text IS NULL OR key = $5) AND ($6::int IS NULL OR partition = $6)
+    ORDER BY "timestamp" DESC, id DESC, topic DESC LIMIT ${MAX_COUNTED}),
+  shown AS (SELECT id, topic FROM later ORDER BY "timestamp" DESC, id DESC, topic DESC LIMIT ${MAX_SHOWN}),
+  sized AS (
+    SELECT messages.*, sum(${SIZE}) OVER (ORDER BY "timestamp" DESC, id DESC, topic DESC ROWS UNBOUNDED PRECEDING) AS bytes
+    FROM shown JOIN messages USING (topic, id))
+  SELECT ${toColumns(MESSAGE_ITEM)}, (SELECT count(*) FROM later)::text AS total FROM sized
+  WHERE bytes < ${MAX_BYTES} ORDER BY "timestamp", id, topic`
+
+/** Reads of the newest messages, for streams of them. */
+export function createMessageTail(sql: Sql) {
+  const write = createItemWriter(MESSAGE_ITEM)
+
+  function toRow(row: ItemRow): TailRow {
+    const { topic, partition, offset, key } = row
+    return {
+      topic: String(topic),
+      partition: Number(partition),
+      offset: BigInt(String(offset)),
+      key: key ?? null,
+      place: toPlace({ topic: 'topic' }, row),
+      item: write(row)
+    }
+  }
+
+  return {
+    /**
+     * Gives the newest messages that were settled in some moves of positions, in the order of their records, 50 of a
+     * partition at most; with `keys` those of the keys.
+     */
+    async since(moved: readonly MovedPartition[], keys: readonly string[] | null): Promise<TailRow[]> {
+      const parameters = [JSON.stringify(moved), keys && JSON.stringify(keys)]
+      const rows = await sql.unsafe<ItemRow[]>(SINCE, parameters, { prepare: true })
+      return rows.map(toRow)
+    },
+
+    /** Gives the newest 50 of the messages after a place in the list, in its order, and how many there are, up to 10,000. */
+    async after({ time, id, topic }: Place, filters: TailFilters): Promise<{ rows: TailRow[]; total: number }> {
+      const parameters = [time, id, topic, filters.topic ?? null, filters.key ?? null, filters.partition ?? null]
+      const rows = await sql.unsafe<ItemRow[]>(AFTER, parameters, { prepare: true })
+      return { rows: rows.map(toRow), total: Number(rows[0]?.total ?? 0) }
+    }
+  }
+}

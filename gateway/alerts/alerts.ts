@@ -1,0 +1,136 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { AlertState, AlertTurns, Notice } from '../../db/queries/alert-turns.ts'
+import { gatewayErrors } from '../errors.ts'
+import { within } from '../within.ts'
+import type { Deliveries } from './deliveries.ts'
+import { evaluate } from './evaluate.ts'
+import type { LocalInputs } from './read-inputs.ts'
+import type { RecentCounts } from './recent-counts.ts'
+import type { AlertRule } from './types.ts'
+
+/** What the rules say, and who says it. */
+export interface AlertReading {
+  readonly states: readonly AlertState[]
+  /** Null before the first evaluation. */
+  readonly evaluatedAtMs: number | null
+  /** `memory` while PostgreSQL is away: then each gateway speaks for itself. */
+  readonly source: 'database' | 'memory'
+}
+
+interface AlertDependencies {
+  readonly rules: readonly AlertRule[]
+  readonly readInputs: () => Promise<LocalInputs>
+  readonly turns: AlertTurns
+  /** Reads what the gateway that leads wrote last. */
+  readonly readStored: () => Promise<Omit<AlertReading, 'source'>>
+  readonly deliveries: Deliveries
+  readonly sinks: readonly string[]
+  readonly counts: Pick<RecentCounts, 'read'>
+  readonly log: FastifyBaseLogger
+  /** Epoch in milliseconds; the clock of the database counts once it is known. */
+  readonly now: () => number
+  /** In milliseconds, of a clock that nobody sets. */
+  readonly steadyMs: () => number
+  readonly intervalMs: number
+  /** Of this process: a UUID. */
+  readonly instance: string
+}
+
+const TURN_TIMEOUT_MS = 3_000
+/** Notices that were made without PostgreSQL, at most; the oldest are dropped. */
+const MAX_ALONE = 1_000
+
+/**
+ * Builds the evaluation of the rules. Of all gateways one evaluates, tells and delivers, as long as it has the lock in
+ * PostgreSQL; the others know what it wrote. While PostgreSQL is away each goes on from there by itself, and what it made
+ * of it is written afterwards: notices of the same fault have the same id.
+ */
+export function createAlerts(dependencies: AlertDependencies) {
+  const { rules, readInputs, turns, readStored, deliveries, sinks, counts, log, now, steadyMs } = dependencies
+  let states: readonly AlertState[] = []
+  let source: AlertReading['source'] = 'database'
+  let evaluatedAtMs: number | null = null
+  /** Made in memory, and not in the table yet. */
+  let alone: readonly Notice[] = []
+  let clockOffsetMs: number | null = null
+  let timer: NodeJS.Timeout | null = null
+  let isStopped = false
+
+  return { turn, start, stop, read, states: () => states }
+
+  /** Takes one turn. Rejects never. */
+  async function turn(): Promise<void> {
+    const inputs = await readInputs()
+    if (isStopped) return
+    try {
+      await takeTurn(inputs)
+      if (source === 'memory') log.info('alerts are evaluated with PostgreSQL again')
+      source = 'database'
+    } catch (err) {
+      if (isStopped) return
+      if (source === 'database') log.warn({ err }, 'alerts are evaluated from memory')
+      source = 'memory'
+      evaluateAlone(inputs)
+    }
+  }
+
+  async function takeTurn(inputs: LocalInputs): Promise<void> {
+    const handed = alone
+    const results = deliveries.results()
+    const report = {
+      instance: dependencies.instance,
+      counts: counts.read(),
+      alone: { notices: handed, states: source === 'memory' ? states : [] },
+      deliveries: results,
+      sinks
+    }
+    const late = () => new gatewayErrors.SMG_GATEWAY_DATABASE_AWAY()
+    const taken = await within(
+      turns.take(report, stored => evaluate(rules, { ...inputs, counts: stored.counts }, stored)),
+      TURN_TIMEOUT_MS,
+      late
+    )
+    clockOffsetMs = taken.nowMs - steadyMs()
+    states = taken.states
+    alone = []
+    deliveries.forget(results)
+    // Whoever leads has all that is pending, also what was made here.
+    if (!taken.leads || handed.length > 0) deliveries.release()
+    if (taken.leads) {
+      evaluatedAtMs = taken.nowMs
+      deliveries.add(taken.pending)
+    }
+  }
+
+  function evaluateAlone(inputs: LocalInputs): void {
+    const nowMs = Math.round(clockOffsetMs === null ? now() : clockOffsetMs + steadyMs())
+    const evaluated = evaluate(rules, { ...inputs, counts: counts.read() }, { states, nowMs })
+    states = evaluated.states
+    evaluatedAtMs = nowMs
+    alone = [...alone, ...evaluated.notices].slice(-MAX_ALONE)
+    deliveries.add(evaluated.notices.flatMap(notice => sinks.map(sink => ({ notice, sink, attempts: 0 }))))
+  }
+
+  /** Gives what is stored, and what this gateway knows where that cannot be read. Rejects never. */
+  async function read(): Promise<AlertReading> {
+    const stored = source === 'database' ? await readStored().catch(() => null) : null
+    return stored ? { ...stored, source: 'database' } : { states, evaluatedAtMs, source: 'memory' }
+  }
+
+  /** Takes a turn at once and then again and again, with the interval between the end of one and the next. */
+  function start(): void {
+    void turn().then(() => {
+      if (isStopped) return
+      timer = setTimeout(start, dependencies.intervalMs)
+      timer.unref()
+    })
+  }
+
+  function stop(): void {
+    isStopped = true
+    if (timer) clearTimeout(timer)
+    deliveries.close()
+  }
+}
+
+export type Alerts = ReturnType<typeof createAlerts>

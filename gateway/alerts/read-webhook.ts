@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs'
+import { gatewayErrors } from '../errors.ts'
+import type { WebhookSettings } from './webhook.ts'
+
+interface Given {
+  readonly ALERT_WEBHOOK_URL?: string
+  readonly ALERT_WEBHOOK_SECRET_FILE?: string
+}
+
+const LEAST_BYTES = 24
+
+/**
+ * Reads where notices are posted, and the secret that signs them: the text of its file, or behind `whsec_` bytes in base64.
+ *
+ * @returns null without an address
+ * @throws SMG_GATEWAY_BAD_SETTING
+ */
+export function readWebhook({
+  ALERT_WEBHOOK_URL: url,
+  ALERT_WEBHOOK_SECRET_FILE: file
+}: Given): WebhookSettings | null {
+  if (url === undefined) return null
+  const allowed = `a file with ${LEAST_BYTES} bytes or more, drawn at random: openssl rand -base64 32`
+  const refuse = (what: string) => new gatewayErrors.SMG_GATEWAY_BAD_SETTING('ALERT_WEBHOOK_SECRET_FILE', what, allowed)
+  if (file === undefined) throw refuse('not set while ALERT_WEBHOOK_URL is')
+
+  const secret = toBytes(readText(file, refuse))
+  if (secret.length < LEAST_BYTES) throw refuse('a file with too little in it')
+  return { url, secret }
+}
+
+function readText(file: string, refuse: (what: string) => Error): string {
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (cause) {
+    throw Object.assign(refuse(`a file that cannot be read (${(cause as { code?: string }).code})`), { cause })
+  }
+}
+
+function toBytes(text: string): Buffer {
+  return text.startsWith('whsec_') ? Buffer.from(text.slice(6), 'base64') : Buffer.from(text)
+}

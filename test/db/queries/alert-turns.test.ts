@@ -1,0 +1,270 @@
+import t from 'tap'
+import { createAlertQueries, createAlertWrites } from '../../../db/queries/alerts.ts'
+import { createTestDatabase } from '../../_support/database.ts'
+import { createPostgresProxy } from '../../_support/postgres-proxy.ts'
+import { openTurns, startAlerting } from '../../gateway/_support/alerting.ts'
+import { until } from '../../gateway/_support/open-request.ts'
+
+const PAGE = { limit: 50, after: null }
+
+/** Two gateways on one database, each behind a way that can be cut. */
+async function startTwo(t: Parameters<typeof startAlerting>[0], { idleSessionMs = 60_000 } = {}) {
+  const { databaseUrl, sql } = await createTestDatabase(t)
+  const open = async (name: string) => {
+    const proxy = await createPostgresProxy(t, databaseUrl)
+    const turns = openTurns(t, proxy.url, { name, idleSessionMs })
+    return Object.assign(startAlerting(t, { turns, sql }), { proxy })
+  }
+  const [one, two] = [await open('alerts-1'), await open('alerts-2')]
+  const queries = createAlertQueries(sql)
+  return {
+    sql,
+    queries,
+    one,
+    two,
+    async history() {
+      return JSON.parse((await queries.history({}, PAGE)).items)
+    },
+    turn: async () => {
+      await one.alerts.turn()
+      await two.alerts.turn()
+    },
+    evaluators: () => sql`SELECT instance FROM gateway_reports WHERE evaluated_at IS NOT NULL`
+  }
+}
+
+t.test('of two gateways one evaluates and tells, by what both counted, and both know it', async t => {
+  const { one, two, turn, queries, history, evaluators } = await startTwo(t)
+  Object.assign(one, { refused: 101, failures: 6 })
+  Object.assign(two, { refused: 101, failures: 5 })
+
+  await turn()
+  await turn()
+  await until(() => one.told.length === 2)
+
+  t.strictSame(two.told, [])
+  t.equal((await evaluators()).length, 1)
+  t.match(await queries.states(), {
+    evaluatedAtMs: Number,
+    states: [
+      { name: 'TooManyFailures', state: 'firing', value: 11, sinceMs: Number, episodeMs: Number },
+      { name: 'TooMuch', state: 'firing', value: 101 }
+    ]
+  })
+  t.strictSame(two.alerts.states(), (await queries.states()).states)
+  t.match(await two.alerts.read(), { source: 'database' })
+  t.equal((await history()).length, 2)
+})
+
+t.test('a notice is delivered once, and its row says so', async t => {
+  const { one, turn, history } = await startTwo(t)
+  Object.assign(one, { refused: 101 })
+  await turn()
+  await until(() => one.told.length === 1)
+  Object.assign(one, { refused: 0 })
+  await turn()
+  await until(() => one.told.length === 2)
+
+  await turn()
+
+  t.match(await history(), [
+    {
+      id: one.told[1]?.id,
+      name: 'TooMuch',
+      event: 'cleared',
+      value: 0,
+      deliveries: [{ sink: 'memory', state: 'delivered', attempts: 1, at: /Z$/ }]
+    },
+    { id: one.told[0]?.id, severity: 'critical', subject: null, event: 'fired', value: 101, threshold: 100, at: /Z$/ }
+  ])
+  t.equal(one.told.length, 2)
+})
+
+t.test(
+  'another gateway takes over when the connection of the one that leads ends, and tells nothing twice',
+  async t => {
+    const { sql, one, two, turn, history } = await startTwo(t)
+    Object.assign(one, { refused: 101 })
+    Object.assign(two, { refused: 101 })
+    await turn()
+    await until(() => one.told.length === 1)
+    await turn()
+
+    await sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'alerts-1'`
+    await two.alerts.turn()
+    Object.assign(two, { refused: 0 })
+    await turn()
+    await until(() => two.told.length === 1)
+
+    t.match(two.told, [{ name: 'TooMuch', event: 'cleared' }])
+    t.equal(one.told.length, 1, 'it leads no more, and evaluates nothing')
+    t.equal((await history()).length, 2)
+  }
+)
+
+t.test('what the one that led did not deliver is delivered by the next', async t => {
+  const { databaseUrl, sql } = await createTestDatabase(t)
+  const refuse = { send: async () => Promise.reject(new Error('refused')) }
+  const one = startAlerting(t, {
+    turns: openTurns(t, databaseUrl, { name: 'alerts-1' }),
+    sql,
+    sinks: { webhook: refuse }
+  })
+  Object.assign(one, { refused: 101 })
+  await one.alerts.turn()
+  await until(() => one.told.length === 1)
+  await one.alerts.turn()
+  one.alerts.stop()
+  await sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'alerts-1'`
+
+  const arrived: string[] = []
+  const sinks = { webhook: { send: async ({ id }: { id: string }) => void arrived.push(id) } }
+  const two = startAlerting(t, { turns: openTurns(t, databaseUrl, { name: 'alerts-2' }), sql, sinks })
+  Object.assign(two, { refused: 101 })
+  await two.alerts.turn()
+  await until(() => arrived.length === 1)
+  await two.alerts.turn()
+
+  t.strictSame(
+    arrived,
+    one.told.map(({ id }) => id)
+  )
+  t.strictSame(two.told, [])
+  const [webhook] = await sql`SELECT state, attempts FROM alert_deliveries WHERE sink = 'webhook'`
+  t.match(webhook, { state: 'delivered' })
+  t.ok(webhook?.attempts > 1)
+})
+
+t.test('without PostgreSQL both tell with one id, and the table has one notice afterwards', async t => {
+  const { one, two, turn, history, queries } = await startTwo(t)
+  await turn()
+  for (const { proxy } of [one, two]) proxy.swallow()
+  for (const gateway of [one, two]) Object.assign(gateway, { failures: 11 })
+
+  await Promise.all([one.alerts.turn(), two.alerts.turn()])
+  await until(() => one.told.length === 1 && two.told.length === 1)
+  t.equal(one.told[0]?.id, two.told[0]?.id)
+  t.match(await one.alerts.read(), { source: 'memory', states: [{}, { name: 'TooManyFailures', state: 'firing' }] })
+  t.strictSame(await history(), [])
+
+  for (const { proxy } of [one, two]) {
+    proxy.restore()
+    proxy.reset()
+  }
+  await until(() => one.alerts.states().length > 0)
+  for (let turns = 0; (await one.alerts.read()).source === 'memory' && turns < 20; turns += 1) await turn()
+  await turn()
+  t.match(await queries.states(), {
+    states: [{ name: 'TooManyFailures', state: 'firing', value: 22 }, { state: 'ok' }]
+  })
+  for (const gateway of [one, two]) Object.assign(gateway, { failures: 0 })
+  await turn()
+  await turn()
+  await until(() => one.told.length + two.told.length === 3)
+
+  const [cleared, fired] = await history()
+  t.match(fired, { id: one.told[0]?.id, event: 'fired', deliveries: [{ state: 'delivered' }] })
+  t.match(cleared, { name: 'TooManyFailures', event: 'cleared' })
+  t.equal((await history()).length, 2)
+})
+
+t.test('an alert that fired and cleared while PostgreSQL was away is only history afterwards', async t => {
+  const { sql, one, turn, history, queries } = await startTwo(t)
+  Object.assign(one, { refused: 101 })
+  await turn()
+  await until(() => one.told.length === 1)
+  one.proxy.swallow()
+  for (const refused of [0, 101, 0]) {
+    Object.assign(one, { refused })
+    await one.alerts.turn()
+  }
+  await until(() => one.told.length === 4)
+
+  one.proxy.restore()
+  one.proxy.reset()
+  for (let turns = 0; (await one.alerts.read()).source === 'memory' && turns < 20; turns += 1) await turn()
+  await turn()
+
+  t.match(await queries.states(), { states: [{}, { name: 'TooMuch', state: 'ok', sinceMs: null }] })
+  t.equal((await history()).length, 4)
+  t.equal(one.told.length, 4)
+  t.equal((await sql`SELECT FROM alert_deliveries WHERE state <> 'delivered'`).length, 0)
+})
+
+t.test('a gateway that froze, or whose host is gone, leads no longer than its connection may be idle', async t => {
+  const { one, two, turn } = await startTwo(t, { idleSessionMs: 300 })
+  await turn()
+  one.proxy.swallow()
+  Object.assign(two, { refused: 101 })
+
+  await two.alerts.turn()
+  t.strictSame(two.told, [], 'the lock is held')
+  for (let turns = 0; two.told.length === 0 && turns < 50; turns += 1) {
+    await two.alerts.turn()
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+
+  t.match(two.told, [{ name: 'TooMuch', event: 'fired' }])
+})
+
+t.test('reads what only the rules ask of other tables', async t => {
+  const { sql } = await createTestDatabase(t)
+  const { functions, deadLetters, outbox } = createAlertQueries(sql)
+  t.strictSame(
+    [await functions(), await deadLetters(['a']), await outbox()],
+    [[], [], { oldestSeconds: 0, refused: 0 }]
+  )
+
+  await sql`INSERT INTO function_states (group_id, topic, state, details) VALUES
+    ('g', 'a', 'stopped', '{"flood": {}}'), ('g', 'b', 'stopped', '{}'), ('g', 'c', 'paused', '{}')`
+  for (const [index, state] of ['dead', 'dead', 'resolved'].entries()) {
+    await sql`INSERT INTO dead_letters (id, group_id, topic, event_id, partition, "offset", headers, timestamp, stage,
+        disposition, error_name, error_message, attempts, state, created_at)
+      VALUES (gen_random_uuid(), 'g', 'a', gen_random_uuid(), 0, 0, '[]', now(), 'handle', 'd', 'n', 'm', 1, ${state},
+        now() - ${`${100 * (index + 1)} s`}::text::interval)`
+  }
+  for (const [age, refusedAt] of [
+    ['300 s', '2026-01-31T12:00:00Z'],
+    ['200 s', null],
+    ['100 s', null]
+  ] as const) {
+    await sql`INSERT INTO outbox (topic, partition, event_id, headers, timestamp, created_at, refused_at)
+      VALUES ('a', 0, gen_random_uuid(), '[]', now(), now() - ${age}::text::interval, ${refusedAt}::text::timestamptz)`
+  }
+
+  t.match(await functions(), [
+    { groupId: 'g', topic: 'a', state: 'stopped', isFlood: true },
+    { topic: 'b', state: 'stopped', isFlood: false },
+    { topic: 'c', state: 'paused', isFlood: false }
+  ])
+  const [oldest, ...others] = await deadLetters(['b', 'a'])
+  t.equal(oldest?.topic, 'a')
+  t.ok(Math.abs((oldest?.oldestSeconds ?? 0) - 200) < 30)
+  t.strictSame(others, [])
+  const { oldestSeconds, refused } = await outbox()
+  t.ok(Math.abs(oldestSeconds - 200) < 30)
+  t.equal(refused, 1)
+})
+
+t.test('lists notices by name and severity, in pages, and deletes those that are older than 90 days', async t => {
+  const { sql } = await createTestDatabase(t)
+  const { history } = createAlertQueries(sql)
+  for (let index = 0; index < 5; index += 1) {
+    await sql`INSERT INTO alert_notices (id, name, severity, subject, event, value, threshold, at, episode, summary)
+      VALUES (gen_random_uuid(), ${index % 2 === 0 ? 'A' : 'B'}, ${index === 4 ? 'critical' : 'warning'}, 'a', 'fired', null,
+        1.5, now() - ${`${index * 40} days`}::text::interval, now(), ${String(index)})`
+  }
+  const names = async (filters: Record<string, string>) =>
+    JSON.parse((await history(filters, PAGE)).items).map(({ summary }: { summary: string }) => summary)
+
+  t.strictSame(await names({}), ['0', '1', '2', '3', '4'])
+  t.strictSame(await names({ name: 'A' }), ['0', '2', '4'])
+  t.strictSame(await names({ name: 'A', severity: 'critical' }), ['4'])
+  const first = await history({}, { limit: 2, after: null })
+  const second = await history({}, { limit: 2, after: first.next })
+  t.match(JSON.parse(second.items), [{ summary: '2', value: null, threshold: 1.5, deliveries: [] }, { summary: '3' }])
+
+  const { expire } = createAlertWrites(sql)
+  t.strictSame([await expire(), await expire()], [2, 0])
+  t.strictSame(await names({}), ['0', '1', '2'])
+})

@@ -1,0 +1,150 @@
+import { randomUUID } from 'node:crypto'
+import t from 'tap'
+import type { MovedPartition } from '../../../db/queries/message-tail.ts'
+import { openDatabase } from '../../gateway/_support/database-app.ts'
+
+const { sql, queries } = await openDatabase(t)
+const { since, after } = queries.messageTail
+const EARLY = '2026-01-31T12:00:00.000Z'
+const LATE = '2026-01-31T12:10:00.000Z'
+
+t.beforeEach(() => sql`TRUNCATE messages`.then())
+
+interface Given {
+  topic?: string
+  partition?: number
+  key?: string | null
+  /** Seconds after EARLY; default the offset. */
+  second?: number
+  value?: string
+}
+
+async function insert(
+  offset: number,
+  { topic = 'a', partition = 0, key = null, second = offset, value = '{}' }: Given = {}
+) {
+  const id = randomUUID()
+  await sql`INSERT INTO messages (topic, id, partition, "offset", key, value, headers, timestamp)
+    VALUES (${topic}, ${id}, ${partition}, ${offset}, ${key}, ${value}::text::json, '{}',
+      ${EARLY}::text::timestamptz + ${second} * interval '1 second')`
+  return id
+}
+
+function moved(low: number, high: number, given: Partial<MovedPartition> = {}): MovedPartition {
+  return { topic: 'a', partition: 0, low: String(low), high: String(high), after: EARLY, until: LATE, ...given }
+}
+
+const offsets = (rows: readonly { offset: bigint }[]) => rows.map(({ offset }) => Number(offset))
+
+t.test('gives what lies between two positions, in the order of the records', async t => {
+  for (const offset of [4, 5, 6, 7]) await insert(offset)
+  await insert(5, { partition: 1 })
+  await insert(6, { topic: 'b' })
+
+  const rows = await since([moved(5, 7)], null)
+
+  t.strictSame(offsets(rows), [5, 6])
+  const [first] = rows
+  t.match(first, { topic: 'a', partition: 0, key: null, place: { time: '2026-01-31T12:00:05', topic: 'a' } })
+  const item = JSON.parse(first?.item ?? '')
+  t.match(item, {
+    id: first?.place.id,
+    topic: 'a',
+    offset: '5',
+    timestamp: '2026-01-31T12:00:05.000Z',
+    receivedAt: /Z$/
+  })
+})
+
+t.test('gives what moved in several topics at once', async t => {
+  await insert(1)
+  await insert(2, { topic: 'b', partition: 3 })
+
+  const rows = await since([moved(0, 9), moved(0, 9, { topic: 'b', partition: 3 })], null)
+
+  t.strictSame(
+    rows.map(({ topic, partition }) => [topic, partition]),
+    [
+      ['a', 0],
+      ['b', 3]
+    ]
+  )
+})
+
+t.test('finds what was stamped a little before the last, and not what was stamped long before', async t => {
+  await insert(1, { second: -1 })
+  await insert(2, { second: -60 })
+  await insert(3, { second: 5 })
+
+  t.strictSame(offsets(await since([moved(0, 9)], null)), [1, 3])
+  t.strictSame(
+    offsets(await since([moved(0, 9, { after: null, until: null })], null)),
+    [2, 1, 3],
+    'times are not known'
+  )
+})
+
+t.test('gives those of some keys alone', async t => {
+  for (const [offset, key] of ['k', 'other', null, 'l'].entries()) await insert(offset, { key })
+
+  t.strictSame(offsets(await since([moved(0, 9)], ['k', 'l'])), [0, 3])
+})
+
+t.test('gives the newest 50 of a partition, and of another one no fewer for that', async t => {
+  await sql`INSERT INTO messages (topic, id, partition, "offset", value, headers, timestamp)
+    SELECT 'a', gen_random_uuid(), 0, n, '{}', '{}', ${EARLY}::text::timestamptz + n * interval '1 ms'
+    FROM generate_series(0, 999) AS n`
+  await insert(0, { partition: 1, second: 0 })
+
+  const rows = await since([moved(0, 1_000), moved(0, 9, { partition: 1 })], null)
+
+  t.equal(rows.length, 51)
+  t.strictSame(rows.filter(({ partition }) => partition === 0).map(({ offset }) => Number(offset))[0], 950)
+})
+
+t.test('reads a bounded part of what moved, however much it is', async t => {
+  await sql`INSERT INTO messages (topic, id, partition, "offset", value, headers, timestamp)
+    SELECT 'a', gen_random_uuid(), 0, n, '{}', '{}', ${EARLY}::text::timestamptz + n * interval '1 ms'
+    FROM generate_series(0, 9999) AS n`
+  await insert(0, { partition: 1, second: 0 })
+
+  const rows = await since([moved(0, 10_000), moved(0, 9, { partition: 1 })], null)
+
+  t.strictSame(
+    new Set(rows.map(({ partition }) => partition)),
+    new Set([0]),
+    'what is older than the newest 5000 is left out'
+  )
+})
+
+t.test('leaves out what is too much for one look', async t => {
+  const value = JSON.stringify('x'.repeat(1_000_000))
+  for (let offset = 0; offset < 6; offset += 1) await insert(offset, { value })
+
+  t.strictSame(offsets(await since([moved(0, 9)], null)), [2, 3, 4, 5])
+})
+
+t.test('gives what comes after a place, with how many that are', async t => {
+  for (const [offset, key] of ['k', 'k', 'l', 'k'].entries()) await insert(offset, { key, partition: offset % 2 })
+  await insert(9, { topic: 'b' })
+  const [, first] = await since([moved(0, 9), moved(0, 9, { partition: 1 })], null)
+  const place = first?.place ?? { time: '', id: '', topic: '' }
+
+  const all = await after(place, {})
+  t.strictSame(offsets(all.rows), [2, 3, 9])
+  t.equal(all.total, 3)
+  t.strictSame(offsets((await after(place, { topic: 'a' })).rows), [2, 3])
+  t.strictSame(offsets((await after(place, { topic: 'a', key: 'k' })).rows), [3])
+  t.strictSame(offsets((await after(place, { topic: 'a', partition: 0 })).rows), [2])
+  t.strictSame(await after(place, { topic: 'none' }), { rows: [], total: 0 })
+})
+
+t.test('gives the newest 50 after a place, and counts no further than to 10,000', async t => {
+  await sql`INSERT INTO messages (topic, id, partition, "offset", value, headers, timestamp)
+    SELECT 'a', gen_random_uuid(), 0, n, '{}', '{}', ${EARLY}::text::timestamptz + n * interval '1 ms'
+    FROM generate_series(0, 10999) AS n`
+
+  const { rows, total } = await after({ time: '2026-01-01T00:00:00', id: randomUUID(), topic: 'a' }, {})
+
+  t.strictSame([rows.length, Number(rows.at(-1)?.offset), total], [50, 10_999, 10_000])
+})

@@ -1,0 +1,157 @@
+import t from 'tap'
+import type { AlertReport, AlertTurns, StoredAlerts } from '../../../db/queries/alert-turns.ts'
+import { startAlerting } from '../_support/alerting.ts'
+import { until } from '../_support/open-request.ts'
+
+const NOW_MS = Date.UTC(2026, 0, 31, 12)
+
+/** A store that can be away, and that this gateway leads or not. */
+function fakeStore({ leads = true }: { leads?: boolean } = {}) {
+  const reports: AlertReport[] = []
+  const store = { isAway: false, leads, states: [] as StoredAlerts['states'], counts: [] as StoredAlerts['counts'] }
+  const turns: AlertTurns = {
+    async take(report, evaluate) {
+      if (store.isAway) throw new Error('away')
+      reports.push(report)
+      if (!store.leads) return { leads: false, nowMs: NOW_MS, states: store.states, pending: [] }
+      const evaluated = evaluate({ nowMs: NOW_MS, states: store.states, counts: store.counts })
+      store.states = evaluated.states
+      const pending = evaluated.notices.map(notice => ({ notice, sink: 'memory', attempts: 0 }))
+      return { leads: true, nowMs: NOW_MS, states: evaluated.states, pending }
+    }
+  }
+  return Object.assign(store, { turns, reports })
+}
+
+t.test('who leads evaluates what all gateways counted, and tells of it', async t => {
+  const store = fakeStore()
+  const gateway = startAlerting(t, store)
+  store.counts = [
+    [0, 0, 0, 6],
+    [0, 0, 0, 5]
+  ]
+
+  await gateway.alerts.turn()
+  await until(() => gateway.told.length === 1)
+
+  t.match(gateway.told, [{ name: 'TooManyFailures', event: 'fired', value: 11, atMs: NOW_MS }])
+})
+
+t.test('who does not lead reports, tells nothing, and knows what was written', async t => {
+  const store = fakeStore({ leads: false })
+  store.states = [{ name: 'TooMuch', subject: null, state: 'firing', value: 7, sinceMs: 1, episodeMs: 0 }]
+  const gateway = startAlerting(t, store)
+  Object.assign(gateway, { refused: 0, failures: 50 })
+
+  await gateway.alerts.turn()
+  await new Promise(setImmediate)
+
+  t.match(store.reports, [{ counts: [[0, 0, 0, 50]], alone: { notices: [], states: [] }, sinks: ['memory'] }])
+  t.strictSame(gateway.alerts.states(), store.states)
+  t.strictSame(gateway.told, [])
+})
+
+t.test('without PostgreSQL every gateway goes on from what was written, with the same ids', async t => {
+  const stores = [fakeStore(), fakeStore({ leads: false })]
+  const gateways = stores.map(store => startAlerting(t, store))
+  for (const { alerts } of gateways) await alerts.turn()
+  for (const store of stores) store.isAway = true
+
+  for (const gateway of gateways) Object.assign(gateway, { failures: 11 })
+  for (const { alerts } of gateways) await alerts.turn()
+  await until(() => gateways.every(({ told }) => told.length === 1))
+
+  t.match(gateways[0]?.told, [{ name: 'TooManyFailures', event: 'fired' }])
+  t.equal(gateways[0]?.told[0]?.id, gateways[1]?.told[0]?.id)
+  const nowMs = gateways[1]?.told[0]?.atMs ?? 0
+  t.ok(nowMs >= NOW_MS && nowMs < NOW_MS + 60_000, 'by the clock of the database')
+  t.match(await gateways[1]?.alerts.read(), {
+    source: 'memory',
+    evaluatedAtMs: nowMs,
+    states: [{}, { state: 'firing' }]
+  })
+})
+
+t.test('what was made alone is written with the next turn, and once', async t => {
+  const store = fakeStore({ leads: false })
+  const gateway = startAlerting(t, store)
+  store.isAway = true
+  Object.assign(gateway, { refused: 101 })
+  await gateway.alerts.turn()
+  await until(() => gateway.told.length === 1)
+  store.isAway = false
+
+  await gateway.alerts.turn()
+  await gateway.alerts.turn()
+
+  const [first, second] = store.reports
+  t.match(first?.alone, { notices: [{ name: 'TooMuch', event: 'fired' }], states: [{ state: 'firing' }, {}] })
+  t.match(first?.deliveries, [{ noticeId: gateway.told[0]?.id, sink: 'memory', state: 'delivered' }])
+  t.strictSame(second?.alone, { notices: [], states: [] })
+  t.strictSame(second?.deliveries, [])
+})
+
+t.test('a turn that came through too late is handed over again', async t => {
+  const store = fakeStore()
+  const gateway = startAlerting(t, store)
+  const { take } = store.turns
+  store.isAway = true
+  Object.assign(gateway, { refused: 101 })
+  await gateway.alerts.turn()
+  store.isAway = false
+  let fails = true
+  Object.assign(store.turns, {
+    async take(...parameters: Parameters<typeof take>) {
+      const taken = await take(...parameters)
+      if (fails) throw new Error('the answer was lost')
+      return taken
+    }
+  })
+
+  await gateway.alerts.turn()
+  fails = false
+  await gateway.alerts.turn()
+
+  t.strictSame(store.reports[0]?.alone.notices, store.reports[1]?.alone.notices)
+})
+
+t.test('a PostgreSQL that hangs holds up a turn for 3 seconds at most', async t => {
+  const gateway = startAlerting(t, { turns: { take: () => new Promise(() => undefined) } })
+  Object.assign(gateway, { refused: 101 })
+
+  await gateway.alerts.turn()
+  await until(() => gateway.told.length === 1)
+
+  t.match(await gateway.alerts.read(), { source: 'memory' })
+})
+
+t.test('a place that hangs holds up no turn', async t => {
+  const store = fakeStore()
+  store.isAway = true
+  const gateway = startAlerting(t, {
+    ...store,
+    turns: store.turns,
+    sinks: { hanging: { send: () => new Promise(() => undefined) } }
+  })
+
+  for (let turn = 0; turn < 10; turn += 1) {
+    Object.assign(gateway, { refused: turn % 2 === 0 ? 101 : 0 })
+    await gateway.alerts.turn()
+  }
+  await until(() => gateway.told.length === 10)
+
+  t.equal(new Set(gateway.told.map(({ id }) => id)).size, 10)
+})
+
+t.test('turns are taken again and again until it is stopped', async t => {
+  const store = fakeStore()
+  const gateway = startAlerting(t, store)
+
+  gateway.alerts.start()
+  await until(() => store.reports.length > 2)
+  gateway.alerts.stop()
+  const before = store.reports.length
+  await new Promise(resolve => setTimeout(resolve, 50))
+
+  t.ok(store.reports.length <= before + 1)
+})
