@@ -1,5 +1,8 @@
 import type { Static } from '@sinclair/typebox'
+import type { AlertNotice, Alert as AlertSchema } from '../../schemas/alerts.ts'
+import type { AuditEntry as AuditSchema } from '../../schemas/audit.ts'
 import type { FunctionView } from '../../schemas/functions.ts'
+import type { PositionMoves } from '../../schemas/positions.ts'
 import type { StatsHistory as StatsHistorySchema, Stats as StatsSchema } from '../../schemas/stats.ts'
 import type { Topic as TopicSchema } from '../../schemas/topics.ts'
 
@@ -25,28 +28,8 @@ export type FunctionShape = Static<typeof FunctionView>
 export type StatsHistory = Static<typeof StatsHistorySchema>
 export type Sample = StatsHistory['items'][number]
 
-type Severity = 'warning' | 'critical'
-type AlertState = 'ok' | 'pending' | 'firing'
-
-export interface Alert {
-  readonly name: string
-  readonly severity: Severity
-  readonly state: AlertState
-  readonly value: number | null
-  readonly threshold: number
-  readonly unit: string
-  readonly since: string | null
-  readonly summary: string
-  readonly description: string
-  readonly action: string
-  readonly forSeconds: number
-  readonly subjects: readonly {
-    readonly subject: string | null
-    readonly state: AlertState
-    readonly value: number | null
-    readonly since: string | null
-  }[]
-}
+export type Alert = Static<typeof AlertSchema>
+export type AlertEvent = Static<typeof AlertNotice>
 
 export interface AlertList {
   readonly items: readonly Alert[]
@@ -54,43 +37,6 @@ export interface AlertList {
   readonly source: 'database' | 'memory'
 }
 
-export interface AlertEvent {
-  readonly id: string
-  readonly name: string
-  readonly severity: Severity
-  readonly subject: string | null
-  readonly event: 'fired' | 'cleared'
-  readonly value: number | null
-  readonly threshold: number
-  readonly at: string
-  readonly summary: string
-  readonly deliveries: readonly {
-    readonly sink: 'log' | 'webhook' | 'notifications'
-    readonly state: 'pending' | 'delivered' | 'given_up'
-    readonly attempts: number
-    readonly at: string | null
-  }[]
-}
-
-export interface AuditEntry {
-  readonly id: string
-  readonly at: string
-  readonly operator: string | null
-  readonly action: string
-  readonly topic: string | null
-  readonly details: Readonly<Record<string, unknown>>
-  readonly requestId: string
-}
-
-/** Where a position stands and would stand, partition by partition. */
-export interface PositionMove {
-  readonly topic: string
-  readonly dryRun: boolean
-  readonly partitions: readonly {
-    readonly partition: number
-    readonly from: string | null
-    readonly to: string
-    readonly records: number | string
-    readonly settledAlready: number | string | null
-  }[]
-}
+export type AuditEntry = Static<typeof AuditSchema>
+/** Where positions stand and would stand, partition by partition. */
+export type PositionMove = Static<typeof PositionMoves>

@@ -86,7 +86,7 @@ function Firing() {
         <Notice
           key={alert.name}
           tone={alert.severity === 'critical' ? 'bad' : 'warn'}
-          title={alert.summary}
+          title={toTitle(alert)}
           actions={<Link to={`#/alerts?name=${encodeURIComponent(alert.name)}`}>What to do</Link>}
         >
           {alert.name}, since <Time value={alert.since} />
@@ -100,6 +100,13 @@ function Firing() {
       )}
     </div>
   )
+}
+
+/** What is wrong, and where: three subjects at most, the worst first. */
+function toTitle({ summary, subjects }: Alert): string {
+  const names = subjects.flatMap(({ subject, state }) => (state === 'firing' && subject !== null ? [subject] : []))
+  if (names.length === 0) return summary
+  return `${summary}: ${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`
 }
 
 function rank({ severity }: Alert): number {

@@ -9,7 +9,8 @@ type Step = PositionMove['partitions'][number]
 /** What moving a position would mean, partition by partition. */
 export function PositionPreview({ move: { partitions } }: { readonly move: PositionMove }) {
   const back = sum(partitions.filter(isBack), ({ records }) => records)
-  const again = sum(partitions.filter(isBack), ({ settledAlready }) => settledAlready)
+  const isCounted = partitions.every(({ settledAlready }) => settledAlready !== null)
+  const again = isCounted ? sum(partitions.filter(isBack), ({ settledAlready }) => settledAlready ?? 0) : null
   const over = sum(
     partitions.filter(step => !isBack(step)),
     ({ records }) => records
@@ -17,7 +18,8 @@ export function PositionPreview({ move: { partitions } }: { readonly move: Posit
   return (
     <>
       <Notice tone={over > 0n ? 'warn' : 'accent'} title={toTitle(back, over)}>
-        {back > 0n && `${toCount(again)} of them are settled already and get no second effect.`}
+        {back > 0n && again !== null && `${toCount(again)} of them are settled already and get no second effect.`}
+        {again === null && 'Those that are settled already get no second effect. There are too many to count them.'}
       </Notice>
       <div class="framed">
         <Table label="Preview" columns={columns} rows={partitions} rowKey={({ partition }) => String(partition)} />
@@ -35,8 +37,8 @@ function isBack({ from, to }: Step): boolean {
   return from === null || BigInt(to) <= BigInt(from)
 }
 
-function sum(steps: readonly Step[], read: (step: Step) => number | string | null): bigint {
-  return steps.reduce((total, step) => total + BigInt(read(step) ?? 0), 0n)
+function sum(steps: readonly Step[], read: (step: Step) => number): bigint {
+  return steps.reduce((total, step) => total + BigInt(read(step)), 0n)
 }
 
 const columns: readonly Column<Step>[] = [
