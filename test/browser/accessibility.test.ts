@@ -11,35 +11,39 @@ t.test('no page has a serious fault for who sees or points otherwise', { skip },
   await system.send({ orderId: 'order-2', amountCents: 2, note: 'refuse this' })
   const [letter] = await system.sql`SELECT id::text AS id FROM dead_letters`
   const browser = await openBrowser(t, system.gatewayUrl)
-  const pages = {
-    overview: '#/',
-    topics: '#/topics',
-    topic: '#/topics/orders',
-    function: '#/functions/orders',
-    messages: '#/messages',
-    message: `#/messages/${id}`,
-    'dead-letters': '#/dead-letters',
-    'dead-letter': `#/dead-letters/${letter?.id}`,
-    produce: '#/produce/orders',
-    alerts: '#/alerts',
-    audit: '#/audit'
-  }
+  // No page has the heading of the one before it: that tells when it is there.
+  const pages = [
+    { name: 'overview', hash: '#/', heading: 'Overview' },
+    { name: 'topics', hash: '#/topics', heading: 'Topics' },
+    { name: 'topic', hash: '#/topics/orders', heading: 'orders' },
+    { name: 'messages', hash: '#/messages', heading: 'Messages' },
+    { name: 'message', hash: `#/messages/${id}`, heading: 'Message' },
+    { name: 'function', hash: '#/functions/orders', heading: 'orders' },
+    { name: 'dead-letters', hash: '#/dead-letters', heading: 'Dead letters' },
+    { name: 'dead-letter', hash: `#/dead-letters/${letter?.id}`, heading: 'Dead letter' },
+    { name: 'produce', hash: '#/produce/orders', heading: 'Produce' },
+    { name: 'alerts', hash: '#/alerts', heading: 'Alerts' },
+    { name: 'audit', hash: '#/audit', heading: 'Audit' }
+  ]
 
   for (const [width, viewport] of Object.entries(VIEWPORTS)) {
     for (const colorScheme of ['light', 'dark'] as const) {
-      for (const [name, hash] of Object.entries(pages)) {
-        const page = await browser.open(hash, { viewport, colorScheme })
+      const page = await browser.open('#/', { viewport, colorScheme })
+      await page.evaluate(axe.source)
+
+      for (const { name, hash, heading } of pages) {
+        await page.goto(`${system.gatewayUrl}/${hash}`)
+        await page.getByRole('heading', { level: 1, name: heading, exact: true }).waitFor()
         await untilLoaded(page)
         await keepScreenshot(page, `${name}-${width}-${colorScheme}`)
 
-        await page.evaluate(axe.source)
         const { violations } = (await page.evaluate('axe.run()')) as axe.AxeResults
         const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
         const found = serious.map(({ id: rule, nodes }) => `${rule}: ${nodes[0]?.html}`)
         t.strictSame(found, [], `${name}, ${width}, ${colorScheme}`)
         t.notOk(await page.evaluate('document.documentElement.scrollWidth > innerWidth'), `${name} fits, ${width}`)
-        await page.close()
       }
+      await page.close()
     }
   }
 
