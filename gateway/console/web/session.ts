@@ -1,0 +1,43 @@
+const KEY = 'smg-kafka.token'
+let asked = false
+const listeners = new Set<() => void>()
+
+/** The bearer token of this tab; null without one. */
+export function readToken(): string | null {
+  return sessionStorage.getItem(KEY)
+}
+
+/** Keeps a token until the tab is closed; null forgets it. */
+export function writeToken(token: string | null): void {
+  if (token === null) sessionStorage.removeItem(KEY)
+  else sessionStorage.setItem(KEY, token)
+  asked = false
+  tell()
+}
+
+/** Says that the gateway wants a token, or another one. */
+export function askForToken(): void {
+  if (asked) return
+  asked = true
+  tell()
+}
+
+/** Closes the question without an answer. */
+export function dismissToken(): void {
+  asked = false
+  tell()
+}
+
+export function isTokenWanted(): boolean {
+  return asked
+}
+
+/** Tells when a token is wanted, given or forgotten, until the function that it gives is called. */
+export function onSession(listener: () => void): () => void {
+  listeners.add(listener)
+  return () => listeners.delete(listener)
+}
+
+function tell() {
+  for (const listener of listeners) listener()
+}
