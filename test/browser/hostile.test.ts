@@ -1,5 +1,6 @@
 import t from 'tap'
-import { keepScreenshot, openBrowser, skip, untilLoaded } from './_support/browser.ts'
+import { keepScreenshot, openBrowser, skip } from './_support/browser.ts'
+import { untilLoaded } from './_support/pages.ts'
 import { startSystem } from './_support/system.ts'
 
 const MARKUP = `<img src=x onerror="window.isHit=true"><script>window.isHit=true</script>"'\`{{7*7}}`

@@ -1,26 +1,17 @@
 import type { Page } from 'playwright-core'
 import t, { type Test } from 'tap'
-import { keepScreenshot, openBrowser, skip, type TestBrowser, untilLoaded } from './_support/browser.ts'
+import { keepScreenshot, openBrowser, skip, type TestBrowser } from './_support/browser.ts'
 import { startOwnServers } from './_support/own-servers.ts'
+import { type ConsolePage, toPages, visit } from './_support/pages.ts'
 import { startSystem } from './_support/system.ts'
-
-const PAGES = [
-  '#/',
-  '#/topics',
-  '#/topics/orders',
-  '#/functions/orders',
-  '#/messages',
-  '#/dead-letters',
-  '#/produce/orders',
-  '#/alerts',
-  '#/audit'
-]
 
 t.test('pages say what is not known, and since when, while Kafka or PostgreSQL is away', { skip }, async t => {
   const { kafka, postgres } = await startOwnServers(t)
   const system = await startSystem(t, { PRODUCE_TIMEOUT_MS: '2000' })
   const { id } = await system.send({ orderId: 'order-1', amountCents: 1 })
   await system.send({ orderId: 'order-2', amountCents: 2, note: 'refuse this' })
+  const [letter] = await system.sql`SELECT id::text AS id FROM dead_letters`
+  const pages = toPages({ messageId: id, deadLetterId: String(letter?.id) })
   const browser = await openBrowser(t, system.gatewayUrl, { allowFailures: true })
   const messages = await browser.open('#/messages')
   const deadLetters = await browser.open('#/dead-letters')
@@ -30,7 +21,7 @@ t.test('pages say what is not known, and since when, while Kafka or PostgreSQL i
   await t.test('Kafka is away', async t => {
     await kafka.stop()
 
-    await checkAll(t, browser, 'kafka-away')
+    await checkAll(t, browser, { pages, when: 'kafka-away' })
     const produce = await browser.open('#/produce/orders')
     await produce.getByRole('button', { name: 'Send', exact: true }).click()
     await produce.getByText('refused').waitFor()
@@ -45,17 +36,22 @@ t.test('pages say what is not known, and since when, while Kafka or PostgreSQL i
     await checkStale(t, deadLetters, /order-2/)
     await keepScreenshot(messages, 'outage-messages')
     await keepScreenshot(deadLetters, 'outage-dead-letters')
-    await checkAll(t, browser, 'both-away')
+    await checkAll(t, browser, { pages, when: 'both-away' })
   })
 
   await t.test('PostgreSQL is away', async t => {
     await kafka.start()
 
-    await checkAll(t, browser, 'postgres-away')
+    await checkAll(t, browser, { pages, when: 'postgres-away' })
     const one = await browser.open(`#/messages/${id}`)
     await one.getByText('Cannot load this message').waitFor()
     t.ok(await one.getByRole('button', { name: 'Try again' }).isVisible())
     await one.close()
+    const produce = await browser.open('#/produce/orders')
+    await produce.getByLabel('orderId').fill('order-9')
+    await produce.getByRole('button', { name: 'Send', exact: true }).click()
+    await produce.getByText('accepted', { exact: true }).waitFor()
+    await produce.close()
   })
 
   await t.test('both are back, and so are the pages, by themselves', async t => {
@@ -76,16 +72,21 @@ async function checkStale(t: Test, page: Page, row: RegExp) {
   t.ok(await page.getByRole('row', { name: row }).first().isVisible(), 'the last rows are shown')
 }
 
-/** Each page that is opened now comes to an end with its loading, and shows more than its heading. */
-async function checkAll(t: Test, browser: TestBrowser, name: string) {
-  for (const hash of PAGES) {
-    const page = await browser.open(hash)
-    await untilLoaded(page)
-    await keepScreenshot(page, `outage-${name}-${hash.replaceAll(/\W+/g, '-')}`)
+interface Outage {
+  readonly pages: readonly ConsolePage[]
+  readonly when: string
+}
+
+/** In a tab that is opened now each page comes to an end with its loading, and shows more than its heading. */
+async function checkAll(t: Test, browser: TestBrowser, { pages, when }: Outage) {
+  const page = await browser.open('#/')
+  for (const one of pages) {
+    await visit(page, one)
+    await keepScreenshot(page, `${when}-${one.name}`)
     const text = String(await page.evaluate("document.querySelector('main').innerText"))
 
-    t.ok(text.length > 40, `${hash} says something`)
-    t.notMatch(text, /undefined|NaN|\[object/, `${hash} makes sense`)
-    await page.close()
+    t.ok(text.length > 40, `${one.name} says something`)
+    t.notMatch(text, /undefined|NaN|\[object/, `${one.name} makes sense`)
   }
+  await page.close()
 }

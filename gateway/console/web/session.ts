@@ -1,5 +1,7 @@
 const KEY = 'smg-kafka.token'
-let asked = false
+let isAsked = false
+/** Somebody closed the question: it does not come back by itself, however often the gateway says no. */
+let isDismissed = false
 const listeners = new Set<() => void>()
 
 /** The bearer token of this tab; null without one. */
@@ -11,25 +13,33 @@ export function readToken(): string | null {
 export function writeToken(token: string | null): void {
   if (token === null) sessionStorage.removeItem(KEY)
   else sessionStorage.setItem(KEY, token)
-  asked = false
+  isAsked = false
+  isDismissed = false
   tell()
 }
 
 /** Says that the gateway wants a token, or another one. */
 export function askForToken(): void {
-  if (asked) return
-  asked = true
+  if (isAsked || isDismissed) return
+  isAsked = true
   tell()
+}
+
+/** Asks again after the question was closed. */
+export function reopenSignIn(): void {
+  isDismissed = false
+  askForToken()
 }
 
 /** Closes the question without an answer. */
 export function dismissToken(): void {
-  asked = false
+  isAsked = false
+  isDismissed = true
   tell()
 }
 
 export function isTokenWanted(): boolean {
-  return asked
+  return isAsked
 }
 
 /** Tells when a token is wanted, given or forgotten, until the function that it gives is called. */

@@ -73,8 +73,3 @@ export async function keepScreenshot(page: Page, name: string): Promise<void> {
   mkdirSync(SCREENSHOTS, { recursive: true })
   await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true })
 }
-
-/** Waits until nothing on a page is under way any more. */
-export async function untilLoaded(page: Page): Promise<void> {
-  await page.locator('.skeleton, .spinner').first().waitFor({ state: 'detached' })
-}

@@ -37,12 +37,12 @@ export async function startOwnServers(t: Test): Promise<{ readonly kafka: OwnSer
     log: nobody,
     shutdown: new AbortController().signal
   }
+  const [kafka, postgres] = [createOwn(), createOwn()]
   t.teardown(async () => {
-    await records.sweep()
+    await Promise.all([kafka.server.stop(), postgres.server.stop()])
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
   })
 
-  const [kafka, postgres] = [createOwn(), createOwn()]
   const [{ address: brokers }, { address: databaseUrl }] = await Promise.all([
     startKafka(site, { given: null, port: 0, toPart: kafka.toPart }),
     startPostgres(site, {

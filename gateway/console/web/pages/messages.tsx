@@ -16,7 +16,6 @@ import { Page } from '../ui/page.tsx'
 import { Panel } from '../ui/panel.tsx'
 import { Stale } from '../ui/stale.tsx'
 import { type Column, Table } from '../ui/table.tsx'
-import { Time } from '../ui/values.tsx'
 import { useList } from '../use-list.ts'
 import { type Tail, useTail } from '../use-tail.ts'
 import { MessageFilters } from './messages-filters.tsx'
@@ -111,14 +110,15 @@ const COLUMNS: readonly Column<MessageRow>[] = [
 ]
 
 function LiveButton({ tail }: { readonly tail: Tail }) {
-  const { isPaused, held, state } = tail
+  const { isPaused, held, state, awaySince } = tail
+  const isOn = state === 'open' && awaySince === null
   return (
     <>
       {isPaused && held > 0 && <span class="small muted">{toCount(held)} new</span>}
       {!isPaused && (
-        <span class={`live small muted ${state === 'open' ? '' : 'live--off'}`} role="status">
+        <span class={`live small muted ${isOn ? '' : 'live--off'}`} role="status">
           <span class="live__dot" aria-hidden="true" />
-          {state === 'open' ? 'Live' : 'Every 5 s'}
+          {isOn ? 'Live' : awaySince === null ? 'Every 5 s' : 'Waiting'}
         </span>
       )}
       <Button pressed={isPaused} onClick={isPaused ? tail.resume : tail.pause}>
@@ -133,8 +133,8 @@ function TailNotices({ tail }: { readonly tail: Tail }) {
   if (tail.awaySince !== null) {
     return (
       <Notice tone="warn" title="PostgreSQL is away">
-        Nothing can be read since <Time value={tail.awaySince} />. What is shown is the last that was known; new
-        messages appear by themselves when it is back.
+        Nothing new is read since <Moment value={new Date(tail.awaySince).toISOString()} />. What is shown is the last
+        that was known; new messages appear by themselves when it is back.
       </Notice>
     )
   }

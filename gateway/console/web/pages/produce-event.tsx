@@ -1,7 +1,7 @@
 import { useRef, useState } from 'preact/hooks'
 import { ApiError, postJson } from '../api.ts'
 import { findJsonFault } from '../edited-value.ts'
-import type { FunctionShape } from '../shapes.ts'
+import type { Producible } from '../producible.ts'
 import { Button } from '../ui/button.tsx'
 import { CopyButton } from '../ui/copy-button.tsx'
 import { Field, Select, TextInput } from '../ui/field.tsx'
@@ -30,15 +30,14 @@ const WAITS = [
 ]
 
 interface ProducerProps {
-  readonly definition: FunctionShape
+  readonly definition: Producible
   /** Where the form begins; undefined for the examples of the schema. */
   readonly event: unknown
 }
 
 /** Composes an event, sends it, and keeps what became of the last ones. */
 export function Producer({ definition, event }: ProducerProps) {
-  const { topic } = definition
-  const schema = definition.schema as JsonSchema
+  const { topic, schema } = definition
   const editor = useEditor(schema, event)
   const [waitSeconds, setWaitSeconds] = useState('5')
   const [key, setKey] = useState('')

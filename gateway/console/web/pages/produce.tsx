@@ -1,21 +1,20 @@
 import { useEffect, useState } from 'preact/hooks'
-import { getJson, usePoll } from '../api.ts'
+import { getJson } from '../api.ts'
 import { toPath } from '../list-query.ts'
+import type { Producible } from '../producible.ts'
 import type { Message } from '../records.ts'
 import { go, Link, toHash, useRoute } from '../router.ts'
-import type { FunctionShape, List } from '../shapes.ts'
 import { Field, Select } from '../ui/field.tsx'
 import { Empty, Failure, Notice, Skeleton } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
 import { Panel } from '../ui/panel.tsx'
+import { useProducible } from '../use-producible.ts'
 import { Producer } from './produce-event.tsx'
-
-const EVERY_MS = 30_000
 
 /** `#/produce/TOPIC`: sends events by hand, with a form made of the function's schema. */
 export function ProducePage({ topic }: { readonly topic: string | null }) {
-  const { data, error, reload } = usePoll<List<FunctionShape>>('/api/functions', EVERY_MS)
-  const functions = data?.items ?? []
+  const { data, error, isLoading, reload } = useProducible()
+  const functions = data ?? []
   const chosen = topic === null ? functions[0] : functions.find(one => one.topic === topic)
 
   return (
@@ -41,7 +40,7 @@ export function ProducePage({ topic }: { readonly topic: string | null }) {
         <Prepared key={chosen.topic} definition={chosen} />
       ) : (
         <Panel>
-          {error && !data ? (
+          {error && !data && !isLoading ? (
             <Failure error={error} what="functions" onRetry={reload} />
           ) : data ? (
             <Empty title={topic === null ? 'No functions' : `No function handles ${topic}`}>
@@ -57,7 +56,7 @@ export function ProducePage({ topic }: { readonly topic: string | null }) {
 }
 
 /** With `?message=ID` the event of that message is where it begins. */
-function Prepared({ definition }: { readonly definition: FunctionShape }) {
+function Prepared({ definition }: { readonly definition: Producible }) {
   const id = useRoute().query.get('message')
   const [message, setMessage] = useState<Message | null>(null)
   const [error, setError] = useState<Error | null>(null)
@@ -81,7 +80,7 @@ function Prepared({ definition }: { readonly definition: FunctionShape }) {
   }
   return (
     <>
-      {definition.state !== 'running' && <NotRunning definition={definition} />}
+      {definition.state !== 'running' && definition.state !== null && <NotRunning definition={definition} />}
       {error && (
         <Notice tone="warn" title="The message to begin with could not be read">
           {error.message}
@@ -92,7 +91,7 @@ function Prepared({ definition }: { readonly definition: FunctionShape }) {
   )
 }
 
-function NotRunning({ definition: { topic, state, reason } }: { readonly definition: FunctionShape }) {
+function NotRunning({ definition: { topic, state, reason } }: { readonly definition: Producible }) {
   return (
     <Notice
       tone="warn"

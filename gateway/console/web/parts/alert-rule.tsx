@@ -32,11 +32,11 @@ export function AlertRule({ alert, isOpenAtFirst }: AlertRuleProps) {
         </span>
         <span class="rule__name">
           <strong>{name}</strong>
-          <span class="muted small">{summary}</span>
+          <span class={`small ${state === 'ok' ? 'faint' : 'muted'}`}>{summary}</span>
         </span>
         <span class="rule__value num">
-          {value === null ? <span class="faint">no value</span> : withoutUnit(toUnit(value, unit), unit)}
-          <span class="faint"> / {toUnit(threshold, unit)}</span>
+          {value === null ? <span class="faint">no value</span> : toUnit(value, unit)}
+          <span class="small faint">fires above {toUnit(threshold, unit)}</span>
         </span>
         <span class="rule__since small muted">
           {since && state !== 'ok' && (
@@ -65,11 +65,6 @@ export function AlertRule({ alert, isOpenAtFirst }: AlertRuleProps) {
       )}
     </li>
   )
-}
-
-// The threshold beside it says the unit.
-function withoutUnit(text: string, unit: string): string {
-  return unit !== '' && text.endsWith(` ${unit}`) ? text.slice(0, -unit.length - 1) : text
 }
 
 function Subjects({ of: { subjects, unit, severity } }: { readonly of: Alert }) {

@@ -13,6 +13,8 @@ interface DialogProps {
   readonly children?: ComponentChildren
 }
 
+const FIRST = '.dialog__body :is(input:not([type="radio"]), input:checked, select, textarea), .dialog__foot button'
+
 /** A question above the page, open as long as it is drawn. Keeps the focus; Escape closes it. */
 export function Dialog({ title, description, onClose, actions, wide = false, children }: DialogProps) {
   const id = useId()
@@ -22,6 +24,8 @@ export function Dialog({ title, description, onClose, actions, wide = false, chi
     const dialog = ref.current
     const before = document.activeElement
     dialog?.showModal()
+    // What is asked for first; else the first way out, so that Enter does nothing by mistake.
+    dialog?.querySelector<HTMLElement>(FIRST)?.focus()
     return () => {
       dialog?.close()
       if (before instanceof HTMLElement) before.focus()
@@ -49,7 +53,7 @@ export function Dialog({ title, description, onClose, actions, wide = false, chi
           <Icon name="close" />
         </Button>
       </header>
-      <div class="dialog__body">{children}</div>
+      {children && <div class="dialog__body">{children}</div>}
       {actions && <footer class="dialog__foot">{actions}</footer>}
     </dialog>
   )

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import type { ApiError } from '../api.ts'
+import { reopenSignIn } from '../session.ts'
 import type { Tone } from './badge.tsx'
 import { Button } from './button.tsx'
 import { Icon } from './icon.tsx'
@@ -54,6 +55,14 @@ export function Failure({ error, what, onRetry }: FailureProps) {
   const status = (error as Partial<ApiError>).status
   if (status === 404) {
     return <Empty title="Not available">This gateway has no {what}: it may be an older version, or it is gone.</Empty>
+  }
+  if (status === 401) {
+    const signIn = (
+      <Button small tone="primary" onClick={reopenSignIn}>
+        Sign in
+      </Button>
+    )
+    return <Empty title={`Sign in to see ${what}`} actions={signIn} />
   }
   const title = status === 403 ? `Your token may not read ${what}` : `Cannot load ${what}`
   return (

@@ -87,6 +87,23 @@ t.test('comes less often after each failure, up to a limit', async t => {
   t.ok(Number(waits[5]) >= 39, 'no less than the limit')
 })
 
+t.test('comes as often as before once a request went well', async t => {
+  const waits: number[] = []
+  let lastMs = performance.now()
+  const load = async () => {
+    waits.push(performance.now() - lastMs)
+    lastMs = performance.now()
+    if (waits.length < 6) throw new Error('away')
+    return 'a'
+  }
+  const poll = createPoll<string>({ load, now: () => 0, isHidden: () => false })
+  t.teardown(poll.subscribe(none, 10))
+
+  await until(async () => waits.length === 7)
+
+  t.ok(Number(waits[6]) < Number(waits[5]) / 2, `${waits[6]} ms after ${waits[5]} ms`)
+})
+
 t.test('rests while the tab is hidden, and asks at once when it is seen again', async t => {
   const { asked, clock, dependencies } = fakeGateway()
   const poll = createPoll(dependencies)
@@ -122,11 +139,13 @@ t.test('gives a request up when the last listener leaves, and asks no more', asy
 t.test('asks anew for who comes while a request is given up', async t => {
   const { asked, dependencies } = fakeGateway()
   const poll = createPoll(dependencies)
-  poll.subscribe(none, 60_000)()
+  const leave = poll.subscribe(none, 60_000)
+  await until(async () => asked.length === 1)
+  leave()
   t.teardown(poll.subscribe(none, 60_000))
 
-  await until(async () => asked.length === 1)
-  asked[0]?.answer('a')
+  await until(async () => asked.length === 2)
+  asked[1]?.answer('a')
   await until(async () => poll.read().data === 'a')
 })
 
