@@ -8,6 +8,7 @@ import type { GatewayQueries, GatewayWrites } from '../db/queries/gateway.ts'
 import type { ClusterView } from '../kafka/types.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { createRecentCounts } from './alerts/recent-counts.ts'
+import { alertRules } from './alerts/rules.ts'
 import { createClientErrorHandler, refuseExpectations } from './client-errors.ts'
 import type { AppSettings } from './config.ts'
 import { guardQueries, type QueryReport } from './guard-queries.ts'
@@ -15,6 +16,7 @@ import { type CheckHealth, createHealth } from './health.ts'
 import { createJanitor } from './janitor.ts'
 import { createKeyedRequests } from './keyed-requests.ts'
 import { createMessageStreams, type MessageStreams } from './message-streams.ts'
+import { addAlertGauges } from './metrics/alert-gauges.ts'
 import { createGauges } from './metrics/gauges.ts'
 import { createMeasures } from './metrics/measures.ts'
 import { addTopicGauges } from './metrics/topic-gauges.ts'
@@ -126,7 +128,6 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
     cluster,
     queries,
     minutes,
-    databaseFailures: measures.databaseFailures,
     log,
     now,
     steadyMs,
@@ -182,6 +183,7 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   await app.register(problems)
   await app.register(body)
   await app.register(alerts, { turns: dependencies.alertTurns, counts, producing, now, steadyMs })
+  addAlertGauges(addGauge, { rules: alertRules, states: () => app.alerts.states() })
   await app.register(documents, { scope: settings.pagesPublic ? 'public' : 'read' })
   await routes(app)
 
