@@ -8,6 +8,7 @@ import type { GatewayQueries, GatewayWrites } from '../db/queries/gateway.ts'
 import type { ClusterView } from '../kafka/types.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { createRecentCounts } from './alerts/recent-counts.ts'
+import { alertRules } from './alerts/rules.ts'
 import { createClientErrorHandler, refuseExpectations } from './client-errors.ts'
 import type { AppSettings } from './config.ts'
 import consolePage from './console/serve.ts'
@@ -16,6 +17,7 @@ import { type CheckHealth, createHealth } from './health.ts'
 import { createJanitor } from './janitor.ts'
 import { createKeyedRequests } from './keyed-requests.ts'
 import { createMessageStreams, type MessageStreams } from './message-streams.ts'
+import { addAlertGauges } from './metrics/alert-gauges.ts'
 import { createGauges } from './metrics/gauges.ts'
 import { createMeasures } from './metrics/measures.ts'
 import { addTopicGauges } from './metrics/topic-gauges.ts'
@@ -127,7 +129,6 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
     cluster,
     queries,
     minutes,
-    databaseFailures: measures.databaseFailures,
     log,
     now,
     steadyMs,
@@ -182,7 +183,8 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   await app.register(requestLog)
   await app.register(problems)
   await app.register(body)
-  await app.register(alerts, { turns: dependencies.alertTurns, counts, addGauge, producing, now, steadyMs })
+  await app.register(alerts, { turns: dependencies.alertTurns, counts, producing, now, steadyMs })
+  addAlertGauges(addGauge, { rules: alertRules, states: () => app.alerts.states() })
   const scope = settings.pagesPublic ? 'public' : 'read'
   await app.register(documents, { scope })
   await app.register(consolePage, { scope })
