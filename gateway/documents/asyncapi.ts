@@ -36,9 +36,8 @@ export function buildAsyncapi(functions: Iterable<LoadedFunction>, { groupPrefix
       ...ABOUT,
       description:
         'Events as they lie in Kafka. Whoever writes them without the gateway, and whoever reads beside the runners, finds ' +
-        'the topics, keys, headers and schemas here; over HTTP the same schemas are in openapi.json. `TOPIC_PREFIX` stands ' +
-        'before every name in Kafka, and is not shown here.',
-      externalDocs: { description: 'The HTTP side', url: '/docs' }
+        'the topics, keys, headers and schemas here; over HTTP the same schemas are in /openapi.json. `TOPIC_PREFIX` stands ' +
+        'before every name in Kafka, and is not shown here.'
     },
     defaultContentType: 'application/json',
     servers: {

@@ -32,7 +32,8 @@ const info = {
   summary: 'Functions on Kafka, with their effects in PostgreSQL, exactly once',
   description:
     'Produce events, and read what became of them. An event that was answered with 2xx has its effect exactly once, or is one dead letter. ' +
-    'Times are ISO 8601 in UTC, offsets decimal strings, errors problems of RFC 9457 whose codes are listed in errors.md.',
+    'Times are ISO 8601 in UTC, offsets decimal strings, errors problems of RFC 9457 whose codes are listed in errors.md. ' +
+    'The topics themselves are described in [AsyncAPI](/asyncapi.json).',
   license: { ...ABOUT.license, identifier: 'MIT' }
 }
 
