@@ -22,18 +22,51 @@ const ROWS: readonly (readonly [title: string, panels: readonly Panel[]])[] = [
     'Now',
     [
       stat('Alerts', 'Rules that fire', 'short', [1, 1], 'sum(max by (alert) (smg_alert_firing)) or vector(0)'),
-      stat('Lag', 'Records that are not settled', 'short', [10_000, 100_000], `sum(max by (topic, partition) (smg_lag_records{${TOPIC}}))`),
-      stat('Oldest record', 'Age of the oldest record that is not settled', 's', [60, 300], `max(smg_lag_seconds{${TOPIC}})`),
-      stat('Dead letters', 'Dead letters that wait for somebody', 'short', [1, 100], `sum(max by (topic) (smg_dead_letters_waiting{${TOPIC}})) or vector(0)`),
-      stat('Kafka disk', 'Used part of the log directories', 'percentunit', [0.8, 0.9], 'max(smg_kafka_disk_used_ratio)'),
-      stat('Brokers away', 'Brokers that were seen and do not answer', 'short', [1, 1], 'max(smg_kafka_brokers_expected) - max(smg_kafka_brokers)')
+      stat(
+        'Lag',
+        'Records that are not settled',
+        'short',
+        [10_000, 100_000],
+        `sum(max by (topic, partition) (smg_lag_records{${TOPIC}}))`
+      ),
+      stat(
+        'Oldest record',
+        'Age of the oldest record that is not settled',
+        's',
+        [60, 300],
+        `max(smg_lag_seconds{${TOPIC}})`
+      ),
+      stat(
+        'Dead letters',
+        'Dead letters that wait for somebody',
+        'short',
+        [1, 100],
+        `sum(max by (topic) (smg_dead_letters_waiting{${TOPIC}})) or vector(0)`
+      ),
+      stat(
+        'Kafka disk',
+        'Used part of the log directories',
+        'percentunit',
+        [0.8, 0.9],
+        'max(smg_kafka_disk_used_ratio)'
+      ),
+      stat(
+        'Brokers away',
+        'Brokers that were seen and do not answer',
+        'short',
+        [1, 1],
+        'max(smg_kafka_brokers_expected) - max(smg_kafka_brokers)'
+      )
     ]
   ],
   [
     'Events',
     [
       lines('Written', 'Events that Kafka acknowledged, a second', 'reqps', [
-        ['{{messaging_destination_name}}', `sum by (messaging_destination_name) (rate(messaging_client_sent_messages_total{error_type="", messaging_destination_name=~"$topic"}[${RATE}]))`]
+        [
+          '{{messaging_destination_name}}',
+          `sum by (messaging_destination_name) (rate(messaging_client_sent_messages_total{error_type="", messaging_destination_name=~"$topic"}[${RATE}]))`
+        ]
       ]),
       lines('Settled', 'Records whose outcome is committed, a second', 'reqps', [
         ['{{topic}}', `sum by (topic) (rate(smg_records_settled_total{${TOPIC}}[${RATE}]))`]
@@ -56,7 +89,10 @@ const ROWS: readonly (readonly [title: string, panels: readonly Panel[]])[] = [
     'Gateway',
     [
       lines('Requests', 'Answers a second, by status', 'reqps', [
-        ['{{http_response_status_code}}', `sum by (http_response_status_code) (rate(http_server_request_duration_seconds_count[${RATE}]))`]
+        [
+          '{{http_response_status_code}}',
+          `sum by (http_response_status_code) (rate(http_server_request_duration_seconds_count[${RATE}]))`
+        ]
       ]),
       lines('Time to answer', 'Of all routes', 's', [
         ['p50', ofHistogram(0.5, 'http_server_request_duration_seconds', 'le')],
@@ -109,14 +145,18 @@ const ROWS: readonly (readonly [title: string, panels: readonly Panel[]])[] = [
   [
     'Processes',
     [
-      lines('CPU', 'Cores in use', 'short', [['{{job}} {{instance}}', `rate(process_cpu_seconds_total{job=~"smg-.*"}[${RATE}])`]]),
+      lines('CPU', 'Cores in use', 'short', [
+        ['{{job}} {{instance}}', `rate(process_cpu_seconds_total{job=~"smg-.*"}[${RATE}])`]
+      ]),
       lines('Memory', 'Resident', 'bytes', [['{{job}} {{instance}}', 'process_resident_memory_bytes{job=~"smg-.*"}']]),
-      lines('Event loop', 'p99 of its delay', 's', [['{{job}} {{instance}}', 'nodejs_eventloop_lag_p99_seconds{job=~"smg-.*"}']])
+      lines('Event loop', 'p99 of its delay', 's', [
+        ['{{job}} {{instance}}', 'nodejs_eventloop_lag_p99_seconds{job=~"smg-.*"}']
+      ])
     ]
   ]
 ]
 
-const DATASOURCE = { type: 'prometheus', uid: '${datasource}' }
+const DATASOURCE = { type: 'prometheus', uid: '$datasource' }
 const COLUMNS = 24
 
 /** Gives the dashboard of Grafana, in the form that its import page and its provisioning take. */
@@ -166,7 +206,14 @@ function toPanels(): object[] {
   const panels: object[] = []
   let y = 0
   for (const [title, row] of ROWS) {
-    panels.push({ id: panels.length + 1, type: 'row', title, collapsed: false, gridPos: { x: 0, y, w: COLUMNS, h: 1 }, panels: [] })
+    panels.push({
+      id: panels.length + 1,
+      type: 'row',
+      title,
+      collapsed: false,
+      gridPos: { x: 0, y, w: COLUMNS, h: 1 },
+      panels: []
+    })
     y += 1
     let x = 0
     let height = 0
@@ -186,13 +233,25 @@ function toPanels(): object[] {
 
 function toPanel({ title, description, unit, queries, limits }: Panel) {
   const targets = queries.map(([legendFormat, expr], index) => {
-    return { refId: String.fromCharCode(65 + index), datasource: DATASOURCE, editorMode: 'code', expr, legendFormat, range: true }
+    return {
+      refId: String.fromCharCode(65 + index),
+      datasource: DATASOURCE,
+      editorMode: 'code',
+      expr,
+      legendFormat,
+      range: true
+    }
   })
   const shared = { title, description, datasource: DATASOURCE, targets }
   if (!limits) {
     const custom = { lineWidth: 1, fillOpacity: 8, showPoints: 'never', spanNulls: false }
     const options = { legend: { displayMode: 'list', placement: 'bottom' }, tooltip: { mode: 'multi', sort: 'desc' } }
-    return { type: 'timeseries', ...shared, options, fieldConfig: { defaults: { unit, min: 0, custom }, overrides: [] } }
+    return {
+      type: 'timeseries',
+      ...shared,
+      options,
+      fieldConfig: { defaults: { unit, min: 0, custom }, overrides: [] }
+    }
   }
   const [warning, critical] = limits
   const steps = [

@@ -44,7 +44,8 @@ export function buildAsyncapi(functions: Iterable<LoadedFunction>, { groupPrefix
       kafka: {
         host: '{broker}',
         protocol: 'kafka',
-        description: 'The brokers of `KAFKA_BROKERS`; with TLS and SASL where `KAFKA_SSL` and `KAFKA_SASL_MECHANISM` say so.',
+        description:
+          'The brokers of `KAFKA_BROKERS`; with TLS and SASL where `KAFKA_SSL` and `KAFKA_SASL_MECHANISM` say so.',
         variables: { broker: { default: 'localhost:9092', description: 'One of them, `host:port`.' } }
       }
     },
@@ -113,7 +114,10 @@ function toMessage({ topic, event }: LoadedFunction) {
     payload: { $ref: `#/components/schemas/${topic}` },
     bindings: {
       kafka: {
-        key: { type: ['string', 'null'], description: 'What the function orders its events by, in UTF-8; null without a key.' },
+        key: {
+          type: ['string', 'null'],
+          description: 'What the function orders its events by, in UTF-8; null without a key.'
+        },
         bindingVersion
       }
     },

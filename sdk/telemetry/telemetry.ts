@@ -71,10 +71,7 @@ export function createTelemetry(dependencies: TelemetryDependencies) {
         ...(await readOwn())
       ]
       const metrics = readings.map(reading => ({ source, ...reading }))
-      await Promise.allSettled([
-        sendTo(METRICS_TOPIC, metrics, signal),
-        sendTo(ERRORS_TOPIC, errors.take(), signal)
-      ])
+      await Promise.allSettled([sendTo(METRICS_TOPIC, metrics, signal), sendTo(ERRORS_TOPIC, errors.take(), signal)])
     } catch {
       // Dropped: a line in the log would be the next report's error.
     } finally {

@@ -69,16 +69,19 @@ t.test('the dashboard loads anywhere: its panels ask the data source that the re
   for (const { type, title, datasource, targets = [], gridPos } of panels) {
     t.ok(gridPos.x + gridPos.w <= 24 && gridPos.h > 0, `${title} is inside the page`)
     if (type === 'row') continue
-    t.equal(datasource?.uid, '${datasource}', title)
+    t.equal(datasource?.uid, '$datasource', title)
     t.ok(targets.length > 0, title)
-    for (const target of targets) t.equal(target.datasource.uid, '${datasource}', title)
+    for (const target of targets) t.equal(target.datasource.uid, '$datasource', title)
   }
-  for (const [index, one] of panels.entries())
-    for (const other of panels.slice(index + 1)) t.notOk(overlap(one, other), `${one.title} and ${other.title}`)
+  const clashes = panels.flatMap((one, index) => panels.slice(index + 1).filter(other => overlap(one, other)))
+  t.strictSame(clashes, [], 'no panel lies over another')
 })
 
 const checks = [
-  { what: 'the rules are right, and the example of a configuration', args: ['check', 'config', 'prometheus/prometheus.yml'] },
+  {
+    what: 'the rules are right, and the example of a configuration',
+    args: ['check', 'config', 'prometheus/prometheus.yml']
+  },
   { what: 'each rule fires when it must, and only then', args: ['test', 'rules', 'prometheus/rules.test.yml'] }
 ]
 for (const { what, args } of checks) {

@@ -7,6 +7,7 @@ import { buildDocuments, buildErrorPage } from '../../openapi/documents.ts'
 import { REMEDIES } from '../../openapi/remedies.ts'
 import { DLQ_HEADERS } from '../../runner/dead-letter-headers.ts'
 import { toMirrorTopic } from '../../runner/mirror.ts'
+import { loadFunctions } from '../../sdk/load-functions.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const codes = Object.values(catalogues).flatMap(catalogue => Object.keys(catalogue))
@@ -29,6 +30,7 @@ t.test('a key of a catalogue is the code of its error, and begins with its room'
   }
 })
 
+const functions = await loadFunctions(join(root, 'functions'), { retentionHours: 1 })
 const documents = await buildDocuments(join(root, 'functions'))
 
 t.test('openapi.json', async t => {
@@ -73,21 +75,24 @@ t.test('asyncapi.json', async t => {
   )
   t.equal(document?.version(), '3.0.0')
 
-  const openapi = JSON.parse(documents['openapi.json'] ?? '')
   for (const topic of ['user-activities', 'system-metrics', 'error-logs', 'notifications']) {
     t.test(topic, async t => {
       const groupId = `smg.${topic}`
       const mirrorTopic = toMirrorTopic({ groupId, topic }, name => name)
       const channels = document?.channels()
       const [message, letter] = [topic, mirrorTopic].map(name => channels?.get(name)?.messages().get(name))
-      const body = openapi.paths[`/api/produce/${topic}`].post.requestBody.content['application/json'].schema
 
       t.equal(channels?.get(topic)?.address(), topic)
       t.strictSame(
-        document?.operations().all().filter(operation => operation.channels().get(topic)).map(one => one.action()),
+        document
+          ?.operations()
+          .all()
+          .filter(operation => operation.channels().get(topic))
+          .map(one => one.action()),
         ['send', 'receive']
       )
-      t.match(message?.payload()?.json(), body, 'its events are those of the route')
+      const event = JSON.parse(JSON.stringify(functions.get(topic)?.event))
+      t.match(message?.payload()?.json(), event, 'its events are those of the function')
       t.strictSame(
         Object.keys(letter?.headers()?.properties() ?? {}).toSorted(),
         Object.values(DLQ_HEADERS).toSorted(),

@@ -2,10 +2,10 @@ import { Counter, Gauge, Registry } from 'prom-client'
 import t from 'tap'
 import { partitionOf } from '../../kafka/murmur2.ts'
 import type { OutgoingRecord } from '../../kafka/types.ts'
-import { isEventId } from '../../sdk/event-id.ts'
-import { loadFunctions } from '../../sdk/load-functions.ts'
 import { findStatedId } from '../../runner/identify.ts'
 import { createEventSender, createRunnerReader } from '../../runner/telemetry.ts'
+import { isEventId } from '../../sdk/event-id.ts'
+import { loadFunctions } from '../../sdk/load-functions.ts'
 
 const functions = await loadFunctions(new URL('../../functions', import.meta.url).pathname, { retentionHours: 1 })
 
@@ -50,7 +50,14 @@ t.test('reads rates since the last reading, and the lag of what the runner owns'
   let nowMs = 0
   const read = createRunnerReader({
     attachments: [
-      { topic: 'orders', lag: () => new Map([[0, 5], [2, 6]]) },
+      {
+        topic: 'orders',
+        lag: () =>
+          new Map([
+            [0, 5],
+            [2, 6]
+          ])
+      },
       { topic: 'payments', lag: () => new Map() }
     ],
     registry,

@@ -38,7 +38,12 @@ t.test('a gateway that is told nothing of telemetry sends nothing', async t => {
 
 t.test('reads the requests of the last minute, the lag of each topic, and the dead letters that wait', async t => {
   const registry = new Registry()
-  const waiting = new Gauge({ name: 'smg_dead_letters_waiting', help: '-', labelNames: ['topic'], registers: [registry] })
+  const waiting = new Gauge({
+    name: 'smg_dead_letters_waiting',
+    help: '-',
+    labelNames: ['topic'],
+    registers: [registry]
+  })
   waiting.set({ topic: 'orders' }, 2)
   waiting.set({ topic: 'payments' }, 1)
   const topics = [{ topic: 'orders', lag: 41 }] as never

@@ -50,7 +50,8 @@ t.test('tells of lines of level error and fatal, and of no other', async t => {
 t.test('makes one event of lines that say the same, and at most twenty events', async t => {
   const { log, errors, take } = openLog(t)
 
-  for (let line = 0; line < 1_000; line += 1) log.error({ err: coded('SMG_DB_UNAVAILABLE', `${line}`) }, 'request failed')
+  for (let line = 0; line < 1_000; line += 1)
+    log.error({ err: coded('SMG_DB_UNAVAILABLE', `${line}`) }, 'request failed')
   for (let kind = 0; kind < 100; kind += 1) log.error(`kind ${kind}`)
 
   t.equal(errors.count(), 1_100)
