@@ -33,7 +33,7 @@ const info = {
   description:
     'Produce events, and read what became of them. An event that was answered with 2xx has its effect exactly once, or is one dead letter. ' +
     'Times are ISO 8601 in UTC, offsets decimal strings, errors problems of RFC 9457 whose codes are listed in errors.md. ' +
-    'The topics themselves are described in [AsyncAPI](/asyncapi.json).',
+    'The topics themselves are described in [AsyncAPI](/asyncapi.json); the [console](/) shows all of it at work.',
   license: { ...ABOUT.license, identifier: 'MIT' }
 }
 
