@@ -193,7 +193,7 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
     createTelemetry({
       ...dependencies.telemetry,
       functions,
-      readOwn: () => readGateway({ requests: minutes.requests, sampler, registry: measures.registry }),
+      readOwn: () => readGateway({ requests: minutes.requests, sampler }),
       send: createEventSender(producing.offer),
       isHealthy: producer.isHealthy
     })

@@ -3,7 +3,6 @@ import { partitionOf } from '../kafka/murmur2.ts'
 import type { OutgoingRecord, Producer } from '../kafka/types.ts'
 import { createEventId } from '../sdk/event-id.ts'
 import type { Reading } from '../sdk/telemetry/process-meter.ts'
-import { sumMetric } from '../sdk/telemetry/sum-metric.ts'
 import type { SendEvents } from '../sdk/telemetry/telemetry.ts'
 import type { Attachment } from './attach-function.ts'
 import { PRODUCER_ID } from './identify.ts'
@@ -57,13 +56,19 @@ export function createRunnerReader({ attachments, registry, steadyMs = () => per
     atMs += elapsedMs
     const rates: Reading[] = []
     for (const [metric, name] of RATES) {
-      const total = (await sumMetric(registry, metric)) ?? 0
+      const total = await sumMetric(registry, metric)
       rates.push({ name, value: ((total - (before.get(metric) ?? 0)) * 1000) / elapsedMs, unit: 'per second' })
       before.set(metric, total)
     }
     const waiting = await sumMetric(registry, 'smg_outbox_waiting')
-    return [...rates, { name: 'outbox.waiting', value: waiting ?? 0, unit: 'records' }, ...attachments.flatMap(toLag)]
+    return [...rates, { name: 'outbox.waiting', value: waiting, unit: 'records' }, ...attachments.flatMap(toLag)]
   }
+}
+
+/** Over all labels; 0 where there is no metric of that name. */
+async function sumMetric(registry: Sources['registry'], name: string): Promise<number> {
+  const { values } = (await registry.getSingleMetric(name)?.get()) ?? { values: [] }
+  return values.reduce((sum, { value }) => sum + value, 0)
 }
 
 /** Nothing for a function whose partitions others own: they know. */

@@ -11,6 +11,8 @@ export interface FunctionState {
   readonly state: 'running' | 'paused' | 'stopped'
   readonly reason: string | null
   readonly since: string
+  /** Of one that is stopped: by a flood of dead letters. */
+  readonly isFlood?: boolean
 }
 
 /** An error that made a dead letter. */
@@ -87,7 +89,8 @@ export function createFunctionStateQueries(sql: Sql) {
     /** A function that has no row yet runs. */
     async all(): Promise<FunctionState[]> {
       const rows = await sql.unsafe(
-        `SELECT group_id AS "groupId", topic, state, reason, ${isoText('since')} AS since FROM function_states`,
+        `SELECT group_id AS "groupId", topic, state, reason, ${isoText('since')} AS since,
+          coalesce(${isFloodStop()}, false) AS "isFlood" FROM function_states`,
         [],
         { prepare: true }
       )

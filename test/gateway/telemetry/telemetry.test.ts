@@ -1,4 +1,3 @@
-import { Gauge, Registry } from 'prom-client'
 import t from 'tap'
 import { readGateway } from '../../../gateway/telemetry/read-gateway.ts'
 import { createErrorEvents } from '../../../sdk/telemetry/error-events.ts'
@@ -37,21 +36,18 @@ t.test('a gateway that is told nothing of telemetry sends nothing', async t => {
 })
 
 t.test('reads the requests of the last minute, the lag of each topic, and the dead letters that wait', async t => {
-  const registry = new Registry()
-  const waiting = new Gauge({
-    name: 'smg_dead_letters_waiting',
-    help: '-',
-    labelNames: ['topic'],
-    registers: [registry]
-  })
-  waiting.set({ topic: 'orders' }, 2)
-  waiting.set({ topic: 'payments' }, 1)
-  const topics = [{ topic: 'orders', lag: 41 }] as never
+  const waiting = (count: number) => ({ waiting: count, oldestSeconds: 0 })
+  const deadLetters = new Map([
+    ['orders', waiting(2)],
+    ['payments', waiting(1)]
+  ])
 
-  const readings = await readGateway({
+  const readings = readGateway({
     requests: { read: () => ({ rate: 12, meanMs: 3, p99Ms: 9, errorRatio: 0.5 }) },
-    sampler: { rateOf: () => 100, snapshot: () => ({ atMs: 0, topics, logDirs: null }) },
-    registry
+    sampler: {
+      rateOf: () => 100,
+      snapshot: () => ({ topics: [{ topic: 'orders', lag: 41 }] as never, database: { deadLetters } as never })
+    }
   })
 
   t.strictSame(readings, [
@@ -65,10 +61,9 @@ t.test('reads the requests of the last minute, the lag of each topic, and the de
 })
 
 t.test('leaves out what is not known yet', async t => {
-  const readings = await readGateway({
+  const readings = readGateway({
     requests: { read: () => ({ rate: 0, meanMs: null, p99Ms: null, errorRatio: 0 }) },
-    sampler: { rateOf: () => 0, snapshot: () => null },
-    registry: new Registry()
+    sampler: { rateOf: () => 0, snapshot: () => ({ topics: [], database: null }) }
   })
 
   t.strictSame(
