@@ -55,11 +55,17 @@ export function addTopicGauges(
   addTopic('smg_function_running', '1 while the function runs, as its runners and operators wrote it down', topic =>
     Number(stateOf(topic) === 'running')
   )
-  add({ name: 'smg_function_state', help: '1 for the state that it is in; flooded is stopped by a flood of dead letters', labelNames: ['topic', 'state'] }, () =>
-    sampler
-      .snapshot()
-      .topics.flatMap(topic =>
-        STATES.map(state => [{ topic: topic.topic, state }, Number(stateOf(topic) === state)] as const)
-      )
+  add(
+    {
+      name: 'smg_function_state',
+      help: '1 for the state that it is in; flooded is stopped by a flood of dead letters',
+      labelNames: ['topic', 'state']
+    },
+    () =>
+      sampler
+        .snapshot()
+        .topics.flatMap(topic =>
+          STATES.map(state => [{ topic: topic.topic, state }, Number(stateOf(topic) === state)] as const)
+        )
   )
 }

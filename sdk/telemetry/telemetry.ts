@@ -87,5 +87,3 @@ export function createTelemetry(dependencies: TelemetryDependencies) {
     if (definition && valid.length > 0) await send(definition, valid, signal)
   }
 }
-
-export type Telemetry = ReturnType<typeof createTelemetry>
