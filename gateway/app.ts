@@ -6,6 +6,7 @@ import { type TSchema, Type } from '@sinclair/typebox'
 import Fastify, { LogController } from 'fastify'
 import type { GatewayQueries, GatewayWrites } from '../db/queries/gateway.ts'
 import type { ClusterView } from '../kafka/types.ts'
+import { createTelemetry } from '../sdk/telemetry/telemetry.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { createRecentCounts } from './alerts/recent-counts.ts'
 import { alertRules } from './alerts/rules.ts'
@@ -39,6 +40,8 @@ import { createRecordAges } from './record-ages.ts'
 import { createRequestLogger } from './request-logger.ts'
 import routes from './routes/index.ts'
 import { createSampler, type Sampler } from './sampler.ts'
+import { readGateway } from './telemetry/read-gateway.ts'
+import { createEventSender } from './telemetry/send-events.ts'
 import { createTopicReader, type TopicReader } from './topic-reader.ts'
 import type { App, GatewayDependencies } from './types.ts'
 import { compileValidator } from './validator-compiler.ts'
@@ -190,12 +193,23 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   await app.register(consolePage, { scope })
   await routes(app)
 
+  const telemetry =
+    dependencies.telemetry &&
+    createTelemetry({
+      ...dependencies.telemetry,
+      functions,
+      readOwn: () => readGateway({ requests: minutes.requests, sampler }),
+      send: createEventSender(producing.offer),
+      isHealthy: producer.isHealthy
+    })
   app.addHook('onListen', async () => {
     sampler.start()
     janitor.start()
+    telemetry?.start()
   })
   app.addHook('preClose', async () => {
     isClosing = true
+    telemetry?.stop()
     sampler.stop()
     janitor.stop()
     closing.abort()
