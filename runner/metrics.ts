@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Backlog } from '../db/queries/outbox.ts'
+import { createHistogram } from '../sdk/series.ts'
 import type { Tally } from './settled.ts'
 
 /** Counters of a runner. */
@@ -75,12 +76,12 @@ export function createMetrics() {
       labelNames: ['messaging_destination_name', 'messaging_consumer_group_name'],
       registers
     }),
-    processSeconds: new Histogram({
+    /** By `messaging_destination_name` and `messaging_consumer_group_name`: once a function, not once a record. */
+    openProcessSeconds: createHistogram({
       name: 'messaging_process_duration_seconds',
       help: 'Time of one call of a handler',
-      labelNames: ['messaging_destination_name', 'messaging_consumer_group_name'],
       buckets: [0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30],
-      registers
+      registry
     }),
     waiting: new Gauge({
       name: 'smg_waiting',

@@ -40,5 +40,4 @@ CREATE TABLE "gateway_reports" (
 ALTER TABLE "alert_deliveries" ADD CONSTRAINT "alert_deliveries_notice_id_alert_notices_id_fk" FOREIGN KEY ("notice_id") REFERENCES "public"."alert_notices"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "alert_deliveries_pending" ON "alert_deliveries" USING btree ("notice_id") WHERE state = 'pending';--> statement-breakpoint
 CREATE INDEX "alert_notices_at" ON "alert_notices" USING btree ("at","id");--> statement-breakpoint
-CREATE INDEX "dead_letters_waiting" ON "dead_letters" USING btree ("topic","created_at") WHERE state IN ('dead', 'redriving');--> statement-breakpoint
-CREATE INDEX "outbox_refused" ON "outbox" USING btree ("sequence") WHERE refused_at IS NOT NULL;
+CREATE INDEX "dead_letters_waiting" ON "dead_letters" USING btree ("topic","created_at") WHERE state IN ('dead', 'redriving');

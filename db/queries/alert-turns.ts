@@ -233,8 +233,8 @@ async function writeNotices(query: Query, notices: readonly Notice[], sinks: rea
   )
 }
 
-/** What is delivered or given up stays so. */
-async function writeDeliveries(query: Query, deliveries: readonly Delivery[]): Promise<void> {
+/** Writes what became of notices that are there. What is delivered or given up stays so. */
+export async function writeDeliveries(query: Query, deliveries: readonly Delivery[]): Promise<void> {
   await query(
     `INSERT INTO alert_deliveries AS known (notice_id, sink, state, attempts, at)
      SELECT "noticeId", sink, state, attempts, ${toTime('"atMs"')}

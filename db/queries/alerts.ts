@@ -1,16 +1,7 @@
 import type { Sql } from 'postgres'
-import { type AlertState, readAlertStates } from './alert-turns.ts'
-import { isFloodStop } from './flood.ts'
+import { type AlertState, type Delivery, readAlertStates, writeDeliveries } from './alert-turns.ts'
 import { json, plain, text, time } from './item.ts'
 import { createList, rangeOf } from './list.ts'
-
-/** A function as the alert rules look at it. */
-export interface FunctionAlertState {
-  readonly groupId: string
-  readonly topic: string
-  readonly state: 'running' | 'paused' | 'stopped'
-  readonly isFlood: boolean
-}
 
 const DELIVERIES = `(SELECT coalesce(json_agg(json_build_object('sink', sink, 'state', state, 'attempts', attempts,
   'at', to_char(delivery.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) ORDER BY sink), '[]')
@@ -18,7 +9,7 @@ const DELIVERIES = `(SELECT coalesce(json_agg(json_build_object('sink', sink, 's
 
 const EXPIRE_AT_ONCE = 1_000
 
-/** Reads of alerts, and of what only the alert rules ask of other tables. */
+/** Reads of what was said of alerts. */
 export function createAlertQueries(sql: Sql) {
   return {
     /** What the gateway that leads wrote last; `evaluatedAtMs` is null when none ever did. */
@@ -50,49 +41,21 @@ export function createAlertQueries(sql: Sql) {
       },
       large: ['octet_length(summary)'],
       filters: { name: 'name = ?::text', severity: 'severity = ?::text', ...rangeOf('at') }
-    }),
-
-    async functions(): Promise<FunctionAlertState[]> {
-      const rows = await sql.unsafe(
-        `SELECT group_id AS "groupId", topic, state, ${isFloodStop()} AS "isFlood" FROM function_states`,
-        [],
-        { prepare: true }
-      )
-      // What is no flood has no details, and null of them.
-      return rows.map(row => ({ ...row, isFlood: row.isFlood === true }) as unknown as FunctionAlertState)
-    },
-
-    /** The age of the dead letter that waits longest, of each topic; one without any is missing. */
-    async deadLetters(topics: readonly string[]): Promise<{ topic: string; oldestSeconds: number }[]> {
-      // Looks each up in the index: a heap of dead letters does not make it slow.
-      const rows = await sql.unsafe(
-        `SELECT wanted.topic, extract(epoch FROM clock_timestamp() - oldest.created_at)::float8 AS "oldestSeconds"
-         FROM json_array_elements_text($1::text::json) AS wanted(topic) CROSS JOIN LATERAL (
-           SELECT created_at FROM dead_letters WHERE dead_letters.topic = wanted.topic AND state = 'dead'
-           ORDER BY created_at LIMIT 1) AS oldest`,
-        [JSON.stringify(topics)],
-        { prepare: true }
-      )
-      return rows.map(row => ({ topic: String(row.topic), oldestSeconds: Number(row.oldestSeconds) }))
-    },
-
-    /** The age of what waits longest, 0 when nothing does, and how many Kafka refused. */
-    async outbox(): Promise<{ oldestSeconds: number; refused: number }> {
-      const [row] = await sql.unsafe(
-        `SELECT (SELECT count(*)::int FROM outbox WHERE refused_at IS NOT NULL) AS refused,
-          (SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 FROM outbox
-            WHERE refused_at IS NULL ORDER BY sequence LIMIT 1) AS oldest`,
-        [],
-        { prepare: true }
-      )
-      return { oldestSeconds: Number(row?.oldest ?? 0), refused: Number(row?.refused) }
-    }
+    })
   }
 }
 
 /** The writes about alerts that are no turn. */
 export function createAlertWrites(sql: Sql) {
   return {
+    /** Writes what became of notices, without waiting for a turn. */
+    async settle(deliveries: readonly Delivery[]): Promise<void> {
+      await writeDeliveries(
+        (text, parameters) => sql.unsafe(text, [...(parameters ?? [])], { prepare: true }),
+        deliveries
+      )
+    },
+
     /** Deletes some of the notices that are older than 90 days, and says how many; call it again until that is 0. */
     async expire(): Promise<number> {
       const { count } = await sql.unsafe(

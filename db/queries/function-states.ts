@@ -11,6 +11,8 @@ export interface FunctionState {
   readonly state: 'running' | 'paused' | 'stopped'
   readonly reason: string | null
   readonly since: string
+  /** A flood of dead letters stopped it. */
+  readonly isFlood?: boolean
 }
 
 /** An error that made a dead letter. */
@@ -30,7 +32,7 @@ export interface LastError {
  */
 export async function writeFunctionState(
   sql: Sql,
-  { groupId, topic, state, reason }: Omit<FunctionState, 'since'>
+  { groupId, topic, state, reason }: Omit<FunctionState, 'since' | 'isFlood'>
 ): Promise<void> {
   await sql`
     INSERT INTO function_states AS known (group_id, topic, state, reason, details)
@@ -87,7 +89,8 @@ export function createFunctionStateQueries(sql: Sql) {
     /** A function that has no row yet runs. */
     async all(): Promise<FunctionState[]> {
       const rows = await sql.unsafe(
-        `SELECT group_id AS "groupId", topic, state, reason, ${isoText('since')} AS since FROM function_states`,
+        `SELECT group_id AS "groupId", topic, state, reason, ${isoText('since')} AS since,
+          ${isFloodStop()} IS TRUE AS "isFlood" FROM function_states`,
         [],
         { prepare: true }
       )

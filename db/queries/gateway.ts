@@ -45,9 +45,9 @@ export function createGatewayWrites(sql: Sql, { runTransaction, produceTimeoutMs
   return {
     idempotency: createIdempotencyWrites(sql, { produceTimeoutMs, ttlMs: idempotencyTtlMs }),
     deadLetters: createDeadLetterRequests(sql, runTransaction),
+    alerts: createAlertWrites(sql),
     functionStates: createFunctionStateRequests(runTransaction),
-    positions: createPositionMoves(runTransaction),
-    alerts: createAlertWrites(sql)
+    positions: createPositionMoves(runTransaction)
   }
 }
 

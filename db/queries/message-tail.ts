@@ -35,7 +35,7 @@ export interface TailFilters {
 }
 
 /** Messages of one partition that a look gives, and of one stream that comes again. */
-export const MAX_SHOWN = 50
+const MAX_SHOWN = 50
 /** Rows of a topic that a look reads, however much was settled since the last one. */
 const MAX_READ = 5_000
 const MAX_COUNTED = 10_000

@@ -49,7 +49,7 @@ export const deadLetters = pgTable(
     index('dead_letters_key')
       .on(table.groupId, sql`sha256(key)`, table.partition, table.offset)
       .where(sql`state IN ('dead', 'redriving') AND key IS NOT NULL`),
-    // The oldest that waits, and how many do: asked again and again.
+    // What is neither resolved nor discarded is counted again and again.
     index('dead_letters_waiting').on(table.topic, table.createdAt).where(sql`state IN ('dead', 'redriving')`),
     index('dead_letters_resolved').on(table.resolvedAt).where(sql`resolved_at IS NOT NULL`)
   ]

@@ -1,4 +1,3 @@
-import { sql } from 'drizzle-orm'
 import { bigint, index, integer, json, pgTable, text, uuid } from 'drizzle-orm/pg-core'
 import { bytea, time } from './columns.ts'
 
@@ -19,8 +18,5 @@ export const outbox = pgTable(
     refusedAt: time('refused_at'),
     refusal: text()
   },
-  table => [
-    index('outbox_partition').on(table.topic, table.partition, table.sequence),
-    index('outbox_refused').on(table.sequence).where(sql`refused_at IS NOT NULL`)
-  ]
+  table => [index('outbox_partition').on(table.topic, table.partition, table.sequence)]
 )

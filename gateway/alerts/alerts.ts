@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
-import type { AlertState, AlertTurns, Notice } from '../../db/queries/alert-turns.ts'
+import type { AlertState, AlertTurns, Delivery, Notice } from '../../db/queries/alert-turns.ts'
 import { gatewayErrors } from '../errors.ts'
 import { within } from '../within.ts'
 import type { Deliveries } from './deliveries.ts'
@@ -24,6 +24,8 @@ interface AlertDependencies {
   /** Reads what the gateway that leads wrote last. */
   readonly readStored: () => Promise<Omit<AlertReading, 'source'>>
   readonly deliveries: Deliveries
+  /** Writes down at once what was delivered: a gateway that is killed then is followed by one that knows it. */
+  readonly settle: (deliveries: readonly Delivery[]) => Promise<void>
   readonly sinks: readonly string[]
   readonly counts: Pick<RecentCounts, 'read'>
   readonly log: FastifyBaseLogger
@@ -46,7 +48,7 @@ const MAX_ALONE = 1_000
  * of it is written afterwards: notices of the same fault have the same id.
  */
 export function createAlerts(dependencies: AlertDependencies) {
-  const { rules, readInputs, turns, readStored, deliveries, sinks, counts, log, now, steadyMs } = dependencies
+  const { rules, readInputs, turns, readStored, deliveries, settle, sinks, counts, log, now, steadyMs } = dependencies
   let states: readonly AlertState[] = []
   let source: AlertReading['source'] = 'database'
   let evaluatedAtMs: number | null = null
@@ -56,6 +58,7 @@ export function createAlerts(dependencies: AlertDependencies) {
   let timer: NodeJS.Timeout | null = null
   let isStopped = false
 
+  deliveries.onResult(() => void settleAtOnce())
   return { turn, start, stop, read, states: () => states }
 
   /** Takes one turn. Rejects never. */
@@ -100,6 +103,16 @@ export function createAlerts(dependencies: AlertDependencies) {
       evaluatedAtMs = taken.nowMs
       deliveries.add(taken.pending)
     }
+  }
+
+  async function settleAtOnce(): Promise<void> {
+    // What the table does not know yet is handed over with its notice.
+    if (alone.length > 0 || source === 'memory') return
+    const results = deliveries.results()
+    await settle(results).then(
+      () => deliveries.forget(results),
+      err => log.debug({ err }, 'what became of notices is written with the next turn')
+    )
   }
 
   function evaluateAlone(inputs: LocalInputs): void {

@@ -44,8 +44,14 @@ export function createDeliveries(dependencies: DeliveryDependencies) {
   const results = new Map<string, Delivery>()
   const closing = new AbortController()
   const timers = new Set<NodeJS.Timeout>()
+  let tell = (): void => undefined
 
-  return { add, release, results: () => [...results.values()], forget, close }
+  return { add, release, results: () => [...results.values()], forget, close, onResult }
+
+  /** Calls `listener` whenever a delivery is over, well or not. */
+  function onResult(listener: () => void): void {
+    tell = listener
+  }
 
   /** Begins deliveries that have not begun yet. */
   function add(pending: readonly PendingDelivery[]): void {
@@ -111,6 +117,7 @@ export function createDeliveries(dependencies: DeliveryDependencies) {
     one.isDue = false
     if (state !== 'pending') {
       waiting.delete(key)
+      tell()
       return
     }
     const timer = setTimeout(

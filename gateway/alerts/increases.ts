@@ -33,5 +33,3 @@ export function createIncreases(windowMs: number, now: () => number) {
     }
   }
 }
-
-export type Increases = ReturnType<typeof createIncreases>

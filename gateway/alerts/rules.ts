@@ -191,7 +191,8 @@ export const alertRules: readonly AlertRule[] = [
     summary: 'Partitions lack replicas',
     description: 'Replicas of partitions do not follow their leader: one more loss may stop writing.',
     action: 'See that all brokers run, then wait for the replicas to follow; see their disks if they do not.',
-    measure: byTopic(({ underReplicated }) => underReplicated)
+    measure: ({ underReplicated }) =>
+      underReplicated?.map(({ topic, partitions }) => ({ subject: topic, value: partitions })) ?? null
   },
   {
     name: 'DatabaseConnectionFailure',

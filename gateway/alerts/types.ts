@@ -5,6 +5,8 @@ import type { SlotCounts } from '../../db/queries/alert-turns.ts'
  */
 export interface AlertInputs {
   readonly topics: readonly TopicInput[] | null
+  /** Partitions of each topic with fewer in-sync replicas than replicas. */
+  readonly underReplicated: readonly { readonly topic: string; readonly partitions: number }[] | null
   /** Whether each broker that should be there answers, by its id; empty when no broker was ever seen. */
   readonly brokers: ReadonlyMap<number, boolean>
   readonly functions: readonly FunctionInput[] | null
@@ -21,8 +23,6 @@ export interface TopicInput {
   readonly lag: number
   /** Age of the oldest record that is not settled. */
   readonly lagSeconds: number | null
-  /** Partitions with fewer in-sync replicas than replicas. */
-  readonly underReplicated: number
   /** Partitions by what their window says. */
   readonly stalled: number
   readonly stopped: number

@@ -1,8 +1,8 @@
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { SendReport } from '../../kafka/types.ts'
+import { createCounter, createHistogram } from '../../sdk/series.ts'
 import type { QueryReport } from '../guard-queries.ts'
 import { keep } from '../keep.ts'
-import { createCounter, createHistogram } from './series.ts'
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const RECORDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000]

@@ -44,9 +44,9 @@ export default async function routes(app: App) {
     pause,
     audit,
     stats,
-    statsHistory,
     alerts,
     history,
+    statsHistory,
     metrics
   ]) {
     await register(app)

@@ -95,6 +95,8 @@ t.test('a lag of more than 10,000 records is told after half a minute, and clear
 })
 
 t.test('a gateway that is killed is followed by the other, which tells nothing twice', async t => {
+  const pending = () => sql`SELECT FROM alert_deliveries WHERE state = 'pending'`
+  await system.until(async () => (await pending()).length === 0, { what: 'all are delivered' })
   await system.kill('gateway', 'SIGKILL')
   const before = Date.now()
   await system.until(

@@ -207,45 +207,6 @@ t.test('a gateway that froze, or whose host is gone, leads no longer than its co
   t.match(two.told, [{ name: 'TooMuch', event: 'fired' }])
 })
 
-t.test('reads what only the rules ask of other tables', async t => {
-  const { sql } = await createTestDatabase(t)
-  const { functions, deadLetters, outbox } = createAlertQueries(sql)
-  t.strictSame(
-    [await functions(), await deadLetters(['a']), await outbox()],
-    [[], [], { oldestSeconds: 0, refused: 0 }]
-  )
-
-  await sql`INSERT INTO function_states (group_id, topic, state, details) VALUES
-    ('g', 'a', 'stopped', '{"flood": {}}'), ('g', 'b', 'stopped', '{}'), ('g', 'c', 'paused', '{}')`
-  for (const [index, state] of ['dead', 'dead', 'resolved'].entries()) {
-    await sql`INSERT INTO dead_letters (id, group_id, topic, event_id, partition, "offset", headers, timestamp, stage,
-        disposition, error_name, error_message, attempts, state, created_at)
-      VALUES (gen_random_uuid(), 'g', 'a', gen_random_uuid(), 0, 0, '[]', now(), 'handle', 'd', 'n', 'm', 1, ${state},
-        now() - ${`${100 * (index + 1)} s`}::text::interval)`
-  }
-  for (const [age, refusedAt] of [
-    ['300 s', '2026-01-31T12:00:00Z'],
-    ['200 s', null],
-    ['100 s', null]
-  ] as const) {
-    await sql`INSERT INTO outbox (topic, partition, event_id, headers, timestamp, created_at, refused_at)
-      VALUES ('a', 0, gen_random_uuid(), '[]', now(), now() - ${age}::text::interval, ${refusedAt}::text::timestamptz)`
-  }
-
-  t.match(await functions(), [
-    { groupId: 'g', topic: 'a', state: 'stopped', isFlood: true },
-    { topic: 'b', state: 'stopped', isFlood: false },
-    { topic: 'c', state: 'paused', isFlood: false }
-  ])
-  const [oldest, ...others] = await deadLetters(['b', 'a'])
-  t.equal(oldest?.topic, 'a')
-  t.ok(Math.abs((oldest?.oldestSeconds ?? 0) - 200) < 30)
-  t.strictSame(others, [])
-  const { oldestSeconds, refused } = await outbox()
-  t.ok(Math.abs(oldestSeconds - 200) < 30)
-  t.equal(refused, 1)
-})
-
 t.test('lists notices by name and severity, in pages, and deletes those that are older than 90 days', async t => {
   const { sql } = await createTestDatabase(t)
   const { history } = createAlertQueries(sql)

@@ -12,7 +12,7 @@ import type { AlertRule } from '../../../gateway/alerts/types.ts'
 import { takeTurns } from '../../../gateway/take-turns.ts'
 
 /** A rule that fires above 100 records of the outbox, and one that fires above 10 failures of all gateways. */
-export const testRules: readonly AlertRule[] = [
+const testRules: readonly AlertRule[] = [
   toRule({
     name: 'TooMuch',
     threshold: 100,
@@ -60,13 +60,14 @@ export function startAlerting(
   const shown = { refused: 0, failures: 0 }
   const readInputs = async (): Promise<LocalInputs> => {
     const outbox = { oldestSeconds: 0, refused: shown.refused }
-    return { topics: null, brokers: new Map(), functions: null, deadLetters: null, outbox }
+    return { topics: null, underReplicated: null, brokers: new Map(), functions: null, deadLetters: null, outbox }
   }
   const alerts = createAlerts({
     rules: testRules,
     readInputs,
     turns,
     readStored: sql ? createAlertQueries(sql).states : async () => Promise.reject(new Error('away')),
+    settle: async () => undefined,
     deliveries: createDeliveries({ sinks: all, log, now: nowMs, backoffMs: [5] }),
     sinks: [...all.keys()],
     counts: { read: (): SlotCounts[] => (shown.failures > 0 ? [[0, 0, 0, shown.failures]] : []) },

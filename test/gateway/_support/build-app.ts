@@ -122,9 +122,6 @@ export function fakeQueries(overrides: Overrides = {}): GatewayQueries {
     alerts: {
       states: async () => ({ states: [], evaluatedAtMs: null }),
       history: nothing,
-      functions: async () => [],
-      deadLetters: async () => [],
-      outbox: async () => ({ oldestSeconds: 0, refused: 0 }),
       ...overrides.alerts
     }
   }
@@ -152,8 +149,8 @@ export function fakeWrites(overrides: WriteOverrides = {}): GatewayWrites {
       ...overrides.deadLetters
     },
     functionStates: { pause: async () => undefined, resume: async () => undefined, ...overrides.functionStates },
-    positions: { move: async () => ({ kind: 'moved', before: new Map() }), ...overrides.positions },
-    alerts: { expire: async () => 0, ...overrides.alerts }
+    alerts: { settle: async () => undefined, expire: async () => 0, ...overrides.alerts },
+    positions: { move: async () => ({ kind: 'moved', before: new Map() }), ...overrides.positions }
   }
 }
 

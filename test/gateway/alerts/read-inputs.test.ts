@@ -3,11 +3,25 @@ import type { AlertState } from '../../../db/queries/alert-turns.ts'
 import { evaluate } from '../../../gateway/alerts/evaluate.ts'
 import { createInputReader } from '../../../gateway/alerts/read-inputs.ts'
 import { alertRules } from '../../../gateway/alerts/rules.ts'
+import type { Snapshot } from '../../../gateway/sampler.ts'
 import type { TopicReading } from '../../../gateway/topic-reader.ts'
-import { fakeCluster, fakeQueries, functions } from '../_support/build-app.ts'
+import { fakeCluster, functions } from '../_support/build-app.ts'
 
 const TOPIC = 'user-activities'
 const START_MS = Date.UTC(2026, 0, 31, 12)
+/** What the sampler has before its first sample. */
+const NOTHING: Snapshot = {
+  atMs: null,
+  topics: [],
+  logDirs: null,
+  brokers: null,
+  brokersExpected: 0,
+  underReplicatedPartitions: null,
+  functionStates: [],
+  database: null,
+  databaseFailures: 0,
+  away: { kafka: null, database: null }
+}
 
 interface Sight {
   readonly position?: bigint | null
@@ -17,9 +31,7 @@ interface Sight {
   readonly counters?: Partial<TopicReading>
 }
 
-const THERE = { kafka: null, database: null }
-
-function toReading({ position = 0n, end = 0n, ageSeconds = 0, isOwned = true, counters = {} }: Sight): TopicReading {
+function toReading({ position = 0n, end = 0n, isOwned = true, ageSeconds = 0, counters = {} }: Sight): TopicReading {
   const partition = {
     partition: 0,
     leader: 1,
@@ -29,10 +41,10 @@ function toReading({ position = 0n, end = 0n, ageSeconds = 0, isOwned = true, co
     logEndOffset: end,
     currentOffset: null,
     nextOffset: position,
-    oldestOffset: position ?? 0n,
     lag: Number(end - (position ?? 0n)),
+    lastMessageAt: null,
     lagSeconds: ageSeconds,
-    lastMessageAt: null
+    oldestOffset: position ?? 0n
   }
   const member = { memberId: 'm', clientId: 'c', host: 'h', partitions: [0] }
   return {
@@ -40,7 +52,7 @@ function toReading({ position = 0n, end = 0n, ageSeconds = 0, isOwned = true, co
     group: `smg.${TOPIC}`,
     partitions: [partition],
     lag: partition.lag,
-    lagSeconds: partition.lagSeconds,
+    lagSeconds: ageSeconds,
     messageCount: 0,
     rowCount: 0,
     deadLetterCount: 0,
@@ -53,29 +65,23 @@ function toReading({ position = 0n, end = 0n, ageSeconds = 0, isOwned = true, co
 }
 
 /** Evaluates every 10 s what a test shows, with all rules. */
-function observe(overrides: Parameters<typeof fakeQueries>[0] = {}) {
+function observe(seen: Partial<Snapshot> = {}) {
   let nowMs = START_MS
   let states: readonly AlertState[] = []
-  let snapshot: { atMs: number | null; topics: TopicReading[]; away: typeof THERE } = {
-    atMs: null,
-    topics: [],
-    away: THERE
-  }
+  let snapshot: Snapshot = { ...NOTHING, ...seen }
   const read = createInputReader({
     functions,
     groupPrefix: 'smg.',
     sampler: { snapshot: () => snapshot },
     cluster: fakeCluster(),
-    queries: fakeQueries(overrides),
     steadyMs: () => nowMs
   })
 
   return {
     read,
-    /** Null: the sampler sees nothing new. */
-    async look(next: Sight | null) {
+    async look(sight: Sight, others: Partial<Snapshot> = {}) {
       nowMs += 10_000
-      if (next) snapshot = { atMs: nowMs, topics: [toReading(next)], away: THERE }
+      snapshot = { ...snapshot, ...others, atMs: nowMs, topics: [toReading(sight)] }
       const inputs = { ...(await read()), counts: [] }
       const evaluated = evaluate(alertRules, inputs, { states, nowMs })
       states = evaluated.states
@@ -138,19 +144,20 @@ t.test('an owner that stands still, and a group without one, are told apart', as
 })
 
 t.test('a function that an operator paused is not expected to move', async t => {
-  const { look } = observe({
-    alerts: { functions: async () => [{ groupId: `smg.${TOPIC}`, topic: TOPIC, state: 'paused', isFlood: false }] }
-  })
+  const paused = { groupId: `smg.${TOPIC}`, topic: TOPIC, state: 'paused', reason: null, since: '' } as const
+  const { look } = observe({ functionStates: [paused] })
 
   for (let index = 0; index < 30; index += 1) t.strictSame((await look({ position: 5n, end: 9n })).firing, [])
 })
 
 t.test('a stop of another group is none of ours', async t => {
-  const { look } = observe({
-    alerts: { functions: async () => [{ groupId: `other.${TOPIC}`, topic: TOPIC, state: 'stopped', isFlood: true }] }
-  })
+  const stopped = { topic: TOPIC, state: 'stopped', reason: '', since: '' } as const
+  const { look } = observe({ functionStates: [{ ...stopped, groupId: `other.${TOPIC}`, isFlood: true }] })
 
   t.strictSame((await look({})).firing, [])
+  const own = { ...stopped, groupId: `smg.${TOPIC}` }
+  t.strictSame((await look({}, { functionStates: [{ ...own, isFlood: true }] })).firing, ['DeadLetterFlood'])
+  t.strictSame((await look({}, { functionStates: [own] })).firing, ['FunctionStopped'])
 })
 
 t.test('records that retention removed are told of for an hour', async t => {
@@ -166,32 +173,39 @@ t.test('records that retention removed are told of for an hour', async t => {
   t.ok(looks > 358 && looks < 370, `${looks} looks of 10 s`)
 })
 
-t.test('what nobody saw for 20 seconds is not known, and neither raised nor cleared', async t => {
+t.test('what is away is not known, and neither raised nor cleared', async t => {
   const { look } = observe()
   for (let index = 0; index < 5; index += 1) await look({ position: 0n, end: 20_000n })
 
-  const { inputs, firing } = (await look(null)) && (await look(null))
-
-  t.equal(inputs.topics, null)
-  t.strictSame(firing, ['HighConsumerLag'])
+  for (const part of ['kafka', 'database']) {
+    const away = { kafka: null, database: null, [part]: START_MS }
+    const { inputs, firing } = await look({ position: 20_000n, end: 20_000n }, { away })
+    t.equal(inputs.topics, null)
+    t.strictSame(firing, ['HighConsumerLag'])
+  }
+  const { firing } = await look({ position: 20_000n, end: 20_000n }, { away: { kafka: null, database: null } })
+  t.strictSame(firing, [])
 })
 
-t.test('what PostgreSQL does not answer is not known', async t => {
-  const away = async () => Promise.reject(new Error('away'))
-  const { read } = observe({ alerts: { functions: away, deadLetters: away, outbox: away } })
+t.test('each part is known as long as it is there', async t => {
+  const details = { connectionCount: 1, usedConnectionCount: 1, sizeBytes: 1 }
+  const outbox = { waiting: 1, oldestSeconds: 61, refused: 2 }
+  const database = { ...details, outbox, deadLetters: new Map([[TOPIC, { waiting: 3, oldestSeconds: 7 }]]) }
+  const { look, read } = observe()
+  t.match(await read(), { topics: null, underReplicated: null, functions: null, deadLetters: null, outbox: null })
 
-  t.match(await read(), { topics: null, functions: null, deadLetters: null, outbox: null })
+  const whole = await look({}, { database })
+  const { inputs } = await look({}, { away: { kafka: null, database: START_MS } })
+
+  t.match(whole.inputs, { outbox, deadLetters: [{ topic: TOPIC, oldestSeconds: 7 }] })
+  t.match(inputs, { functions: null, deadLetters: null, outbox: null })
+  t.strictSame(inputs.underReplicated, [{ topic: TOPIC, partitions: 0 }])
 })
 
 t.test('a Kafka that does not answer has no broker that does', async t => {
-  const read = createInputReader({
-    functions,
-    groupPrefix: 'smg.',
-    sampler: { snapshot: () => ({ atMs: null, topics: [], away: THERE }) },
-    cluster: fakeCluster({ brokers: async () => Promise.reject(new Error('away')) }),
-    queries: fakeQueries(),
-    steadyMs: () => 0
-  })
+  const cluster = fakeCluster({ brokers: async () => Promise.reject(new Error('away')) })
+  const sampler = { snapshot: () => ({ ...NOTHING, atMs: START_MS, topics: [toReading({})] }) }
+  const read = createInputReader({ functions, groupPrefix: 'smg.', sampler, cluster, steadyMs: () => 0 })
 
-  t.equal((await read()).brokers.size, 0)
+  t.strictSame([...(await read()).brokers], [[1, false]])
 })

@@ -9,7 +9,6 @@ const topic: TopicInput = {
   topic: 'orders',
   lag: 0,
   lagSeconds: 0,
-  underReplicated: 0,
   stalled: 0,
   stopped: 0,
   rewound: 0,
@@ -19,6 +18,7 @@ const topic: TopicInput = {
 }
 const healthy: AlertInputs = {
   topics: [topic],
+  underReplicated: [{ topic: 'orders', partitions: 0 }],
   brokers: new Map([[1, true]]),
   functions: [{ topic: 'orders', state: 'running', isFlood: false }],
   deadLetters: [],
@@ -50,7 +50,11 @@ const cases: { when: string; inputs: AlertInputs; fired: string[] }[] = [
   { when: '10 of 1,000 died', inputs: withTopic({ dead: 10, settled: 990 }), fired: [] },
   { when: '11 of 1,000 died', inputs: withTopic({ dead: 11, settled: 989 }), fired: ['DeadLetterRate orders'] },
   { when: 'a record was lost', inputs: withTopic({ lost: 1 }), fired: ['RecordsLost orders'] },
-  { when: 'a replica lags', inputs: withTopic({ underReplicated: 1 }), fired: ['UnderReplicatedPartitions orders'] },
+  {
+    when: 'a replica lags',
+    inputs: { ...healthy, underReplicated: [{ topic: 'orders', partitions: 1 }] },
+    fired: ['UnderReplicatedPartitions orders']
+  },
   {
     when: 'a dead letter waits for an hour',
     inputs: { ...healthy, deadLetters: [{ topic: 'orders', oldestSeconds: 3_601 }] },
@@ -111,6 +115,7 @@ const cases: { when: string; inputs: AlertInputs; fired: string[] }[] = [
     when: 'nothing can be read',
     inputs: {
       topics: null,
+      underReplicated: null,
       brokers: new Map([[1, true]]),
       functions: null,
       deadLetters: null,

@@ -61,7 +61,7 @@ t.test('goes to the log, to the webhook and to the topic notifications', async t
   const app = await buildApp(t, {
     producer,
     settings: { ...settings, alerts: { intervalMs: 50, webhook } },
-    queries: fakeQueries({ alerts: { outbox: async () => ({ oldestSeconds: 0, refused: 3 }) } }),
+    queries: fakeQueries({ stats: { outbox: async () => ({ waiting: 0, oldestSeconds: 0, refused: 3 }) } }),
     alertTurns: { take: async () => Promise.reject(new Error('away')) }
   })
 

@@ -69,6 +69,24 @@ t.test('sees where the log begins after records were deleted', async t => {
   t.strictSame((await view.offsets('a')).get(1), { logStartOffset: 4n, logEndOffset: 10n, stableEndOffset: 10n })
 })
 
+t.test('finds the oldest record from a place on, and says where there is none and where it does not know', async t => {
+  const leader = (await view.topics(['a'])).get('a')?.partitions[1]?.leader ?? null
+  const place = { topic: 'a', partition: 1, leader, offset: 6n }
+
+  const found = await view.oldest([
+    place,
+    { ...place, offset: 10n },
+    { ...place, offset: 2n },
+    { ...place, leader: null },
+    { ...place, leader: 999 },
+    { ...place, partition: 0, offset: 0n }
+  ])
+
+  t.match(found[0], { offset: 6n, timestampMs: Number })
+  t.ok(Date.now() - (found[0]?.timestampMs ?? 0) < 120_000)
+  t.strictSame(found.slice(1), [null, undefined, undefined, undefined, null])
+})
+
 t.test('tells another id for a topic that was made anew', async t => {
   const admin = client.admin()
   t.teardown(() => admin.disconnect())

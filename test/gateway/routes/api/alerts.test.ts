@@ -53,9 +53,13 @@ t.test('GET /api/alerts', async t => {
   t.test('answers from memory while PostgreSQL is away', async t => {
     const away = async () => Promise.reject(new Error('away'))
     const app = await buildApp(t, {
-      queries: fakeQueries({ alerts: { states: away, outbox: async () => ({ oldestSeconds: 0, refused: 3 }) } }),
+      queries: fakeQueries({
+        alerts: { states: away },
+        stats: { outbox: async () => ({ waiting: 0, oldestSeconds: 0, refused: 3 }) }
+      }),
       alertTurns: { take: away }
     })
+    await app.sampler.sample()
     await app.alerts.turn()
 
     const response = await app.inject('/api/alerts')

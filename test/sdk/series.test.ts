@@ -1,6 +1,6 @@
 import { Counter, Histogram, Registry } from 'prom-client'
 import t from 'tap'
-import { createCounter, createHistogram } from '../../../gateway/metrics/series.ts'
+import { createCounter, createHistogram } from '../../sdk/series.ts'
 
 t.test('a histogram reads as prom-client’s own', async t => {
   const buckets = [0.1, 1, 5]
