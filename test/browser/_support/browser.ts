@@ -7,8 +7,13 @@ const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium'
 const SCREENSHOTS = join(import.meta.dirname, '..', '..', '..', '.smg', 'browser')
 const TIMEOUT_MS = 20_000
 
-/** Why there is no browser here, for `skip` of a test; false when there is one. */
-export const skip: string | false = existsSync(CHROMIUM) ? false : `no Chromium at ${CHROMIUM}`
+/** Why a test in a browser is not run, for its `skip`; false when it is. */
+export const skip = findReason()
+
+function findReason(): string | false {
+  if (process.env.TEST_BROWSER !== '1') return 'run by npm run test:browser'
+  return existsSync(CHROMIUM) ? false : `no Chromium at ${CHROMIUM}`
+}
 
 /** A browser that sees one gateway, and notes what a page must not do. */
 export interface TestBrowser {
