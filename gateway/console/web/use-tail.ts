@@ -8,7 +8,7 @@ import { readStream, type StreamEvent, type StreamState } from './sse.ts'
 import { createTail, type TailView } from './tail.ts'
 
 // Often enough to look live, seldom enough that a flood costs little.
-const DRAW_MS = 200
+const DRAW_MS = 400
 
 /** Of one topic, key and partition; empty ones do not count. */
 export interface TailFilter {
