@@ -1,4 +1,3 @@
-import type { ComponentChildren } from 'preact'
 import { useEffect, useMemo } from 'preact/hooks'
 import { toCount } from '../format.ts'
 import { toPath, toRange } from '../list-query.ts'
@@ -94,7 +93,7 @@ export function MessagesPage() {
   )
 }
 
-const COLUMNS = drawnOnce([
+const COLUMNS: readonly Column<MessageRow>[] = [
   { header: 'Time', cell: ({ timestamp }) => <Moment value={timestamp} /> },
   { header: 'Topic', cell: ({ topic }) => <Badge>{topic}</Badge> },
   {
@@ -108,19 +107,7 @@ const COLUMNS = drawnOnce([
   { header: 'Value', cell: ({ preview }) => <bdi class="preview">{preview}</bdi>, grow: true, mono: true },
   { header: 'Partition', cell: ({ partition }) => partition, align: 'end', minor: true },
   { header: 'Offset', cell: ({ offset }) => toCount(offset), align: 'end', minor: true }
-])
-
-/** Draws each cell once: a row never changes, and hundreds of them are drawn again with each new one. */
-function drawnOnce(columns: readonly Column<MessageRow>[]): readonly Column<MessageRow>[] {
-  return columns.map(column => {
-    const cells = new WeakMap<MessageRow, ComponentChildren>()
-    const cell = (row: MessageRow) => {
-      if (!cells.has(row)) cells.set(row, column.cell(row))
-      return cells.get(row)
-    }
-    return { ...column, cell }
-  })
-}
+]
 
 function LiveButton({ tail }: { readonly tail: Tail }) {
   const { isPaused, held, state, awaySince } = tail
