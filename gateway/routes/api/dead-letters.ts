@@ -47,7 +47,7 @@ function addGroups(app: App) {
         operationId: 'groupDeadLetters',
         summary: 'Dead letters by reason',
         description:
-          'Counts dead letters that failed alike, most first, among the newest 100,000 by the time of their record.',
+          'Counts dead letters that failed alike, most first, among the newest 20,000 by the time of their record.',
         querystring: Type.Object({
           topic: Type.Optional(TopicName('of one topic')),
           stage: Type.Optional(Stage),

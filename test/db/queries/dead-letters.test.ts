@@ -151,12 +151,12 @@ t.test('groups the newest of more than can be counted, and says so', { timeout: 
   await sql`INSERT INTO dead_letters (id, group_id, topic, event_id, partition, "offset", headers, timestamp, stage,
       disposition, error_name, error_message, attempts)
     SELECT gen_random_uuid(), 'g', 'greetings', gen_random_uuid(), 0, n, '[]', '2026-01-01Z'::timestamptz + n * interval '1 s',
-      'handle', 'timed_out', CASE WHEN n > 1 THEN 'Error' ELSE 'OldError' END, 'why', 3 FROM generate_series(1, 100002) AS n`
+      'handle', 'timed_out', CASE WHEN n > 1 THEN 'Error' ELSE 'OldError' END, 'why', 3 FROM generate_series(1, 20002) AS n`
 
   const { items, isComplete } = await queries.groups({}, 50)
   const some = await queries.groups({ to: '2026-01-01T01:00:00Z' }, 50)
 
-  t.match(items, [{ count: 100_001, error: { name: 'Error' } }])
+  t.match(items, [{ count: 20_001, error: { name: 'Error' } }])
   t.equal(items.length, 1)
   t.equal(isComplete, false)
   t.match(some, { items: [{ count: 3_598 }, { count: 1 }], isComplete: true }, 'unless it is narrowed')
