@@ -328,7 +328,8 @@ for (const { ask, before, after } of [
     t.teardown(() => writer.close())
     const requests = createDeadLetterRequests(sql, work => writer.transaction(work, limits))
     const operation = { id: idOf(1), operator: null, requestId: null }
-    const waiting = async () => (await sql`SELECT FROM pg_locks WHERE NOT granted`).length
+    const waiting = async () =>
+      (await sql`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`).length
     let asking: Promise<unknown> = Promise.resolve()
     let isAnswered = false
 
@@ -425,7 +426,11 @@ t.test('rule 21: a copy that arrives during the redrive has no effect, and settl
     { key: Buffer.from('a'), headers: headers.map(([name, text]) => [name, Buffer.from(text)] as const) }
   )
   await kafka.deliver(batch(1_000, [copy]))
-  await until(async () => (await sql`SELECT FROM pg_locks WHERE NOT granted`).length > 0)
+  await until(
+    async () =>
+      (await sql`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`).length >
+      0
+  )
   open()
   await until(async () => (await position())?.next === 1_001)
 

@@ -84,7 +84,10 @@ t.test('waits for a transaction of a runner, which counts', async t => {
   await sql.begin(async tx => {
     await tx`UPDATE topic_status SET next_offset = 60`
     moving = move({ 0: 10n })
-    while ((await sql`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'`).length === 0);
+    while (
+      (await sql`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`)
+        .length === 0
+    );
   })
 
   t.strictSame(await moving, { kind: 'moved', before: new Map([[0, 60n]]) })
