@@ -51,7 +51,8 @@ export function toRunnerCommand(
  * nobody is limited then.
  */
 export function toGatewayCommand({ port, ...place }: Place): Command {
-  const env = { PORT: String(port), SECURITY_ENABLED: 'false', ALLOW_INSECURE_PRODUCTION: 'true' }
+  const open = { SECURITY_ENABLED: 'false', ALLOW_INSECURE_PRODUCTION: 'true' }
+  const env = { PORT: String(port), TELEMETRY_INTERVAL_MS: '0', ...open }
   return toOurs('gateway', place, { env })
 }
 

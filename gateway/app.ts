@@ -6,8 +6,10 @@ import { type TSchema, Type } from '@sinclair/typebox'
 import Fastify, { LogController } from 'fastify'
 import type { GatewayQueries, GatewayWrites } from '../db/queries/gateway.ts'
 import type { ClusterView } from '../kafka/types.ts'
+import { createTelemetry } from '../sdk/telemetry/telemetry.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { createRecentCounts } from './alerts/recent-counts.ts'
+import { alertRules } from './alerts/rules.ts'
 import { createClientErrorHandler, refuseExpectations } from './client-errors.ts'
 import type { AppSettings } from './config.ts'
 import consolePage from './console/serve.ts'
@@ -16,6 +18,7 @@ import { type CheckHealth, createHealth } from './health.ts'
 import { createJanitor } from './janitor.ts'
 import { createKeyedRequests } from './keyed-requests.ts'
 import { createMessageStreams, type MessageStreams } from './message-streams.ts'
+import { addAlertGauges } from './metrics/alert-gauges.ts'
 import { createGauges } from './metrics/gauges.ts'
 import { createMeasures } from './metrics/measures.ts'
 import { addTopicGauges } from './metrics/topic-gauges.ts'
@@ -37,6 +40,8 @@ import { createRecordAges } from './record-ages.ts'
 import { createRequestLogger } from './request-logger.ts'
 import routes from './routes/index.ts'
 import { createSampler, type Sampler } from './sampler.ts'
+import { readGateway } from './telemetry/read-gateway.ts'
+import { createEventSender } from './telemetry/send-events.ts'
 import { createTopicReader, type TopicReader } from './topic-reader.ts'
 import type { App, GatewayDependencies } from './types.ts'
 import { compileValidator } from './validator-compiler.ts'
@@ -127,7 +132,6 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
     cluster,
     queries,
     minutes,
-    databaseFailures: measures.databaseFailures,
     log,
     now,
     steadyMs,
@@ -182,18 +186,30 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   await app.register(requestLog)
   await app.register(problems)
   await app.register(body)
-  await app.register(alerts, { turns: dependencies.alertTurns, counts, addGauge, producing, now, steadyMs })
+  await app.register(alerts, { turns: dependencies.alertTurns, counts, producing, now, steadyMs })
+  addAlertGauges(addGauge, { rules: alertRules, states: () => app.alerts.states() })
   const scope = settings.pagesPublic ? 'public' : 'read'
   await app.register(documents, { scope })
   await app.register(consolePage, { scope })
   await routes(app)
 
+  const telemetry =
+    dependencies.telemetry &&
+    createTelemetry({
+      ...dependencies.telemetry,
+      functions,
+      readOwn: () => readGateway({ requests: minutes.requests, sampler }),
+      send: createEventSender(producing.offer),
+      isHealthy: producer.isHealthy
+    })
   app.addHook('onListen', async () => {
     sampler.start()
     janitor.start()
+    telemetry?.start()
   })
   app.addHook('preClose', async () => {
     isClosing = true
+    telemetry?.stop()
     sampler.stop()
     janitor.stop()
     closing.abort()

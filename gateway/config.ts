@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { type Static, type TObject, Type } from '@sinclair/typebox'
 import { databaseSettings } from '../db/config.ts'
 import { kafkaSettings, producerSettings } from '../kafka/config.ts'
-import { oneOf, parseSettings } from '../sdk/config.ts'
+import { oneOf, parseSettings, telemetrySettings } from '../sdk/config.ts'
 import { readWebhook } from './alerts/read-webhook.ts'
 import { gatewayErrors } from './errors.ts'
 import type { AlertSettings } from './plugins/alerts.ts'
@@ -39,7 +39,7 @@ const gatewaySettings = {
   PAGES_PUBLIC: Type.Boolean({ default: true })
 }
 
-const all = { ...kafkaSettings, ...producerSettings, ...databaseSettings, ...gatewaySettings }
+const all = { ...kafkaSettings, ...producerSettings, ...databaseSettings, ...telemetrySettings, ...gatewaySettings }
 
 /** Every variable that the process of the gateway reads. */
 export type GatewayEnvironment = Readonly<Static<TObject<typeof all>>>

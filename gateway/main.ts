@@ -1,8 +1,11 @@
+import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import { pino } from 'pino'
 import { armFailpoints } from '../sdk/failpoints.ts'
 import { loadFunctions } from '../sdk/load-functions.ts'
+import { createErrorEvents } from '../sdk/telemetry/error-events.ts'
+import { tapErrors } from '../sdk/telemetry/tap-errors.ts'
 import { buildApp } from './app.ts'
 import { readGatewaySettings } from './config.ts'
 import { isDriverSlip } from './driver-slip.ts'
@@ -18,6 +21,8 @@ const LINGER_MS = 1_000
 const WRONG_SETUP = 2
 
 const { environment, settings, isProduction, functions } = await readSetup().catch(stopForSetup)
+const source = `gateway@${hostname()}:${environment.PORT}`
+const errors = createErrorEvents({ service: 'gateway', source })
 const log = pino(
   {
     name: 'gateway',
@@ -30,14 +35,17 @@ const log = pino(
       'headers["idempotency-key"]'
     ]
   },
-  openLogDestination()
+  tapErrors(openLogDestination(), errors.add)
 )
 if (isProduction && !settings.security) log.warn('production without security: everybody may do everything')
 
 const links = openOrStop()
 // Who asks in the first moment finds the topics there; a Kafka that is away holds the other routes up no longer.
 await Promise.race([links.prepareTopics(functions, stopForSetup), sleep(FIRST_TOPICS_MS)])
-const app = await buildApp({ functions, settings, log, ...links })
+const app = await buildApp({
+  ...{ functions, settings, log, ...links },
+  telemetry: { source, errors, intervalMs: environment.TELEMETRY_INTERVAL_MS }
+})
 
 closeWithGrace({ delay: CLOSE_TIMEOUT_MS, logger: log, skip: ['uncaughtException'] }, async ({ err, signal }) => {
   if (err) log.error({ err }, 'closing after an error')

@@ -79,7 +79,6 @@ export function createMessageStreams(dependencies: StreamsDependencies) {
       endOld()
       await sleep(isAway ? AWAY_MS : intervalMs, undefined, { signal: closing.signal }).catch(() => undefined)
     }
-    standing = null
     isRunning = false
   }
 

@@ -1,5 +1,6 @@
 import type { PartitionStatus } from '../db/queries/topic-status.ts'
 import type { PartitionView, TopicView } from '../kafka/types.ts'
+import { toPlaceKey } from './samples.ts'
 
 /** A partition with the place where its group stands. */
 export interface PlacedPartition extends PartitionView {
@@ -53,7 +54,7 @@ export function createPlacing(steadyMs: () => number) {
     if (!status) return null
     // The topic was made anew: its group begins at its start.
     if (topicId !== null && status.topicId !== null && topicId !== status.topicId) return null
-    return isCut(`${topic} ${partition}`, status.nextOffset > logEndOffset) ? null : status.nextOffset
+    return isCut(toPlaceKey(topic, partition), status.nextOffset > logEndOffset) ? null : status.nextOffset
   }
 
   /** Whether a log really ends before the position: it was cut, or made anew where the broker tells no ids. */

@@ -1,4 +1,5 @@
 import type { ClusterView, LogPlace } from '../kafka/types.ts'
+import { toPlaceKey } from './samples.ts'
 import { within } from './within.ts'
 
 /** A position with more behind it. */
@@ -35,10 +36,10 @@ export function createRecordAges({ cluster, now, steadyMs }: AgesDependencies) {
    * never; takes `timeoutMs` at most.
    */
   return async function readAges(places: readonly AgePlace[], timeoutMs: number): Promise<(number | null)[]> {
-    const fresh = places.filter(place => !isKnown(known.get(toKey(place)), place))
+    const fresh = places.filter(place => !isKnown(known.get(toPlaceKey(place.topic, place.partition)), place))
     // What comes too late is there for the next one who asks.
     if (fresh.length > 0) await within(learn(fresh), timeoutMs, () => new Error('late')).catch(() => undefined)
-    return places.map(place => toSeconds(known.get(toKey(place)), place))
+    return places.map(place => toSeconds(known.get(toPlaceKey(place.topic, place.partition)), place))
   }
 
   async function learn(places: readonly AgePlace[]): Promise<void> {
@@ -46,8 +47,13 @@ export function createRecordAges({ cluster, now, steadyMs }: AgesDependencies) {
     places.forEach((place, index) => {
       const oldest = found[index]
       // Below 0 stands for no timestamp.
-      if (oldest === undefined || (oldest && oldest.timestampMs < 0)) known.delete(toKey(place))
-      else known.set(toKey(place), { place, age: oldest && { ms: now() - oldest.timestampMs, atMs: steadyMs() } })
+      if (oldest === undefined || (oldest && oldest.timestampMs < 0))
+        known.delete(toPlaceKey(place.topic, place.partition))
+      else
+        known.set(toPlaceKey(place.topic, place.partition), {
+          place,
+          age: oldest && { ms: now() - oldest.timestampMs, atMs: steadyMs() }
+        })
     })
   }
 
@@ -65,8 +71,4 @@ function isKnown(entry: Known | undefined, { offset, topicId, logEndOffset }: Ag
   if (!entry || entry.place.offset !== offset || entry.place.topicId !== topicId) return false
   // Where nothing was, there may be something by now.
   return entry.age !== null || entry.place.logEndOffset === logEndOffset
-}
-
-function toKey({ topic, partition }: LogPlace): string {
-  return `${topic} ${partition}`
 }

@@ -7,7 +7,7 @@ import type { PartitionStatus } from '../db/queries/topic-status.ts'
 import type { ClusterView, LogDirsView } from '../kafka/types.ts'
 import { gatewayErrors } from './errors.ts'
 import type { MinuteRecorder } from './minute-stats.ts'
-import { type Counted, createSamples, type PartitionSample, type Sample, toPlaceKey } from './samples.ts'
+import { type Counted, createSamples, type Sample } from './samples.ts'
 import type { Logs, TopicReader, TopicReading } from './topic-reader.ts'
 import { within } from './within.ts'
 
@@ -28,8 +28,6 @@ export interface Snapshot {
   readonly functionStates: readonly FunctionState[]
   /** A few samples old at most; null until PostgreSQL was seen. */
   readonly database: DatabaseDetails | null
-  /** Queries that found PostgreSQL away, since the start. */
-  readonly databaseFailures: number
   /** Since when each is away, epoch in milliseconds; null while it is there. */
   readonly away: { readonly kafka: number | null; readonly database: number | null }
 }
@@ -46,7 +44,6 @@ interface SamplerDependencies {
   readonly cluster: Pick<ClusterView, 'brokers' | 'logDirs'>
   readonly queries: Pick<GatewayQueries, 'topicStatus' | 'functionStates' | 'stats'>
   readonly minutes: { readonly requests: MinuteRecorder; readonly queries: MinuteRecorder }
-  readonly databaseFailures: () => number
   readonly log: FastifyBaseLogger
   readonly now: () => number
   /** A clock that nobody sets. */
@@ -76,7 +73,7 @@ const DETAILS_EVERY = 5
  * looked at all the same, and what was seen last stands.
  */
 export function createSampler(dependencies: SamplerDependencies) {
-  const { reader, cluster, queries, minutes, databaseFailures, log, now, steadyMs, intervalMs } = dependencies
+  const { reader, cluster, queries, minutes, log, now, steadyMs, intervalMs } = dependencies
   const samples = createSamples({ steadyMs, max: MAX_SAMPLES })
   let last: { database: DatabaseView | null; kafka: KafkaView | null } = { database: null, kafka: null }
   let snapshot: Snapshot = {
@@ -88,7 +85,6 @@ export function createSampler(dependencies: SamplerDependencies) {
     underReplicatedPartitions: null,
     functionStates: [],
     database: null,
-    databaseFailures: 0,
     away: { kafka: null, database: null }
   }
   let sampled = 0
@@ -102,7 +98,6 @@ export function createSampler(dependencies: SamplerDependencies) {
     stop,
     snapshot: () => snapshot,
     samples: samples.all,
-    partitionSamples: samples.ofPartition,
     /** A second over the last 60 seconds, of one topic or of all. */
     rateOf: (topic?: string, counted: Counted = 'written') => samples.rateOf(counted, topic),
     drainSecondsOf,
@@ -128,8 +123,7 @@ export function createSampler(dependencies: SamplerDependencies) {
       brokersExpected: Math.max(brokers, snapshot.brokersExpected),
       underReplicatedPartitions: last.kafka && countUnderReplicated(last.kafka.logs),
       functionStates: last.database?.states ?? [],
-      database: details ?? snapshot.database,
-      databaseFailures: databaseFailures()
+      database: details ?? snapshot.database
     }
     sampled += 1
     samples.add(toSample(database, kafka))
@@ -203,12 +197,10 @@ export function createSampler(dependencies: SamplerDependencies) {
       written: kafka && countWritten(kafka.logs),
       settled: database && countBy(database.statuses, toSettledCount),
       deadLetters: database && countBy(database.statuses, ({ deadLetterCount }) => deadLetterCount),
-      partitions: isWhole ? toPartitions(topics) : null,
       lag: isWhole ? sum(topics, ({ lag }) => lag) : null,
       lagSeconds: isWhole && !ages.includes(null) ? Math.max(0, ...ages.map(Number)) : null,
       requests: minutes.requests.readLast(seconds),
-      queries: minutes.queries.readLast(seconds),
-      databaseFailures: databaseFailures()
+      queries: minutes.queries.readLast(seconds)
     }
   }
 
@@ -260,16 +252,6 @@ function countBy(
 /** Records that came to an end: with their effect, as dead letters, or as copies. */
 function toSettledCount({ messageCount, deadLetterCount, duplicateCount }: PartitionStatus): number {
   return messageCount + deadLetterCount + duplicateCount
-}
-
-function toPartitions(topics: readonly TopicReading[]): Map<string, PartitionSample> {
-  return new Map(
-    topics.flatMap(({ topic, partitions }) =>
-      partitions.map(({ partition, nextOffset, logStartOffset, logEndOffset, lag }) => {
-        return [toPlaceKey(topic, partition), { nextOffset, logStartOffset, logEndOffset, lag }] as const
-      })
-    )
-  )
 }
 
 function sum<T>(items: readonly T[], measure: (item: T) => number): number {

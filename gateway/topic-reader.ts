@@ -6,6 +6,7 @@ import { gatewayErrors } from './errors.ts'
 import { createPlacing, type PlacedPartition } from './place-partitions.ts'
 import { toKafkaProblem } from './produce.ts'
 import type { ReadAges } from './record-ages.ts'
+import { toPlaceKey } from './samples.ts'
 import { within } from './within.ts'
 
 /** A partition as Kafka and PostgreSQL see it. */
@@ -112,11 +113,11 @@ export function createTopicReader(dependencies: ReaderDependencies) {
       partitions.filter(({ lag }) => lag > 0).map(one => ({ ...one, topic, topicId, offset: one.oldestOffset }))
     )
     const ages = await readAges(places, Math.max(1, Math.min(limitMs, AGES_TIMEOUT_MS)))
-    const ageOf = new Map(places.map(({ topic, partition }, index) => [`${topic} ${partition}`, ages[index]]))
+    const ageOf = new Map(places.map(({ topic, partition }, index) => [toPlaceKey(topic, partition), ages[index]]))
 
     return placed.map(({ topic, partitions, ...parts }) => {
       const aged = partitions.map(one => {
-        const lagSeconds = one.lag === 0 ? 0 : (ageOf.get(`${topic} ${one.partition}`) ?? null)
+        const lagSeconds = one.lag === 0 ? 0 : (ageOf.get(toPlaceKey(topic, one.partition)) ?? null)
         return { ...one, lagSeconds }
       })
       return toReading({ ...parts, topic, partitions: aged })

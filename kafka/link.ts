@@ -53,7 +53,9 @@ export function createLink(client: Pick<KafkaClient, 'brokers' | 'cluster' | 'lo
   }
 
   async function drop(address: string, connection: Promise<Broker>): Promise<void> {
-    if (connections.get(address) === connection) connections.delete(address)
+    // One of those whose answers did not come does it for all.
+    if (connections.get(address) !== connection) return
+    connections.delete(address)
     await Promise.allSettled([connection.then(broker => broker.disconnect())])
   }
 

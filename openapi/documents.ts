@@ -13,8 +13,8 @@ import { REMEDIES } from './remedies.ts'
 const unused = {} as never
 const DEFAULTS = { KAFKA_BROKERS: 'unused:9092', DATABASE_URL: 'postgres://unused/unused' }
 
-/** Gives the OpenAPI document of the functions in a folder, as text that two runs write alike. */
-export async function buildOpenapi(functionsFolder: string): Promise<string> {
+/** Gives the documents of the functions in a folder, by file name, as texts that two runs write alike. */
+export async function buildDocuments(functionsFolder: string): Promise<Record<string, string>> {
   const functions = await loadFunctions(functionsFolder, { retentionHours: 1 })
   const dependencies: GatewayDependencies = {
     functions,
@@ -29,9 +29,13 @@ export async function buildOpenapi(functionsFolder: string): Promise<string> {
   }
   const app = await buildApp(dependencies)
   await app.ready()
-  const text = `${JSON.stringify(app.swagger(), null, 2)}\n`
+  const documents = { 'openapi.json': toText(app.swagger()), 'asyncapi.json': toText(app.asyncapi()) }
   await app.close()
-  return text
+  return documents
+}
+
+function toText(document: object): string {
+  return `${JSON.stringify(document, null, 2)}\n`
 }
 
 /** Gives the page of all error codes; a code that has no remedy yet shows a question mark. */

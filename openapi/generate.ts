@@ -1,11 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { buildErrorPage, buildOpenapi } from './documents.ts'
+import { buildDocuments, buildErrorPage } from './documents.ts'
 
 // `npm run openapi` writes the documents; with `-- --check` it compares them and exits 1 when one is old.
 const folder = import.meta.dirname
 const documents = {
-  'openapi.json': await buildOpenapi(join(folder, '..', 'functions')),
+  ...(await buildDocuments(join(folder, '..', 'functions'))),
   'errors.md': buildErrorPage()
 }
 

@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { databaseSettings } from '../db/config.ts'
 import { consumerSettings, kafkaSettings, producerSettings } from '../kafka/config.ts'
-import { parseSettings } from '../sdk/config.ts'
+import { parseSettings, telemetrySettings } from '../sdk/config.ts'
 
 const settings = {
   NODE_ENV: Type.Union([Type.Literal('development'), Type.Literal('production'), Type.Literal('test')], {
@@ -16,6 +16,7 @@ const settings = {
   FUNCTIONS: Type.Optional(Type.String()),
   FUNCTIONS_DIR: Type.Optional(Type.String()),
   ...databaseSettings,
+  ...telemetrySettings,
   ...kafkaSettings,
   ...consumerSettings,
   ...producerSettings

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import closeWithGrace from 'close-with-grace'
 import pino, { type Logger } from 'pino'
 import { createDatabase } from '../db/client.ts'
@@ -10,6 +11,9 @@ import { createProducer } from '../kafka/producer.ts'
 import { ensureTopics } from '../kafka/topics.ts'
 import { armFailpoints } from '../sdk/failpoints.ts'
 import { loadFunctions, pickFunctions } from '../sdk/load-functions.ts'
+import { createErrorEvents } from '../sdk/telemetry/error-events.ts'
+import { tapErrors } from '../sdk/telemetry/tap-errors.ts'
+import { createTelemetry } from '../sdk/telemetry/telemetry.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { type RunnerConfig, readRunnerConfig } from './config.ts'
 import { createAttachment, toGroupId } from './create-attachment.ts'
@@ -22,6 +26,7 @@ import { createPartitionCounts } from './partition-counts.ts'
 import { createPatience } from './patience.ts'
 import { createRelay } from './relay.ts'
 import { buildServer } from './server.ts'
+import { createEventSender, createRunnerReader } from './telemetry.ts'
 import { createTurn } from './turn.ts'
 import { createOperatorWatch } from './watch-operators.ts'
 import { startWatchdog } from './watchdog.ts'
@@ -58,7 +63,9 @@ function fail(error: unknown) {
 }
 
 async function start(config: RunnerConfig): Promise<void> {
-  const log = pino({ name: 'runner', level: config.logLevel })
+  const source = `runner@${hostname()}:${config.RUNNER_PORT}`
+  const errors = createErrorEvents({ service: 'runner', source })
+  const log = pino({ name: 'runner', level: config.logLevel }, tapErrors(pino.destination(), errors.add))
   const functions = await loadFunctions(config.functionsFolder, config)
   const attached = pickFunctions(functions, config.only)
   const client = createKafkaClient(config, { clientId: 'smg-runner', log })
@@ -119,6 +126,12 @@ async function start(config: RunnerConfig): Promise<void> {
   const parts = attached.map(definition => createAttachment(definition, { ...shared, shutdown: shutdown.signal }))
   const attachments = parts.map(({ attachment }) => attachment)
   const watch = createOperatorWatch(parts, { operators, log })
+  const telemetry = createTelemetry({
+    ...{ functions, source, errors, intervalMs: config.TELEMETRY_INTERVAL_MS },
+    readOwn: createRunnerReader({ attachments, registry: metrics.registry }),
+    send: createEventSender(producer, Date.now),
+    isHealthy: producer.isHealthy
+  })
   const server = buildServer({ attachments, metrics, isStopping: () => isStopping })
 
   closeWithGrace({ delay: STOP_MS, logger: log }, async ({ signal, err }) => {
@@ -129,6 +142,7 @@ async function start(config: RunnerConfig): Promise<void> {
     }
     isStopping = true
     log.info({ signal }, 'the runner is stopping')
+    telemetry.stop()
     const deadline = performance.now() + FINISH_MS
     await Promise.all([watch.stop(), ...attachments.map(attachment => attachment.stop(deadline))])
     shutdown.abort(new runnerErrors.SMG_RUNNER_STOPPING())
@@ -162,6 +176,7 @@ async function start(config: RunnerConfig): Promise<void> {
     redriver.start()
   }
   watch.start()
+  telemetry.start()
   log.info({ functions: attached.map(({ topic }) => topic) }, 'the runner has started')
 }
 

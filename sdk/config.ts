@@ -53,6 +53,12 @@ function toAllowed(property: TSchema): string {
   return maximum === undefined ? `a whole number from ${minimum}` : `a whole number from ${minimum} to ${maximum}`
 }
 
+/** The variable of what gateway and runner tell of themselves. */
+export const telemetrySettings = {
+  /** 0: nothing. */
+  TELEMETRY_INTERVAL_MS: Type.Integer({ default: 10_000, minimum: 0, maximum: 86_400_000 })
+}
+
 /** A choice between words, as a TypeBox schema. */
 export function oneOf<const T extends readonly string[]>(words: T, options: { default?: T[number] } = {}) {
   return Type.Union(

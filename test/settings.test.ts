@@ -65,7 +65,8 @@ t.test('production without security needs a word', async t => {
 t.test('the other defaults are those of the page', async t => {
   const common = { PRODUCE_TIMEOUT_MS: 10_000, PRODUCER_LANES: 4, PRODUCER_LINGER_MS: 2, PRODUCER_BATCH_BYTES: 524_288 }
   const kafka = { TOPIC_PREFIX: '', GROUP_PREFIX: 'smg.', TOPIC_CREATE: true, KAFKA_SSL: false, HOST: '127.0.0.1' }
-  const shared = { ...common, ...kafka, PRODUCER_COMPRESSION: 'none' }
+  const telemetry = { TELEMETRY_INTERVAL_MS: 10_000 }
+  const shared = { ...common, ...kafka, ...telemetry, PRODUCER_COMPRESSION: 'none' }
 
   t.match(readGatewaySettings(required).environment, {
     ...{ ...shared, PORT: 3000, RATE_LIMIT_MAX: 1000, RATE_LIMIT_EVENTS: 50_000, RATE_LIMIT_WINDOW_MS: 1000 },

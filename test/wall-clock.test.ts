@@ -14,6 +14,7 @@ const READS: Readonly<Record<string, string>> = {
   'kafka/patches.ts': 'meets the times that KafkaJS took',
   'runner/create-attachment.ts': 'ids of dead letters and of published events, which are in time order',
   'runner/dead-letters/main.ts': 'ids of imported dead letters',
+  'runner/main.ts': 'stamps what it tells of itself',
   'runner/watchdog.ts': 'the time of a line in the log'
 }
 

@@ -74,7 +74,6 @@ export function createMeasures() {
     labelNames: [],
     registers
   })({})
-  let failures = 0
 
   return {
     registry,
@@ -93,11 +92,7 @@ export function createMeasures() {
     },
     onQuery({ name, durationMs, isAway }: QueryReport): void {
       query(name)(durationMs / 1000)
-      if (!isAway) return
-      failures += 1
-      failed(1)
-    },
-    /** Queries that found PostgreSQL away since the start. */
-    databaseFailures: () => failures
+      if (isAway) failed(1)
+    }
   }
 }

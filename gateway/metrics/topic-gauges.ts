@@ -2,7 +2,7 @@ import type { Sampler } from '../sampler.ts'
 import type { PartitionReading, TopicReading } from '../topic-reader.ts'
 import type { createGauges, Point } from './gauges.ts'
 
-const STATES = ['running', 'paused', 'stopped']
+const STATES = ['running', 'paused', 'stopped', 'flooded']
 
 /** Shows what the sampler saw last of the topics and their functions. */
 export function addTopicGauges(
@@ -48,17 +48,24 @@ export function addTopicGauges(
     return waiting(topic)?.oldestSeconds ?? null
   })
 
-  const stateOf = ({ topic, group }: TopicReading) =>
-    sampler.snapshot().functionStates.find(state => state.topic === topic && state.groupId === group)?.state ??
-    'running'
+  const stateOf = ({ topic, group }: TopicReading) => {
+    const written = sampler.snapshot().functionStates.find(state => state.topic === topic && state.groupId === group)
+    return written?.isFlood ? 'flooded' : (written?.state ?? 'running')
+  }
   addTopic('smg_function_running', '1 while the function runs, as its runners and operators wrote it down', topic =>
     Number(stateOf(topic) === 'running')
   )
-  add({ name: 'smg_function_state', help: '1 for the state that it is in', labelNames: ['topic', 'state'] }, () =>
-    sampler
-      .snapshot()
-      .topics.flatMap(topic =>
-        STATES.map(state => [{ topic: topic.topic, state }, Number(stateOf(topic) === state)] as const)
-      )
+  add(
+    {
+      name: 'smg_function_state',
+      help: '1 for the state that it is in; flooded is stopped by a flood of dead letters',
+      labelNames: ['topic', 'state']
+    },
+    () =>
+      sampler
+        .snapshot()
+        .topics.flatMap(topic =>
+          STATES.map(state => [{ topic: topic.topic, state }, Number(stateOf(topic) === state)] as const)
+        )
   )
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import fp from 'fastify-plugin'
-import type { AlertState, AlertTurns } from '../../db/queries/alert-turns.ts'
+import type { AlertTurns } from '../../db/queries/alert-turns.ts'
 import { type Alerts, createAlerts } from '../alerts/alerts.ts'
 import { createDeliveries, type Sink } from '../alerts/deliveries.ts'
 import { createInputReader } from '../alerts/read-inputs.ts'
@@ -8,7 +8,6 @@ import type { RecentCounts } from '../alerts/recent-counts.ts'
 import { alertRules } from '../alerts/rules.ts'
 import { createLogSink, createTopicSink } from '../alerts/sinks.ts'
 import { createWebhook, type WebhookSettings } from '../alerts/webhook.ts'
-import type { createGauges, Point } from '../metrics/gauges.ts'
 import type { Producing } from '../produce.ts'
 
 declare module 'fastify' {
@@ -26,7 +25,6 @@ export interface AlertSettings {
 interface AlertsOptions {
   readonly turns: AlertTurns
   readonly counts: RecentCounts
-  readonly addGauge: ReturnType<typeof createGauges>
   readonly producing: Pick<Producing, 'plan' | 'send'>
   /** Epoch in milliseconds. */
   readonly now: () => number
@@ -35,7 +33,7 @@ interface AlertsOptions {
 
 /** Evaluates the alert rules while the app listens, and counts the answers that they look at. */
 export default fp<AlertsOptions>(
-  async (app, { turns, counts, addGauge, producing, now, steadyMs }) => {
+  async (app, { turns, counts, producing, now, steadyMs }) => {
     const { intervalMs, webhook } = app.settings.alerts
     const sinks = new Map<string, Sink>([['log', createLogSink(app.log)]])
     if (webhook) sinks.set('webhook', createWebhook(webhook, { rules: alertRules, now }))
@@ -64,8 +62,6 @@ export default fp<AlertsOptions>(
       instance: randomUUID()
     })
     app.decorate('alerts', alerts)
-    const firing = { name: 'smg_alert_firing', help: '1 while an alert fires', labelNames: ['alert', 'severity'] }
-    addGauge(firing, () => alertRules.map(({ name, severity }) => toPoint(name, severity, alerts.states())))
     app.addHook('onResponse', (request, reply, done) => {
       // Probes ask more often than anybody else, and a 503 is their answer.
       if (request.routeOptions.url?.startsWith('/api/')) counts.countAnswer(reply.statusCode)
@@ -76,8 +72,3 @@ export default fp<AlertsOptions>(
   },
   { name: 'alerts' }
 )
-
-function toPoint(alert: string, severity: string, states: readonly AlertState[]): Point {
-  const isFiring = states.some(({ name, state }) => name === alert && state === 'firing')
-  return [{ alert, severity }, isFiring ? 1 : 0]
-}

@@ -1,15 +1,25 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifySchema } from 'fastify'
 import fp from 'fastify-plugin'
+import { ABOUT } from '../documents/about.ts'
+import { buildAsyncapi } from '../documents/asyncapi.ts'
 import type { Scope } from '../types.ts'
 
-// No inline script and nothing from elsewhere; styles inline, because Swagger UI sets them. No upgrade to https: on a
-// plain connection the page would be blank.
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The AsyncAPI document of the topics. */
+    asyncapi(): ReturnType<typeof buildAsyncapi>
+  }
+}
+
+// Nothing inline and nothing from elsewhere. No upgrade to https: on a plain connection the page would be blank.
 const PAGE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
+  "style-src 'self'",
   "img-src 'self' data:",
   "connect-src 'self'",
   "base-uri 'none'",
@@ -18,14 +28,13 @@ const PAGE_POLICY = [
 ].join('; ')
 
 const info = {
-  title: 'SMG Kafka',
-  version: '0.1.0',
+  ...ABOUT,
   summary: 'Functions on Kafka, with their effects in PostgreSQL, exactly once',
   description:
     'Produce events, and read what became of them. An event that was answered with 2xx has its effect exactly once, or is one dead letter. ' +
-    'Times are ISO 8601 in UTC, offsets decimal strings, errors problems of RFC 9457 whose codes are listed in errors.md.',
-  contact: { name: 'SMG Kafka', url: 'https://github.com/smg-kafka/smg-kafka' },
-  license: { name: 'MIT', identifier: 'MIT' }
+    'Times are ISO 8601 in UTC, offsets decimal strings, errors problems of RFC 9457 whose codes are listed in errors.md. ' +
+    'The topics themselves are described in [AsyncAPI](/asyncapi.json); the [console](/) shows all of it at work.',
+  license: { ...ABOUT.license, identifier: 'MIT' }
 }
 
 const tags = [
@@ -37,7 +46,7 @@ const tags = [
   { name: 'health', description: 'Probes, open to everybody' }
 ]
 
-/** Serves `/openapi.json` and Swagger UI at `/docs`. */
+/** Serves `/openapi.json`, `/asyncapi.json`, and Swagger UI at `/docs`. */
 export default fp<{ scope: Scope }>(
   async (app, { scope }) => {
     const withOptionalBody = new Set<string>()
@@ -78,10 +87,17 @@ export default fp<{ scope: Scope }>(
     app.addHook('onRoute', route => {
       if (route.url.startsWith('/docs')) route.config = { ...route.config, scope }
     })
+    const css = await readFile(join(import.meta.dirname, '..', 'documents', 'theme.css'), 'utf8')
     await app.register(swaggerUi, {
       routePrefix: '/docs',
       staticCSP: PAGE_POLICY,
+      theme: { title: 'SMG Kafka: the API', css: [{ filename: 'theme.css', content: css }] },
       uiConfig: {
+        // Without the bar of Swagger UI, whose switch knows its own colours only.
+        layout: 'BaseLayout',
+        defaultModelsExpandDepth: -1,
+        displayRequestDuration: true,
+        syntaxHighlight: false,
         docExpansion: 'list',
         deepLinking: true,
         tryItOutEnabled: true,
@@ -90,10 +106,17 @@ export default fp<{ scope: Scope }>(
       }
     })
 
+    // Functions are loaded once.
+    const asyncapi = buildAsyncapi(app.functions.values(), app.settings)
+    app.decorate('asyncapi', () => asyncapi)
+
     const schema: FastifySchema & { hide: true } = { hide: true }
-    app.get('/openapi.json', { config: { scope }, schema }, async (_request, reply) => {
-      return reply.type('application/json; charset=utf-8').send(JSON.stringify(app.swagger()))
-    })
+    const documents = { '/openapi.json': () => app.swagger(), '/asyncapi.json': () => asyncapi }
+    for (const [url, read] of Object.entries(documents)) {
+      app.get(url, { config: { scope }, schema }, async (_request, reply) => {
+        return reply.type('application/json; charset=utf-8').send(JSON.stringify(read()))
+      })
+    }
   },
   { name: 'documents' }
 )

@@ -104,7 +104,7 @@ export function linesOf(event: TSchema) {
 }
 
 /** An event of what its schema requires; undefined where that has no examples. */
-function exampleOf({ type, required = [], properties = {} }: TSchema): object | undefined {
+export function exampleOf({ type, required = [], properties = {} }: TSchema): object | undefined {
   const members: [string, unknown][] = required.map((name: string) => [name, properties[name].examples?.[0]])
   const isWhole = type === 'object' && members.every(([, value]) => value !== undefined)
   return isWhole ? Object.fromEntries(members) : undefined

@@ -1,9 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Parser } from '@asyncapi/parser'
 import t from 'tap'
 import { catalogues } from '../../openapi/catalogues.ts'
-import { buildErrorPage, buildOpenapi } from '../../openapi/documents.ts'
+import { buildDocuments, buildErrorPage } from '../../openapi/documents.ts'
 import { REMEDIES } from '../../openapi/remedies.ts'
+import { DLQ_HEADERS } from '../../runner/dead-letter-headers.ts'
+import { toMirrorTopic } from '../../runner/mirror.ts'
+import { loadFunctions } from '../../sdk/load-functions.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const codes = Object.values(catalogues).flatMap(catalogue => Object.keys(catalogue))
@@ -26,8 +30,11 @@ t.test('a key of a catalogue is the code of its error, and begins with its room'
   }
 })
 
+const functions = await loadFunctions(join(root, 'functions'), { retentionHours: 1 })
+const documents = await buildDocuments(join(root, 'functions'))
+
 t.test('openapi.json', async t => {
-  const text = await buildOpenapi(join(root, 'functions'))
+  const text = documents['openapi.json'] ?? ''
   const document = JSON.parse(text)
   const operations = Object.entries<Record<string, Operation>>(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ name: `${method} ${path}`, ...operation }))
@@ -54,3 +61,43 @@ interface Operation {
   readonly security?: object[]
   readonly responses: Record<string, unknown>
 }
+
+t.test('asyncapi.json', async t => {
+  const text = documents['asyncapi.json'] ?? ''
+  const { document, diagnostics } = await new Parser().parse(text)
+  const committed = await readFile(join(root, 'openapi', 'asyncapi.json'), 'utf8')
+
+  t.equal(text, committed, 'run npm run openapi')
+  // 0 is an error and 1 a warning; above are hints.
+  t.strictSame(
+    diagnostics.filter(({ severity }) => severity <= 1).map(({ message, path }) => `${path.join('/')}: ${message}`),
+    []
+  )
+  t.equal(document?.version(), '3.0.0')
+
+  for (const topic of ['user-activities', 'system-metrics', 'error-logs', 'notifications']) {
+    t.test(topic, async t => {
+      const groupId = `smg.${topic}`
+      const mirrorTopic = toMirrorTopic({ groupId, topic }, name => name)
+      const channels = document?.channels()
+      const [message, letter] = [topic, mirrorTopic].map(name => channels?.get(name)?.messages().get(name))
+
+      t.equal(channels?.get(topic)?.address(), topic)
+      t.strictSame(
+        document
+          ?.operations()
+          .all()
+          .filter(operation => operation.channels().get(topic))
+          .map(one => one.action()),
+        ['send', 'receive']
+      )
+      const event = JSON.parse(JSON.stringify(functions.get(topic)?.event))
+      t.match(message?.payload()?.json(), event, 'its events are those of the function')
+      t.strictSame(
+        Object.keys(letter?.headers()?.properties() ?? {}).toSorted(),
+        Object.values(DLQ_HEADERS).toSorted(),
+        'dead letters have the headers that the runner writes'
+      )
+    })
+  }
+})

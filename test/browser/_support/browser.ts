@@ -23,7 +23,7 @@ export interface TestBrowser {
   readonly faults: readonly string[]
 }
 
-export interface OpenOptions {
+interface OpenOptions {
   /** Default: 1440 by 900. */
   readonly viewport?: { readonly width: number; readonly height: number }
   readonly colorScheme?: 'light' | 'dark'

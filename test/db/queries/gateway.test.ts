@@ -30,12 +30,22 @@ t.test('gives positions and counts as they are stored', async t => {
 })
 
 t.test('gives the states of functions', async t => {
-  await sql`INSERT INTO function_states (group_id, topic, state, reason, since)
-    VALUES ('smg.a', 'a', 'stopped', 'flood', '2026-01-31T12:00:00Z')`
+  const since = '2026-01-31T12:00:00.000Z'
+  await sql`INSERT INTO function_states (group_id, topic, state, reason, since, details)
+    VALUES ('smg.a', 'a', 'stopped', 'no table', ${since}::text::timestamptz, '{}'),
+      ('smg.b', 'b', 'stopped', 'handle Error', ${since}::text::timestamptz, '{"flood":{}}'),
+      ('smg.c', 'c', 'running', NULL, ${since}::text::timestamptz, '{"flood":{},"probe":true}')`
 
-  t.strictSame(await queries.functionStates.all(), [
-    { groupId: 'smg.a', topic: 'a', state: 'stopped', reason: 'flood', since: '2026-01-31T12:00:00.000Z' }
-  ])
+  const states = await queries.functionStates.all()
+
+  t.strictSame(
+    states.toSorted((one, other) => one.topic.localeCompare(other.topic)),
+    [
+      { groupId: 'smg.a', topic: 'a', state: 'stopped', reason: 'no table', since, isFlood: false },
+      { groupId: 'smg.b', topic: 'b', state: 'stopped', reason: 'handle Error', since, isFlood: true },
+      { groupId: 'smg.c', topic: 'c', state: 'running', reason: null, since, isFlood: false }
+    ]
+  )
 })
 
 t.test('counts connections and bytes of this database', async t => {

@@ -3,7 +3,7 @@ import { pino } from 'pino'
 import type { Sql } from 'postgres'
 import type { Test } from 'tap'
 import { type AlertTurns, createAlertTurns, type Notice, type SlotCounts } from '../../../db/queries/alert-turns.ts'
-import { createAlertQueries } from '../../../db/queries/alerts.ts'
+import { createAlertQueries, createAlertWrites } from '../../../db/queries/alerts.ts'
 import { createWriter } from '../../../db/writer.ts'
 import { createAlerts } from '../../../gateway/alerts/alerts.ts'
 import { createDeliveries, type Sink } from '../../../gateway/alerts/deliveries.ts'
@@ -67,7 +67,7 @@ export function startAlerting(
     readInputs,
     turns,
     readStored: sql ? createAlertQueries(sql).states : async () => Promise.reject(new Error('away')),
-    settle: async () => undefined,
+    settle: sql ? createAlertWrites(sql).settle : async () => Promise.reject(new Error('away')),
     deliveries: createDeliveries({ sinks: all, log, now: nowMs, backoffMs: [5] }),
     sinks: [...all.keys()],
     counts: { read: (): SlotCounts[] => (shown.failures > 0 ? [[0, 0, 0, shown.failures]] : []) },

@@ -19,7 +19,6 @@ const NOTHING: Snapshot = {
   underReplicatedPartitions: null,
   functionStates: [],
   database: null,
-  databaseFailures: 0,
   away: { kafka: null, database: null }
 }
 

@@ -211,7 +211,7 @@ t.test('closes a route that names no scope, whatever the token allows', async t 
 t.test('keeps pages open, or closes them', async t => {
   const closed = await buildApp(t, { settings: { ...secure, pagesPublic: false } })
 
-  for (const url of ['/docs', '/docs/static/swagger-ui.css', '/openapi.json']) {
+  for (const url of ['/docs', '/docs/static/theme/theme.css', '/openapi.json', '/asyncapi.json']) {
     t.match(await app.inject(url), { statusCode: 200 }, url)
     t.match(await closed.inject(url), { statusCode: 401 }, url)
     t.match(await closed.inject({ url, headers: bearer(token) }), { statusCode: 200 }, url)

@@ -14,7 +14,8 @@ t.test('GET /metrics', async t => {
       topicStatus: { all: async () => [{ ...status, messageCount: 5, deadLetterCount: 3 }] },
       functionStates: {
         all: async () => [
-          { groupId: 'smg.notifications', topic: 'notifications', state: 'stopped', reason: 'x', since: '' }
+          { groupId: 'smg.notifications', topic: 'notifications', state: 'stopped', reason: 'x', since: '' },
+          { groupId: 'smg.error-logs', topic: 'error-logs', state: 'stopped', reason: 'x', since: '', isFlood: true }
         ]
       },
       stats: {
@@ -62,7 +63,10 @@ t.test('GET /metrics', async t => {
     'smg_dead_letters_oldest_seconds{topic="notifications"} 90',
     'smg_dead_letters_waiting{topic="error-logs"} 0',
     'smg_function_running{topic="notifications"} 0',
-    'smg_function_running{topic="error-logs"} 1',
+    'smg_function_running{topic="error-logs"} 0',
+    'smg_function_running{topic="user-activities"} 1',
+    'smg_function_state{topic="error-logs",state="flooded"} 1',
+    'smg_function_state{topic="error-logs",state="stopped"} 0',
     'smg_function_state{topic="notifications",state="stopped"} 1',
     'smg_function_state{topic="notifications",state="running"} 0',
     'smg_outbox_waiting 6',

@@ -3,7 +3,7 @@ import { fromLocalInput, TIME_OPTIONS, toLocalInput } from '../list-query.ts'
 import { Field, Select, TextInput } from './field.tsx'
 
 /** Members of the address that say which time is meant; empty ones are left out. */
-export interface TimeChoice {
+interface TimeChoice {
   readonly last: string
   readonly from: string
   readonly to: string
