@@ -27,10 +27,13 @@ export const ROWS: Readonly<Record<string, readonly Panel[]>> = {
   Now: [
     {
       title: 'Alerts',
-      description: 'Rules of deploy/prometheus/rules.yml that fire.',
+      description: 'That fire, as Prometheus says where it has the rules, else as the gateways do.',
       unit: 'short',
       limits: [1, 1],
-      queries: { firing: `count(ALERTS{alertstate="firing", alertname=~"PartDown|${NAMES}"}) or vector(0)` }
+      queries: {
+        firing: `count(ALERTS{alertstate="firing", alertname=~"PartDown|${NAMES}"})
+  or sum(max by (alert) (smg_alert_firing)) or vector(0)`
+      }
     },
     {
       title: 'Lag',

@@ -277,11 +277,7 @@ export function attachFunction({
       ])
       await running
     },
-    async readPositions() {
-      await positions.check({ withLog: false })
-      // One that was under way may have read them before the move.
-      await positions.check({ withLog: false })
-    },
+    readPositions: positions.checkNow,
     state: () => (starting ? { state: 'starting', ...starting } : state),
     lag: () =>
       new Map(

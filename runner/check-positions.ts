@@ -8,6 +8,8 @@ import type { createPositionLocator, LogBounds } from './locate-positions.ts'
 export interface PositionCheck {
   /** One check at a time, and none while a cycle is being written: then the positions in memory are about to change. */
   check(options: { withLog: boolean }): Promise<void>
+  /** A check of what PostgreSQL holds now: one that is under way may have read it before, and is waited for. */
+  checkNow(): Promise<void>
   /** Reads positions again, of all partitions or of those that someone else moved, and drops what does not follow them. */
   reload(partitions?: readonly number[]): Promise<void>
 }
@@ -60,19 +62,25 @@ export function createPositionCheck(dependencies: CheckPositionsDependencies): P
     onBounds(bounds)
   }
 
+  const check: PositionCheck['check'] = ({ withLog }) => {
+    checking ??= betweenWrites(async () => {
+      await reload()
+      if (withLog) await checkLog()
+      onRead()
+    })
+      .catch(error => log.debug({ err: error }, 'the positions could not be checked'))
+      .finally(() => {
+        checking = null
+      })
+    return checking
+  }
+
   return {
     reload,
-    check({ withLog }) {
-      checking ??= betweenWrites(async () => {
-        await reload()
-        if (withLog) await checkLog()
-        onRead()
-      })
-        .catch(error => log.debug({ err: error }, 'the positions could not be checked'))
-        .finally(() => {
-          checking = null
-        })
-      return checking
+    check,
+    async checkNow() {
+      await checking
+      await check({ withLog: false })
     }
   }
 }

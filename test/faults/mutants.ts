@@ -36,8 +36,8 @@ const NO_COMPARE: Patch = {
 }
 const NO_CHECK: Patch = {
   file: 'runner/check-positions.ts',
-  find: 'await reload()\n        if (withLog) await checkLog()',
-  replace: 'if (withLog) onBounds(await locator.readBounds())\n        void checkLog'
+  find: 'await reload()\n      if (withLog) await checkLog()',
+  replace: 'if (withLog) onBounds(await locator.readBounds())\n      void checkLog'
 }
 const NO_SEEK: Patch = {
   file: 'kafka/consumer.ts',

@@ -103,6 +103,23 @@ t.test('caught up it is 0, for Kafka’s group tool too', async t => {
   t.equal((await read()).lagSeconds, 0)
 })
 
+t.test('a runner and a gateway tell Prometheus of it', async t => {
+  const ask = async (name: string) => (await fetch(`${processes.urlOf(name)}/metrics`)).text()
+  const labels = `{messaging_destination_name="${TOPIC}",messaging_consumer_group_name="${groupPrefix}${TOPIC}"}`
+  const runner = await ask('runner-0')
+
+  for (const line of [
+    `messaging_client_consumed_messages_total${labels} 12`,
+    `messaging_process_duration_seconds_count${labels} 12`,
+    `smg_records_settled_total{topic="${TOPIC}"} 12`
+  ])
+    t.ok(runner.includes(`${line}\n`), line)
+  await until(async () => (await ask('gateway')).includes(`smg_lag_records{topic="${TOPIC}",partition="0"} 0\n`))
+  const gateway = await ask('gateway')
+  t.match(gateway, `smg_lag_seconds{topic="${TOPIC}",partition="0"} 0\n`)
+  t.match(gateway, /^smg_kafka_disk_used_ratio 0\.\d+$/m)
+})
+
 t.test('control records at the end of the log are no lag for ever', async t => {
   await sendInTransactions(['commit', 'abort', 'commit', 'abort'])
   await until(async () => (await read()).lag === 0)
