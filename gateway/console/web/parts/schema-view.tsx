@@ -55,7 +55,7 @@ const columns: readonly Column<SchemaRow>[] = [
     grow: true,
     cell: ({ rules, description }) => {
       const words = [...rules, ...(description ? [description] : [])].join(', ')
-      return words ? <span class="muted">{words}</span> : null
+      return words ? <span class="muted lines">{words}</span> : null
     }
   }
 ]
