@@ -1,6 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
-import { createFunctionStateRequests, writeFunctionState } from '../../../db/queries/function-states.ts'
+import {
+  createFunctionStateQueries,
+  createFunctionStateRequests,
+  writeFunctionState
+} from '../../../db/queries/function-states.ts'
 import { createOperatorQueries } from '../../../db/queries/operators.ts'
 import { createWriter } from '../../../db/writer.ts'
 import { createTestDatabase } from '../../_support/database.ts'
@@ -73,6 +77,7 @@ t.test('a flood stop stands whatever a runner says, and ends where its first rec
   await stop('no table')
   await operators.stop(GROUP, { ...flood, text: 'another one' })
   t.match(await find(), { state: 'stopped', reason: 'flood' })
+  t.match(await createFunctionStateQueries(sql).all(), [{ state: 'stopped', isFlood: true }])
 
   const writer = createWriter(databaseUrl, { applicationName: 'test' })
   t.teardown(() => writer.close())
@@ -80,6 +85,7 @@ t.test('a flood stop stands whatever a runner says, and ends where its first rec
   await requests.resume(GROUP, { id: randomUUID(), operator: null, requestId: null })
   await stop('no table')
   t.match(await find(), { state: 'stopped', reason: 'no table', isProbe: true, flood: { fileHash: 'one' } })
+  t.match(await createFunctionStateQueries(sql).all(), [{ state: 'stopped', isFlood: false }])
   await operators.probe(GROUP.groupId, 'two')
   t.match(await find(), { state: 'stopped', reason: 'no table' }, 'it is being tried as it is')
 

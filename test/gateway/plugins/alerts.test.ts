@@ -79,6 +79,20 @@ t.test('goes to the log, to the webhook and to the topic notifications', async t
   t.equal(String(record?.key), 'operators')
 })
 
+t.test('shows in the metrics whether each alert fires', async t => {
+  const app = await buildApp(t, {
+    queries: fakeQueries({ stats: { outbox: async () => ({ waiting: 0, oldestSeconds: 0, refused: 3 }) } }),
+    alertTurns: { take: async () => Promise.reject(new Error('away')) }
+  })
+  await app.sampler.sample()
+  await app.alerts.turn()
+
+  const { text } = await app.readMetrics()
+
+  t.match(text, /^smg_alert_firing\{alert="OutboxRefused",severity="warning"\} 1$/m)
+  t.match(text, /^smg_alert_firing\{alert="HighConsumerLag",severity="warning"\} 0$/m)
+})
+
 t.test('a notice is an event of the function notifications, under its own id', async t => {
   const producer = fakeProducer()
   const producing = createProduce({ producer, timeoutMs: 500, now: () => NOW_MS, onSent: () => undefined })
