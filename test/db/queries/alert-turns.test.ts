@@ -57,7 +57,7 @@ t.test('of two gateways one evaluates and tells, by what both counted, and both 
 })
 
 t.test('a notice is delivered once, and its row says so', async t => {
-  const { one, turn, history } = await startTwo(t)
+  const { sql, one, turn, history } = await startTwo(t)
   Object.assign(one, { refused: 101 })
   await turn()
   await until(() => one.told.length === 1)
@@ -78,6 +78,12 @@ t.test('a notice is delivered once, and its row says so', async t => {
     { id: one.told[0]?.id, severity: 'critical', subject: null, event: 'fired', value: 101, threshold: 100, at: /Z$/ }
   ])
   t.equal(one.told.length, 2)
+
+  // What another gateway still thinks of it comes later.
+  const noticeId = one.told[0]?.id ?? ''
+  await createAlertWrites(sql).settle([{ noticeId, sink: 'memory', state: 'pending', attempts: 9, atMs: null }])
+  const [kept] = await sql`SELECT state, attempts FROM alert_deliveries WHERE notice_id = ${noticeId}`
+  t.match(kept, { state: 'delivered', attempts: 1 })
 })
 
 t.test(
