@@ -67,7 +67,9 @@ t.test('dead letters are looked at, edited, run again in bulk, exported and give
     await page.goto(`${gatewayUrl}/#/dead-letters`)
     await page.getByRole('region', { name: 'One by one' }).getByRole('link').first().click()
     await page.getByRole('button', { name: 'Discard…' }).click()
+    await page.getByRole('dialog').waitFor()
     await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
     t.strictSame((await states()).dead, 1, 'Escape is no')
 
     await page.getByRole('button', { name: 'Discard…' }).click()
