@@ -5,6 +5,7 @@ import type { Backlog } from '../db/queries/outbox.ts'
 import type { DatabaseStats, DeadLettersWaiting } from '../db/queries/stats.ts'
 import type { PartitionStatus } from '../db/queries/topic-status.ts'
 import type { ClusterView, LogDirsView } from '../kafka/types.ts'
+import { createBrokerSights } from './alerts/broker-sights.ts'
 import { gatewayErrors } from './errors.ts'
 import type { MinuteRecorder } from './minute-stats.ts'
 import { type Counted, createSamples, type Sample } from './samples.ts'
@@ -21,7 +22,7 @@ export interface Snapshot {
   readonly logDirs: LogDirsView | null
   /** That answer; 0 while Kafka is away, null before the first sample. */
   readonly brokers: number | null
-  /** Most that were ever seen at once. */
+  /** That should: they hold replicas, or answered within the last day. */
   readonly brokersExpected: number
   /** Partitions with fewer replicas in sync than they have; null until Kafka was seen. */
   readonly underReplicatedPartitions: number | null
@@ -58,7 +59,8 @@ interface DatabaseView {
 
 interface KafkaView {
   readonly logs: Logs
-  readonly brokers: number
+  /** That answer, by their ids. */
+  readonly brokers: readonly number[]
   readonly logDirs: LogDirsView | null
 }
 
@@ -75,6 +77,7 @@ const DETAILS_EVERY = 5
 export function createSampler(dependencies: SamplerDependencies) {
   const { reader, cluster, queries, minutes, log, now, steadyMs, intervalMs } = dependencies
   const samples = createSamples({ steadyMs, max: MAX_SAMPLES })
+  const brokerSights = createBrokerSights(steadyMs)
   let last: { database: DatabaseView | null; kafka: KafkaView | null } = { database: null, kafka: null }
   let snapshot: Snapshot = {
     atMs: null,
@@ -114,13 +117,14 @@ export function createSampler(dependencies: SamplerDependencies) {
     if (kafka && last.database) {
       snapshot = { ...snapshot, topics: await reader.combine(last.database.statuses, kafka.logs) }
     }
-    const brokers = kafka?.brokers ?? 0
+    const brokers = kafka?.brokers ?? []
+    const known = brokerSights.see(brokers, last.kafka ? toReplicas(last.kafka.logs) : [])
     snapshot = {
       ...snapshot,
       atMs: now(),
       logDirs: last.kafka?.logDirs ?? null,
-      brokers,
-      brokersExpected: Math.max(brokers, snapshot.brokersExpected),
+      brokers: brokers.length,
+      brokersExpected: known.size,
       underReplicatedPartitions: last.kafka && countUnderReplicated(last.kafka.logs),
       functionStates: last.database?.states ?? [],
       database: details ?? snapshot.database
@@ -165,7 +169,7 @@ export function createSampler(dependencies: SamplerDependencies) {
       within(cluster.brokers(), KAFKA_TIMEOUT_MS, late),
       within(cluster.logDirs(), KAFKA_TIMEOUT_MS, late)
     ])
-    return { logs, brokers: brokers.length, logDirs }
+    return { logs, brokers, logDirs }
   }
 
   /** Gives null when it is not their turn, or when they cannot be read: they are no reason to call PostgreSQL away. */
@@ -230,6 +234,10 @@ export function createSampler(dependencies: SamplerDependencies) {
 }
 
 export type Sampler = ReturnType<typeof createSampler>
+
+function toReplicas({ views }: Logs): number[] {
+  return [...views.values()].flatMap(({ partitions }) => partitions.flatMap(({ replicas }) => replicas))
+}
 
 function countUnderReplicated({ views }: Logs): number {
   const partitions = [...views.values()].flatMap(view => view.partitions)

@@ -23,7 +23,11 @@ export function addWorldGauges(add: ReturnType<typeof createGauges>, { producer,
 
   addSeen('smg_kafka_up', '1 while Kafka answers', seen => isUp(seen, 'kafka'))
   addSeen('smg_kafka_brokers', 'Brokers that answer', ({ brokers }) => brokers)
-  addSeen('smg_kafka_brokers_expected', 'Most brokers that were seen at once', ({ brokersExpected }) => brokersExpected)
+  addSeen(
+    'smg_kafka_brokers_expected',
+    'Brokers that hold replicas, or answered within the last day',
+    ({ brokersExpected }) => brokersExpected
+  )
   addSeen('smg_kafka_under_replicated_partitions', 'Of the functions’ topics', seen => seen.underReplicatedPartitions)
   addSeen('smg_kafka_disk_used_ratio', 'Of the volumes that the brokers’ logs are on', ({ logDirs }) =>
     logDirs && logDirs.totalBytes > 0n ? 1 - Number(logDirs.usableBytes) / Number(logDirs.totalBytes) : null
