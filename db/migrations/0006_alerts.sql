@@ -40,4 +40,8 @@ CREATE TABLE "gateway_reports" (
 ALTER TABLE "alert_deliveries" ADD CONSTRAINT "alert_deliveries_notice_id_alert_notices_id_fk" FOREIGN KEY ("notice_id") REFERENCES "public"."alert_notices"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "alert_deliveries_pending" ON "alert_deliveries" USING btree ("notice_id") WHERE state = 'pending';--> statement-breakpoint
 CREATE INDEX "alert_notices_at" ON "alert_notices" USING btree ("at","id");--> statement-breakpoint
-CREATE INDEX "dead_letters_waiting" ON "dead_letters" USING btree ("topic","created_at") WHERE state IN ('dead', 'redriving');
+CREATE INDEX "dead_letters_waiting" ON "dead_letters" USING btree ("topic","created_at") WHERE state IN ('dead', 'redriving');--> statement-breakpoint
+-- Last, because every cycle of a runner waits from here on until all is committed, and an index may take long. Behind a long
+-- transaction it gives up, and is run once more.
+SET LOCAL lock_timeout = '10s';--> statement-breakpoint
+ALTER TABLE "topic_status" ADD COLUMN "moves" integer DEFAULT 0 NOT NULL;

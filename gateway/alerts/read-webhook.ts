@@ -20,6 +20,7 @@ export function readWebhook({
   ALERT_WEBHOOK_SECRET_FILE: file
 }: Given): WebhookSettings | null {
   if (url === undefined) return null
+  checkAddress(url)
   const allowed = `a file with ${LEAST_BYTES} bytes or more, drawn at random: openssl rand -base64 32`
   const refuse = (what: string) => new gatewayErrors.SMG_GATEWAY_BAD_SETTING('ALERT_WEBHOOK_SECRET_FILE', what, allowed)
   if (file === undefined) throw refuse('not set while ALERT_WEBHOOK_URL is')
@@ -27,6 +28,15 @@ export function readWebhook({
   const secret = toBytes(readText(file, refuse))
   if (secret.length < LEAST_BYTES) throw refuse('a file with too little in it')
   return { url, secret }
+}
+
+/** Nothing of it is quoted: its path may be a token. What fetch itself refuses later, it quotes. */
+function checkAddress(url: string): void {
+  const allowed = 'an address with http:// or https://, without a user and a password'
+  const refuse = (what: string) => new gatewayErrors.SMG_GATEWAY_BAD_SETTING('ALERT_WEBHOOK_URL', what, allowed)
+  if (!URL.canParse(url)) throw refuse('no address')
+  const { username, password } = new URL(url)
+  if (username !== '' || password !== '') throw refuse('an address with a user or a password')
 }
 
 function readText(file: string, refuse: (what: string) => Error): string {

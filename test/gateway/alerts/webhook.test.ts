@@ -107,3 +107,16 @@ t.test('the secret', async t => {
     t.throws(() => read(file), { code: 'SMG_GATEWAY_BAD_SETTING', message: /^ALERT_WEBHOOK_SECRET_FILE is / })
   }
 })
+
+for (const [url, what] of [
+  ['https://user:hunter2@example.org/hook', 'an address with a user or a password'],
+  ['https://example.org:99999/T0KEN', 'no address']
+] as const) {
+  t.test(`refuses ${what} at the start, and quotes nothing of it`, async t => {
+    const file = join(t.testdir({ secret: '0123456789abcdef0123456789abcdef' }), 'secret')
+    const read = () => readWebhook({ ALERT_WEBHOOK_URL: url, ALERT_WEBHOOK_SECRET_FILE: file })
+
+    t.throws(read, { code: 'SMG_GATEWAY_BAD_SETTING', message: what })
+    t.throws(read, { message: /^(?!.*(hunter2|T0KEN))/s })
+  })
+}
