@@ -173,6 +173,31 @@ function keepPartialAnswers(require: NodeJS.Require): void {
   }
 }
 
+interface Connecting {
+  isConnected(): boolean
+  connect(): Promise<unknown>
+}
+
+/**
+ * Lets requests that find a connection not made yet wait for the same one. In KafkaJS each of them makes a socket of its own,
+ * and all but the last stay open for ever, unknown to anyone.
+ */
+function shareConnects(require: NodeJS.Require): void {
+  const pool: { prototype: object } = require('kafkajs/src/network/connectionPool')
+  const underWay = new WeakMap<Connecting, Promise<unknown>>()
+
+  Object.assign(pool.prototype, {
+    async getConnection(this: { readonly pool: readonly Connecting[] }, index = 0): Promise<Connecting> {
+      const connection = this.pool[index] as Connecting
+      if (connection.isConnected()) return connection
+      const connecting = underWay.get(connection) ?? connection.connect().finally(() => underWay.delete(connection))
+      underWay.set(connection, connecting)
+      await connecting
+      return connection
+    }
+  })
+}
+
 function replaceModule<T>(require: NodeJS.Require, name: string, toReplacement: (stock: T) => T): void {
   const stock: T = require(name)
   const loaded = require.cache[require.resolve(name)]
@@ -195,6 +220,7 @@ export function applyPatches(require: NodeJS.Require): boolean {
   decodeBatches(require)
   encodeBatches(require)
   keepPartialAnswers(require)
+  shareConnects(require)
 
   const queue: { prototype: Record<string, unknown> } = require('kafkajs/src/network/requestQueue')
   queue.prototype.scheduleCheckPendingRequests = scheduleCheckPendingRequests

@@ -66,7 +66,8 @@ t.test('a function with a table goes where it is sent, busy, idle or paused, and
   await isDrained(processes, topic)
 
   await post(`${gatewayUrl}/api/functions/${topic}/pause`)
-  await until(async () => /"state":"paused"/.test(await (await fetch(`${processes.urlOf('runner-0')}/health`)).text()))
+  for (const runner of ['runner-0', 'runner-1'])
+    await until(async () => /"state":"paused"/.test(await (await fetch(`${processes.urlOf(runner)}/health`)).text()))
   await produce(topic, activities(100))
   const skipped = await move('latest')
   t.strictSame([sum(skipped.body, 'records'), sum(skipped.body, 'settledAlready')], [100, 0])

@@ -15,6 +15,7 @@ import {
 type Group = typeof groupMessagesPerPartition
 type Heartbeat = (this: object, options: { interval: number }) => Promise<void>
 type Refresh = (this: object, topics: readonly string[]) => Promise<void>
+type GetConnection = (this: { pool: unknown[] }, index: number) => Promise<unknown>
 type Message = { partition: number; value: number }
 
 const require = createRequire(import.meta.url)
@@ -207,6 +208,28 @@ function runBeside(code: string): Promise<{ said: string; signal: NodeJS.Signals
     )
   })
 }
+
+t.test('requests that find no connection wait for the same one', async t => {
+  requireStock('kafkajs/src/network/connectionPool')
+  const Pool = require('kafkajs/src/network/connectionPool') as { prototype: { getConnection: GetConnection } }
+  const connects = (getConnection: GetConnection) => {
+    const connection = {
+      connects: 0,
+      isConnected: () => false,
+      async connect() {
+        connection.connects += 1
+      }
+    }
+    return Promise.all([1, 2, 3].map(() => getConnection.call({ pool: [null, connection] }, 1))).then(found => {
+      t.ok(found.every(one => one === connection))
+      return connection.connects
+    })
+  }
+  t.equal(await connects(Pool.prototype.getConnection), 3, 'as it comes: two of the sockets are lost')
+  applyPatches(require)
+
+  t.equal(await connects(Pool.prototype.getConnection), 1)
+})
 
 t.test('leaves the turn of the event loop when a consumer stops while the brokers change', async t => {
   const patched = await runBeside(`endStoppedFetches(require)${STOP_WHILE_BROKERS_CHANGE}`)
