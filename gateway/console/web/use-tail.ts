@@ -63,7 +63,11 @@ export function useTail({ topic, key, partition }: TailFilter, isLive: boolean):
     void readStream({
       open: (lastId, signal) => openStream(path, lastId, signal),
       onEvent: event => take(event),
-      onState: (state, reason) => setStream({ state, reason: reason instanceof Error ? reason.message : '' }),
+      onState(state, reason) {
+        setStream({ state, reason: reason instanceof Error ? reason.message : '' })
+        // What another stream said does not hold for this one, which says it again where it is so.
+        if (state === 'open') setAwaySince(null)
+      },
       signal: ended.signal
     })
     return () => ended.abort()
