@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { getJson } from './api.ts'
 import { createPoll, type PollState } from './poll.ts'
+import { onSession } from './session.ts'
 
 export interface List<Row> {
   readonly rows: readonly Row[]
@@ -29,7 +30,12 @@ export function useList<Item, Row>(path: string | null, everyMs: number, toRow: 
   useEffect(() => {
     const wake = () => document.visibilityState === 'visible' && poll?.wake()
     document.addEventListener('visibilitychange', wake)
-    return () => document.removeEventListener('visibilitychange', wake)
+    // Who signs in does not wait for what was planned after the refusals.
+    const forget = onSession(() => poll?.wake())
+    return () => {
+      document.removeEventListener('visibilitychange', wake)
+      forget()
+    }
   }, [poll])
   const reload = async () => poll?.reload()
 

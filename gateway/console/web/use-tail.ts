@@ -6,6 +6,7 @@ import { type Message, type MessageRow, toRow } from './records.ts'
 import { askForToken } from './session.ts'
 import { readStream, type StreamEvent, type StreamState } from './sse.ts'
 import { createTail, type TailView } from './tail.ts'
+import { useSession } from './use-session.ts'
 
 // Often enough to look live; in a flood only every third time, for then hundreds of rows are laid out anew.
 const DRAW_MS = 400
@@ -38,6 +39,7 @@ export function useTail({ topic, key, partition }: TailFilter, isLive: boolean):
   const [stream, setStream] = useState<{ state: StreamState; reason: string }>({ state: 'opening', reason: '' })
   const [awaySince, setAwaySince] = useState<number | null>(null)
   const isVisible = useVisible()
+  const token = useSession()
 
   useEffect(() => {
     let isDrawn = true
@@ -78,7 +80,8 @@ export function useTail({ topic, key, partition }: TailFilter, isLive: boolean):
       else if (type === 'away') setAwaySince(Date.now())
       else if (type === 'back') setAwaySince(null)
     }
-  }, [path, tail, isLive, isVisible])
+    // Who signs in gets a stream at once, and none that was opened as somebody else.
+  }, [path, tail, isLive, isVisible, token])
 
   const { add, pause, resume } = tail
   return { ...view, ...stream, awaySince, add, pause, resume }
