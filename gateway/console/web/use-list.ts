@@ -43,7 +43,10 @@ export function useList<Item, Row>(path: string | null, everyMs: number, toRow: 
   // What was listed stays until the answer to another question is there: nothing flickers.
   const shown = useRef<List<Row> | undefined>(undefined)
   if (state.data) shown.current = state.data
-  return { ...state, data: state.isLoading ? shown.current : state.data, reload }
+  const data = state.isLoading ? shown.current : state.data
+  // Such a list answers another question than the one of `path`.
+  const isPrevious = data !== undefined && state.data === undefined
+  return { ...state, data, isPrevious, reload }
 }
 
 const NOTHING: PollState<never> = { data: undefined, error: null, staleSince: null, loadedAt: null, isLoading: false }

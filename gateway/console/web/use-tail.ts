@@ -31,10 +31,16 @@ export interface Tail extends TailView {
   readonly resume: () => void
 }
 
+interface TailOptions {
+  readonly isLive: boolean
+  /** The list that the tail goes on from: another one begins another tail. */
+  readonly listPath: string
+}
+
 /** Follows what arrives while it is drawn with `isLive`. The connection is let go while the tab is hidden. */
-export function useTail({ topic, key, partition }: TailFilter, isLive: boolean): Tail {
+export function useTail({ topic, key, partition }: TailFilter, { isLive, listPath }: TailOptions): Tail {
   const path = toPath('/api/messages/stream', { topic, key, partition })
-  const tail = useMemo(() => createTail(), [path, isLive])
+  const tail = useMemo(() => createTail(), [listPath, isLive])
   const [view, setView] = useState(() => tail.view())
   const [stream, setStream] = useState<{ state: StreamState; reason: string }>({ state: 'opening', reason: '' })
   const [awaySince, setAwaySince] = useState<number | null>(null)
