@@ -68,8 +68,16 @@ async function send<T>(path: string, init: RequestInit, { signal, accept = [], h
     }
   )
   if (response.status === 401) askForToken()
+  if (response.status === 204) return null as T
+  if (response.ok) {
+    // A body that is cut off is no answer: what was known before stays.
+    return await response.json().catch(error => {
+      if (signal?.aborted) throw error
+      throw new ApiError({ ...unreadable, status: response.status })
+    })
+  }
   const body = await response.json().catch(() => null)
-  if (response.ok || accept.includes(response.status)) return body as T
+  if (body !== null && accept.includes(response.status)) return body as T
   throw new ApiError(toProblem(response.status, body))
 }
 
@@ -78,6 +86,13 @@ const unreachable: Problem = {
   status: 0,
   title: 'No answer',
   detail: 'The gateway does not answer. It may be restarting, or this machine is offline.'
+}
+
+const unreadable: Problem = {
+  code: 'UNREADABLE',
+  status: 0,
+  title: 'Unreadable answer',
+  detail: 'The answer was cut off, or is not of the gateway. A change that was asked for may have been made.'
 }
 
 // A proxy in between answers with what it likes.

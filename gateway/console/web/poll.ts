@@ -53,9 +53,12 @@ export function createPoll<T>(dependencies: PollDependencies<T>): Poll<T> {
       if (!running) plan(state.loadedAt === null ? 0 : Math.max(0, state.loadedAt + everyMs - now()))
       return () => {
         listeners.delete(listener)
-        if (listeners.size > 0) return
-        clearTimeout(timer)
-        abort.abort()
+        // Who only changes the interval listens again at once: the request under way is theirs as well.
+        queueMicrotask(() => {
+          if (listeners.size > 0) return
+          clearTimeout(timer)
+          abort.abort()
+        })
       }
     },
     async reload() {

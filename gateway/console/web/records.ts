@@ -43,6 +43,12 @@ export interface DeadLetterGroup {
   readonly sampleId: string
 }
 
+/** The groups of the newest 20,000 dead letters that match; not complete when there are older ones. */
+export interface DeadLetterGroups {
+  readonly items: readonly DeadLetterGroup[]
+  readonly isComplete: boolean
+}
+
 /** What is kept of a value in a list: its row outlives it, and values may be large. */
 export interface MessageRow {
   readonly id: string

@@ -21,6 +21,8 @@ interface StreamOptions {
   readonly maxBackoffMs?: number
   /** A stream that says nothing for so long, not even that it lives, is lost. */
   readonly silenceMs?: number
+  /** A stream that lives so long is none that is cut at once: the wait after it is the first again. */
+  readonly steadyMs?: number
 }
 
 /**
@@ -28,7 +30,7 @@ interface StreamOptions {
  * send a token but in the URL, where logs keep it. Resolves when it is aborted; rejects never.
  */
 export async function readStream({ open, onEvent, onState, signal, ...options }: StreamOptions): Promise<void> {
-  const { backoffMs = 500, maxBackoffMs = 30_000, silenceMs = 45_000 } = options
+  const { backoffMs = 500, maxBackoffMs = 30_000, silenceMs = 45_000, steadyMs = 5_000 } = options
   let lastId: string | null = null
   let losses = 0
 
@@ -45,26 +47,39 @@ export async function readStream({ open, onEvent, onState, signal, ...options }:
     const silence = new AbortController()
     const one = AbortSignal.any([signal, silence.signal])
     let timer = setTimeout(() => silence.abort(), silenceMs)
+    let steady: ReturnType<typeof setTimeout> | undefined
     try {
       const response = await open(lastId, one)
       const reader = response.body?.getReader()
       if (!reader) return
       onState('open')
+      // A proxy may accept every stream, pass a greeting on, and cut it: neither says that the wait can be short.
+      steady = setTimeout(forgetLosses, steadyMs)
       const decoder = new TextDecoder()
-      const take = createEventParser(onEvent, id => {
-        lastId = id
-      })
+      const take = createEventParser(
+        event => {
+          forgetLosses()
+          onEvent(event)
+        },
+        id => {
+          lastId = id
+        }
+      )
       for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
-        losses = 0
         clearTimeout(timer)
         timer = setTimeout(() => silence.abort(), silenceMs)
         take(decoder.decode(chunk.value, { stream: true }))
       }
     } finally {
       clearTimeout(timer)
+      clearTimeout(steady)
       // Whatever ended it: the connection is not kept.
       silence.abort()
     }
+  }
+
+  function forgetLosses() {
+    losses = 0
   }
 }
 

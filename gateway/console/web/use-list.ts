@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { getJson } from './api.ts'
 import { createPoll, type PollState } from './poll.ts'
+import { onSession } from './session.ts'
 
 export interface List<Row> {
   readonly rows: readonly Row[]
@@ -29,7 +30,12 @@ export function useList<Item, Row>(path: string | null, everyMs: number, toRow: 
   useEffect(() => {
     const wake = () => document.visibilityState === 'visible' && poll?.wake()
     document.addEventListener('visibilitychange', wake)
-    return () => document.removeEventListener('visibilitychange', wake)
+    // Who signs in does not wait for what was planned after the refusals.
+    const forget = onSession(() => poll?.wake())
+    return () => {
+      document.removeEventListener('visibilitychange', wake)
+      forget()
+    }
   }, [poll])
   const reload = async () => poll?.reload()
 
@@ -37,7 +43,10 @@ export function useList<Item, Row>(path: string | null, everyMs: number, toRow: 
   // What was listed stays until the answer to another question is there: nothing flickers.
   const shown = useRef<List<Row> | undefined>(undefined)
   if (state.data) shown.current = state.data
-  return { ...state, data: state.isLoading ? shown.current : state.data, reload }
+  const data = state.isLoading ? shown.current : state.data
+  // Such a list answers another question than the one of `path`.
+  const isPrevious = data !== undefined && state.data === undefined
+  return { ...state, data, isPrevious, reload }
 }
 
 const NOTHING: PollState<never> = { data: undefined, error: null, staleSince: null, loadedAt: null, isLoading: false }

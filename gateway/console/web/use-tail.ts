@@ -6,6 +6,7 @@ import { type Message, type MessageRow, toRow } from './records.ts'
 import { askForToken } from './session.ts'
 import { readStream, type StreamEvent, type StreamState } from './sse.ts'
 import { createTail, type TailView } from './tail.ts'
+import { useSession } from './use-session.ts'
 
 // Often enough to look live; in a flood only every third time, for then hundreds of rows are laid out anew.
 const DRAW_MS = 400
@@ -30,14 +31,21 @@ export interface Tail extends TailView {
   readonly resume: () => void
 }
 
+interface TailOptions {
+  readonly isLive: boolean
+  /** The list that the tail goes on from: another one begins another tail. */
+  readonly listPath: string
+}
+
 /** Follows what arrives while it is drawn with `isLive`. The connection is let go while the tab is hidden. */
-export function useTail({ topic, key, partition }: TailFilter, isLive: boolean): Tail {
+export function useTail({ topic, key, partition }: TailFilter, { isLive, listPath }: TailOptions): Tail {
   const path = toPath('/api/messages/stream', { topic, key, partition })
-  const tail = useMemo(() => createTail(), [path, isLive])
+  const tail = useMemo(() => createTail(), [listPath, isLive])
   const [view, setView] = useState(() => tail.view())
   const [stream, setStream] = useState<{ state: StreamState; reason: string }>({ state: 'opening', reason: '' })
   const [awaySince, setAwaySince] = useState<number | null>(null)
   const isVisible = useVisible()
+  const token = useSession()
 
   useEffect(() => {
     let isDrawn = true
@@ -63,7 +71,11 @@ export function useTail({ topic, key, partition }: TailFilter, isLive: boolean):
     void readStream({
       open: (lastId, signal) => openStream(path, lastId, signal),
       onEvent: event => take(event),
-      onState: (state, reason) => setStream({ state, reason: reason instanceof Error ? reason.message : '' }),
+      onState(state, reason) {
+        setStream({ state, reason: reason instanceof Error ? reason.message : '' })
+        // What another stream said does not hold for this one, which says it again where it is so.
+        if (state === 'open') setAwaySince(null)
+      },
       signal: ended.signal
     })
     return () => ended.abort()
@@ -74,7 +86,8 @@ export function useTail({ topic, key, partition }: TailFilter, isLive: boolean):
       else if (type === 'away') setAwaySince(Date.now())
       else if (type === 'back') setAwaySince(null)
     }
-  }, [path, tail, isLive, isVisible])
+    // Who signs in gets a stream at once, and none that was opened as somebody else.
+  }, [path, tail, isLive, isVisible, token])
 
   const { add, pause, resume } = tail
   return { ...view, ...stream, awaySince, add, pause, resume }

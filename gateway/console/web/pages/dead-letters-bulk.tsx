@@ -3,7 +3,7 @@ import { postJson, usePoll } from '../api.ts'
 import { toWords } from '../dead-letter-words.ts'
 import { toCount } from '../format.ts'
 import { toPath } from '../list-query.ts'
-import type { DeadLetterGroup } from '../records.ts'
+import type { DeadLetterGroups } from '../records.ts'
 import { Button } from '../ui/button.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { Checkbox, Field, TextInput } from '../ui/field.tsx'
@@ -187,25 +187,32 @@ function Preview({ result: { matched, skipped, reasons } }: { readonly result: B
 function Progress({ filter, done }: { readonly filter: BulkFilter; readonly done: BulkResult }) {
   const { topic, stage, disposition, error, from, to } = filter
   const path = toPath('/api/dead-letters/groups', { topic, stage, from, to, state: 'redriving', limit: 500 })
-  const { data, staleSince } = usePoll<{ items: readonly DeadLetterGroup[] }>(path, PROGRESS_MS)
+  const { data, staleSince } = usePoll<DeadLetterGroups>(path, PROGRESS_MS)
   const ours = data?.items.filter(
     group => (!disposition || group.disposition === disposition) && (!error || group.error.name === error)
   )
-  const left =
-    ours &&
-    Math.min(
-      done.redriven,
-      ours.reduce((sum, { count }) => sum + count, 0)
-    )
-  const finished = left === undefined ? 0 : done.redriven - left
+  const left = ours?.reduce((sum, { count }) => sum + count, 0) ?? done.redriven
+  // More are being redriven than are counted: ours may be among the others.
+  const isCounted = data?.isComplete !== false
+  const finished = isCounted ? Math.max(0, done.redriven - left) : undefined
 
   return (
     <div class="stack stack--tight">
-      <progress class="progress" max={Math.max(1, done.redriven)} value={finished} aria-label="Redriven" />
+      {finished !== undefined && (
+        <progress class="progress" max={Math.max(1, done.redriven)} value={finished} aria-label="Redriven" />
+      )}
       <p role="status">
-        <strong class="num">{toCount(finished)}</strong> of <strong class="num">{toCount(done.redriven)}</strong> are
-        done
-        {staleSince !== null && ', as far as is known'}.
+        {finished === undefined ? (
+          <>
+            How many of <strong class="num">{toCount(done.redriven)}</strong> are done is not known: too many are being
+            redriven to count them.
+          </>
+        ) : (
+          <>
+            <strong class="num">{toCount(finished)}</strong> of <strong class="num">{toCount(done.redriven)}</strong>{' '}
+            are done{staleSince !== null && ', as far as is known'}.
+          </>
+        )}
       </p>
       {done.skipped > 0 && (
         <p class="muted">{toCount(done.skipped)} were left out: an older dead letter of their key is still dead.</p>

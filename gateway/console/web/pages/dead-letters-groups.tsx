@@ -1,7 +1,7 @@
 import { usePoll } from '../api.ts'
 import { toWords } from '../dead-letter-words.ts'
 import { toCount } from '../format.ts'
-import type { DeadLetterGroup } from '../records.ts'
+import type { DeadLetterGroup, DeadLetterGroups as Groups } from '../records.ts'
 import { toHash } from '../router.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
@@ -23,7 +23,7 @@ interface GroupsProps {
 
 /** Dead letters that failed alike: what to look at first, and to redrive in one go. */
 export function DeadLetterGroups({ path, choice, query, onRedrive }: GroupsProps) {
-  const groups = usePoll<{ items: readonly DeadLetterGroup[] }>(path, EVERY_MS)
+  const groups = usePoll<Groups>(path, EVERY_MS)
   const { data, error, reload } = groups
   const rows = data?.items.filter(
     group =>
@@ -35,7 +35,12 @@ export function DeadLetterGroups({ path, choice, query, onRedrive }: GroupsProps
   // Nothing of it is said twice: the list below tells that there is none.
   if (rows?.length === 0) return null
   return (
-    <Panel flush title="By reason" actions={<Stale of={groups} />}>
+    <Panel
+      flush
+      title="By reason"
+      description={data?.isComplete === false && 'Of the newest 20,000.'}
+      actions={<Stale of={groups} />}
+    >
       {error && !rows ? (
         <Failure error={error} what="the reasons" onRetry={reload} />
       ) : (

@@ -32,7 +32,7 @@ export function FunctionPage({ topic: name }: { readonly topic: string }) {
       description={shape.data && KINDS[shape.data.kind]}
       actions={
         <>
-          <Stale of={shape} />
+          <Stale of={shape.staleSince === null ? topic : shape} />
           <LinkButton to={toHash(['topics', name])}>Topic</LinkButton>
           <LinkButton to={toHash(['messages'], { topic: name })}>Messages</LinkButton>
           <LinkButton to={toHash(['produce', name])}>Produce</LinkButton>

@@ -38,17 +38,17 @@ export function MessagesPage() {
   }
   // What is older, or over, does not change any more.
   const isLive = cursor === '' && !query.get('to') && !query.get('from')
-  const tail = useTail(filter, isLive)
   // A span begins when it is chosen: it does not move under what is listed.
   const range = useMemo(() => toRange(query, Date.now()), [query.toString()])
   const path = toPath('/api/messages', { ...filter, ...range, cursor, limit: PAGE_ROWS })
+  const tail = useTail(filter, { isLive, listPath: path })
   const isStreaming = isLive && tail.state === 'open'
   const list = useList(path, isStreaming ? LIVE_MS : LIST_MS, toMessageRow)
-  const { data, error } = list
+  const { data, error, isPrevious } = list
 
   useEffect(() => {
-    if (isLive && data) tail.add(data.rows)
-  }, [isLive, data, tail.add])
+    if (isLive && data && !isPrevious) tail.add(data.rows)
+  }, [isLive, data, isPrevious, tail.add])
 
   const rows = isLive && tail.rows.length > 0 ? tail.rows : data?.rows
   return (

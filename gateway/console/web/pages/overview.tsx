@@ -1,4 +1,4 @@
-import { usePoll } from '../api.ts'
+import { type Polled, usePoll } from '../api.ts'
 import { toRate } from '../format.ts'
 import { FunctionTable } from '../parts/function-table.tsx'
 import { HealthPanel } from '../parts/health-panel.tsx'
@@ -41,7 +41,7 @@ export function OverviewPage() {
           >
             <FunctionTable functions={functions} topics={topics} />
           </Panel>
-          <Totals of={stats.data} />
+          <Totals of={stats} />
         </div>
         <div class="col-4">
           <HealthPanel stats={stats} />
@@ -51,9 +51,10 @@ export function OverviewPage() {
   )
 }
 
-function Totals({ of: stats }: { readonly of: Stats | undefined }) {
+function Totals({ of }: { readonly of: Polled<Stats> }) {
+  const stats = of.data
   return (
-    <Panel>
+    <Panel actions={of.staleSince !== null && <Stale of={of} />}>
       <div class="stats">
         <Stat label="Settled events" value={<Count value={stats?.totals.messages} />} />
         <Stat label="Dead letters ever" value={<Count value={stats?.totals.deadLetters} />} />

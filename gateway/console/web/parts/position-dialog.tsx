@@ -18,6 +18,8 @@ interface PositionDialogProps {
 }
 
 interface Preview {
+  /** What was chosen when it was asked for. */
+  readonly of: TargetInput
   readonly to: PositionTo
   readonly move: PositionMove
 }
@@ -25,10 +27,12 @@ interface Preview {
 /** Moves a function's position: first the target, then what that would mean, then the deed. */
 export function PositionDialog({ topic, reading, onClose }: PositionDialogProps) {
   const [input, setInput] = useState<TargetInput>({ target: 'earliest' satisfies Target, time: '', offsets: {} })
-  const [preview, setPreview] = useState<Preview | null>(null)
+  const [answer, setAnswer] = useState<Preview | null>(null)
   const [error, setError] = useState<string | null>(null)
   const [isBusy, setIsBusy] = useState(false)
   const to = toPositionTo(input)
+  // What is shown, and moved, is what is chosen now: the answer for another choice does not count, however late it comes.
+  const preview = answer?.of === input ? answer : null
 
   const ask = async (wanted: PositionTo, dryRun: boolean) => {
     setIsBusy(true)
@@ -36,7 +40,7 @@ export function PositionDialog({ topic, reading, onClose }: PositionDialogProps)
     try {
       const body = { to: wanted, dryRun }
       const move = await postJson<PositionMove>(`/api/topics/${encodeURIComponent(topic)}/position`, body)
-      if (dryRun) return setPreview({ to: wanted, move })
+      if (dryRun) return setAnswer({ of: input, to: wanted, move })
       toast(`The position of ${topic} is moved in ${toCount(move.partitions.length)} partitions`)
       onClose()
     } catch (thrown) {
@@ -44,11 +48,6 @@ export function PositionDialog({ topic, reading, onClose }: PositionDialogProps)
     } finally {
       setIsBusy(false)
     }
-  }
-
-  const change = (next: TargetInput) => {
-    setInput(next)
-    setPreview(null)
   }
 
   return (
@@ -72,7 +71,7 @@ export function PositionDialog({ topic, reading, onClose }: PositionDialogProps)
         </>
       }
     >
-      <PositionTarget input={input} partitions={reading?.partitions ?? []} onChange={change} />
+      <PositionTarget input={input} partitions={reading?.partitions ?? []} disabled={isBusy} onChange={setInput} />
       {error && (
         <Notice tone="bad" title="That did not work">
           {error}

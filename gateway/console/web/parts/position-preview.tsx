@@ -1,4 +1,5 @@
 import { toCount } from '../format.ts'
+import { isBack } from '../position-move.ts'
 import type { PositionMove } from '../shapes.ts'
 import { Notice } from '../ui/notice.tsx'
 import { type Column, Table } from '../ui/table.tsx'
@@ -31,10 +32,6 @@ export function PositionPreview({ move: { partitions } }: { readonly move: Posit
 function toTitle(back: bigint, over: bigint): string {
   if (over > 0n) return `${toCount(over)} records would be passed over, and never handled.`
   return back > 0n ? `${toCount(back)} records would be read again.` : 'Nothing would change.'
-}
-
-function isBack({ from, to }: Step): boolean {
-  return from === null || BigInt(to) <= BigInt(from)
 }
 
 function sum(steps: readonly Step[], read: (step: Step) => number): bigint {

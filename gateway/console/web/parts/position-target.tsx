@@ -12,13 +12,14 @@ const choices: readonly { readonly target: Target; readonly label: string; reado
 interface PositionTargetProps {
   readonly input: TargetInput
   readonly partitions: readonly TopicPartition[]
+  readonly disabled: boolean
   readonly onChange: (input: TargetInput) => void
 }
 
 /** Asks where to. */
-export function PositionTarget({ input, partitions, onChange }: PositionTargetProps) {
+export function PositionTarget({ input, partitions, disabled, onChange }: PositionTargetProps) {
   return (
-    <fieldset>
+    <fieldset disabled={disabled}>
       <legend>Where to</legend>
       <div class="choices">
         {choices.map(({ target, label, note }) => (

@@ -80,14 +80,15 @@ export function Shell({ section, main, children }: ShellProps) {
 }
 
 function Firing() {
-  const { data } = usePoll<AlertList>('/api/alerts', 5_000)
+  const { data, staleSince } = usePoll<AlertList>('/api/alerts', 5_000)
   const firing = data?.items.filter(({ state }) => state === 'firing') ?? []
   if (firing.length === 0) return null
-  const tone = firing.some(({ severity }) => severity === 'critical') ? 'bad' : 'warn'
+  const isStale = staleSince !== null
+  const tone = isStale ? 'stale' : firing.some(({ severity }) => severity === 'critical') ? 'bad' : 'warn'
   return (
     <span class={`nav__count nav__count--${tone}`}>
       {firing.length}
-      <span class="hidden-text"> firing</span>
+      <span class="hidden-text"> firing{isStale && ' (last known)'}</span>
     </span>
   )
 }

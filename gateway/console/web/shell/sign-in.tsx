@@ -1,20 +1,16 @@
-import { useEffect, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import { wakePolls } from '../api.ts'
-import { dismissToken, isTokenWanted, onSession, readToken, writeToken } from '../session.ts'
+import { dismissToken, isTokenWanted, writeToken } from '../session.ts'
 import { Button } from '../ui/button.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { Field, TextInput } from '../ui/field.tsx'
 import { Icon } from '../ui/icon.tsx'
-
-function useSession() {
-  const [, refresh] = useState(0)
-  useEffect(() => onSession(() => refresh(count => count + 1)), [])
-}
+import { useSession } from '../use-session.ts'
 
 /** Asks for a token when the gateway wants one. It stays in this tab, and is in no address. */
 export function SignIn() {
-  useSession()
-  return isTokenWanted() ? <SignInDialog hadToken={readToken() !== null} /> : null
+  const token = useSession()
+  return isTokenWanted() ? <SignInDialog hadToken={token !== null} /> : null
 }
 
 function SignInDialog({ hadToken }: { readonly hadToken: boolean }) {
@@ -50,8 +46,7 @@ function SignInDialog({ hadToken }: { readonly hadToken: boolean }) {
 
 /** Forgets the token; nothing where there is none. */
 export function SignOut() {
-  useSession()
-  if (readToken() === null) return null
+  if (useSession() === null) return null
   return (
     <button
       type="button"

@@ -142,11 +142,29 @@ t.test('asks anew for who comes while a request is given up', async t => {
   const leave = poll.subscribe(none, 60_000)
   await until(async () => asked.length === 1)
   leave()
+  await Promise.resolve()
+  t.ok(asked[0]?.signal.aborted)
   t.teardown(poll.subscribe(none, 60_000))
 
   await until(async () => asked.length === 2)
   asked[1]?.answer('a')
   await until(async () => poll.read().data === 'a')
+})
+
+t.test('keeps the request that is under way when somebody listens again at once, with another interval', async t => {
+  const { asked, dependencies } = fakeGateway()
+  const poll = createPoll(dependencies)
+  const leave = poll.subscribe(none, 60_000)
+  await until(async () => asked.length === 1)
+  leave()
+  t.teardown(poll.subscribe(none, 1))
+  await new Promise(resolve => setTimeout(resolve, 20))
+
+  t.notOk(asked[0]?.signal.aborted)
+  asked[0]?.answer('a')
+  await until(async () => asked.length === 2)
+
+  t.equal(poll.read().data, 'a')
 })
 
 t.test('reload gives the answer to a request that was made after it', async t => {

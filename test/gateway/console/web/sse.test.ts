@@ -100,6 +100,59 @@ t.test('gives a stream up that has gone silent', async t => {
   t.equal(opened, 2)
 })
 
+/** Reads until the stream was opened eight times; gives the wait before the last one, in milliseconds. */
+async function readEight(open: () => Response, steadyMs?: number): Promise<number> {
+  const ended = new AbortController()
+  let opened = 0
+  let lostMs = 0
+  let waitMs = 0
+
+  await readStream({
+    async open() {
+      opened += 1
+      waitMs = performance.now() - lostMs
+      if (opened === 8) ended.abort()
+      return open()
+    },
+    onEvent: () => undefined,
+    onState(state) {
+      if (state === 'lost') lostMs = performance.now()
+    },
+    signal: ended.signal,
+    backoffMs: 5,
+    ...(steadyMs !== undefined && { steadyMs })
+  })
+  return waitMs
+}
+
+t.test('waits longer and longer for a stream that is opened, greets, and is cut', async t => {
+  const waitMs = await readEight(() => streamOf(': hello\n\n'))
+
+  t.ok(waitMs >= 200, `${waitMs} ms`)
+})
+
+t.test('waits as at first after a stream that gave an event', async t => {
+  const waitMs = await readEight(() => streamOf('data: 1\n\n'))
+
+  t.ok(waitMs < 200, `${waitMs} ms`)
+})
+
+t.test('waits as at first after a stream that lived for a while', async t => {
+  const liveOn = () =>
+    new Response(
+      new ReadableStream({
+        async pull(controller) {
+          await new Promise(resolve => setTimeout(resolve, 20))
+          controller.close()
+        }
+      })
+    )
+
+  const waitMs = await readEight(liveOn, 1)
+
+  t.ok(waitMs < 200, `${waitMs} ms`)
+})
+
 t.test('ends at once when it is aborted between two tries', async t => {
   const ended = new AbortController()
 
