@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
+import { createOperatorQueries } from '../../db/queries/operators.ts'
 import { createPositionMoves } from '../../db/queries/position-moves.ts'
 import { createPositionQueries } from '../../db/queries/positions.ts'
 import { createWriter } from '../../db/writer.ts'
 import { createTrials } from '../../runner/trial.ts'
 import { createTurn } from '../../runner/turn.ts'
-import { Type } from '../../sdk/index.ts'
+import { NonRetriableError, Type } from '../../sdk/index.ts'
 import type { Input, LoadedFunction } from '../../sdk/types.ts'
 import { createTestDatabase } from '../_support/database.ts'
 import { silent, until } from '../_support/kafka.ts'
@@ -141,3 +142,34 @@ for (const kind of ['inbox', 'transaction'] as const) {
     t.strictSame(calls, ['100', '101'])
   })
 }
+
+t.test('rule 18: what is dropped and fetched once more keeps its note', async t => {
+  const calls: string[] = []
+  const handle = async ({ offset }: Input<typeof event>) => {
+    const [row] = await sql`SELECT trying_offset::int AS at, trying_count AS count FROM topic_status`
+    calls.push(`${offset} noted ${row?.at} ${row?.count}`)
+    if (calls.length === 1) throw new NonRetriableError('no')
+  }
+  const positions = createPositionQueries(sql)
+  const createTrial = createTrials({ ...PLACE, positions, maxAttempts: 2, turn: createTurn(), log: silent })
+  const definition: LoadedFunction = { ...defineTestFunction({ event, handle }), kind: 'inbox' }
+  const { attachment, kafka, brake, position } = await createTestAttachment(t, definition, {
+    bounds,
+    database,
+    createTrial
+  })
+  // Another runner of the group saw a flood: the first that dies here is one more of it.
+  const stop = { reason: 'a flood', text: 'a flood', fileHash: definition.fileHash }
+  await createOperatorQueries(sql).stop(PLACE, stop)
+  attachment.start()
+  kafka.assign(0)
+  await until(() => kafka.calls.length === 1)
+  await kafka.deliver(batch(0, range(0, 1)))
+  await until(() => kafka.calls.length === 2)
+
+  brake.set('free')
+  await kafka.deliver(batch(0, range(0, 1)))
+  await until(async () => (await position())?.next === 1)
+
+  t.strictSame(calls, ['0 noted 0 -1', '0 noted 0 -1'])
+})
