@@ -1,11 +1,10 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { FunctionState } from '../db/queries/function-states.ts'
 import type { GatewayQueries } from '../db/queries/gateway.ts'
-import type { Backlog } from '../db/queries/outbox.ts'
-import type { DatabaseStats, DeadLettersWaiting } from '../db/queries/stats.ts'
 import type { PartitionStatus } from '../db/queries/topic-status.ts'
 import type { ClusterView, LogDirsView } from '../kafka/types.ts'
 import { createBrokerSights } from './alerts/broker-sights.ts'
+import { createDatabaseDetails, type DatabaseDetails } from './database-details.ts'
 import { gatewayErrors } from './errors.ts'
 import type { MinuteRecorder } from './minute-stats.ts'
 import { type Counted, createSamples, type Sample } from './samples.ts'
@@ -27,17 +26,10 @@ export interface Snapshot {
   /** Partitions with fewer replicas in sync than they have; null until Kafka was seen. */
   readonly underReplicatedPartitions: number | null
   readonly functionStates: readonly FunctionState[]
-  /** A few samples old at most; null until PostgreSQL was seen. */
-  readonly database: DatabaseDetails | null
+  /** A few samples old, or a minute where the last could not be read. */
+  readonly database: DatabaseDetails
   /** Since when each is away, epoch in milliseconds; null while it is there. */
   readonly away: { readonly kafka: number | null; readonly database: number | null }
-}
-
-/** What costs PostgreSQL more than a lookup. */
-export interface DatabaseDetails extends DatabaseStats {
-  readonly outbox: Backlog
-  /** By topic; one without any is missing. */
-  readonly deadLetters: ReadonlyMap<string, DeadLettersWaiting>
 }
 
 interface SamplerDependencies {
@@ -67,7 +59,7 @@ interface KafkaView {
 // 20 minutes at 3 s.
 const MAX_SAMPLES = 400
 const KAFKA_TIMEOUT_MS = 1_900
-/** The details are read with every so many samples. */
+/** The details are asked for with every so many samples, whatever came of the last time. */
 const DETAILS_EVERY = 5
 
 /**
@@ -78,6 +70,7 @@ export function createSampler(dependencies: SamplerDependencies) {
   const { reader, cluster, queries, minutes, log, now, steadyMs, intervalMs } = dependencies
   const samples = createSamples({ steadyMs, max: MAX_SAMPLES })
   const brokerSights = createBrokerSights(steadyMs)
+  const details = createDatabaseDetails({ queries: queries.stats, log, steadyMs })
   let last: { database: DatabaseView | null; kafka: KafkaView | null } = { database: null, kafka: null }
   let snapshot: Snapshot = {
     atMs: null,
@@ -87,10 +80,11 @@ export function createSampler(dependencies: SamplerDependencies) {
     brokersExpected: 0,
     underReplicatedPartitions: null,
     functionStates: [],
-    database: null,
+    database: details.seen(),
     away: { kafka: null, database: null }
   }
   let sampled = 0
+  let detailsDue = 0
   let sampledAtMs = steadyMs()
   let timer: NodeJS.Timeout | null = null
   let isStopped = false
@@ -111,7 +105,7 @@ export function createSampler(dependencies: SamplerDependencies) {
   async function sample(): Promise<void> {
     // First the positions, then the ends: a position is never beyond the end then.
     const database = await look('database', readDatabase)
-    const [kafka, details] = await Promise.all([look('kafka', readKafka), readDetails(database !== null)])
+    const [kafka] = await Promise.all([look('kafka', readKafka), readDetails(database !== null)])
     last = { database: database ?? last.database, kafka: kafka ?? last.kafka }
 
     if (kafka && last.database) {
@@ -127,7 +121,7 @@ export function createSampler(dependencies: SamplerDependencies) {
       brokersExpected: known.size,
       underReplicatedPartitions: last.kafka && countUnderReplicated(last.kafka.logs),
       functionStates: last.database?.states ?? [],
-      database: details ?? snapshot.database
+      database: details.seen()
     }
     sampled += 1
     samples.add(toSample(database, kafka))
@@ -172,20 +166,11 @@ export function createSampler(dependencies: SamplerDependencies) {
     return { logs, brokers, logDirs }
   }
 
-  /** Gives null when it is not their turn, or when they cannot be read: they are no reason to call PostgreSQL away. */
-  async function readDetails(isThere: boolean): Promise<DatabaseDetails | null> {
-    if (!isThere || (sampled % DETAILS_EVERY !== 0 && snapshot.database)) return null
-    try {
-      const [stats, outbox, deadLetters] = await Promise.all([
-        queries.stats.database(),
-        queries.stats.outbox(),
-        queries.stats.deadLetters()
-      ])
-      return { ...stats, outbox, deadLetters }
-    } catch (err) {
-      log.debug({ err }, 'the details of the database cannot be read')
-      return null
-    }
+  /** They are no reason to call PostgreSQL away. */
+  async function readDetails(isThere: boolean): Promise<void> {
+    if (!isThere || sampled < detailsDue) return
+    detailsDue = sampled + DETAILS_EVERY
+    await details.read()
   }
 
   function toSample(database: DatabaseView | null, kafka: KafkaView | null): Sample {

@@ -242,9 +242,13 @@ export function attachFunction({
   }
 
   function moveTo(partition: AssignedPartition, position: Position) {
+    const isDrop = position === partition.position
     partition.moveTo(position)
     partition.isPaused = false
-    partition.trial.rest(effects.onMoved(partition))
+    const ended = effects.onMoved(partition)
+    // What is dropped and fetched once more has its note still.
+    if (isDrop) partition.trial.rest(ended)
+    else partition.trial.onMoved(position.nextOffset, ended)
     hints.set(partition.partition, position.nextOffset)
     consumer()?.start(partition.partition, position.nextOffset)
   }

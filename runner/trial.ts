@@ -40,6 +40,12 @@ export interface Trial {
   /** The position was moved to `next`: PostgreSQL cleared the note with it. */
   onCommitted(next: bigint): void
   /**
+   * Someone else moved the position to `next`, and cleared the note with it: what comes now is noted anew.
+   *
+   * @param ended when nothing of what was dropped runs any more; no other record is noted before
+   */
+  onMoved(next: bigint, ended: Promise<void>): void
+  /**
    * Takes the own note back: what it was about did not end the process. Nor is it counted here if it does so yet, for
    * the next owner may have it noted by then.
    *
@@ -88,6 +94,8 @@ export function createTrials({ groupId, topic, positions, maxAttempts, turn, log
     let isResting = false
     let leaveBeside: () => void = () => undefined
     let gone: AbortSignal | null = null
+    /** Raised with every move: what began to be noted before is of the old position. */
+    let moves = 0
 
     async function swap(to: TrialNote): Promise<void> {
       // Not swapped: someone else owns the partition, and nothing that is handled here can be committed.
@@ -134,8 +142,9 @@ export function createTrials({ groupId, topic, positions, maxAttempts, turn, log
       const isNoted = isMine && noted?.offset === offset
       const ends = noted?.offset === offset ? noted.count - (isNoted ? 1 : 0) : 0
       if (ends >= maxAttempts) return ends
+      const of = moves
       held ??= await turn.take(signal, onWanted)
-      if (!held || isNoted) return ends
+      if (!held || isNoted || of !== moves) return ends
       await swap({ offset, count: ends + 1 })
       begun += 1
       return ends
@@ -170,6 +179,27 @@ export function createTrials({ groupId, topic, positions, maxAttempts, turn, log
       isMine = false
     }
 
+    /** A search goes on as long as the position is among what is suspected: a commit of our own may look like a move. */
+    function forget(next: bigint) {
+      noted = null
+      isMine = false
+      if (aloneUntil !== null && next < aloneUntil) return
+      aloneUntil = null
+      begun = 0
+      isOpen = false
+    }
+
+    function rest(ended?: Promise<void>) {
+      if (ended && gone) {
+        const stopped = aborted(gone)
+        pending = pending.then(() => Promise.race([ended, stopped]))
+      }
+      leaveBeside()
+      if (!held) return
+      isResting = true
+      if (held.isWanted()) onWanted()
+    }
+
     function endTurn() {
       leaveBeside()
       held?.end()
@@ -185,12 +215,13 @@ export function createTrials({ groupId, topic, positions, maxAttempts, turn, log
       },
       async begin({ position: { nextOffset }, highWatermark, revoked }, offset, signal = revoked) {
         const patience = createPatience()
+        const of = moves
         position = nextOffset
         gone = revoked
         isResting = false
         while (!signal.aborted) {
           try {
-            const noting = pending.then(() => note(BigInt(offset), highWatermark, signal))
+            const noting = pending.then(() => (of === moves ? note(BigInt(offset), highWatermark, signal) : 0))
             pending = noting.catch(() => undefined)
             return await noting
           } catch (error) {
@@ -200,22 +231,23 @@ export function createTrials({ groupId, topic, positions, maxAttempts, turn, log
         }
         return 0
       },
-      rest(ended) {
-        if (ended && gone) {
-          const stopped = aborted(gone)
-          pending = pending.then(() => Promise.race([ended, stopped]))
-        }
-        leaveBeside()
-        if (!held) return
-        isResting = true
-        if (held.isWanted()) onWanted()
-      },
+      rest,
       onCommitted(next) {
         noted = null
         isMine = false
         position = next
         if (aloneUntil !== null && (next >= aloneUntil || begun >= SUSPECTS)) aloneUntil = null
         endTurn()
+      },
+      onMoved(next, ended) {
+        moves += 1
+        forget(next)
+        rest(ended)
+        // Once more behind what was on its way to PostgreSQL, and before anything that begins from now on.
+        pending = pending.then(() => {
+          forget(next)
+          if (!gone?.aborted) endTurn()
+        })
       },
       async release(ended) {
         await pending
@@ -242,6 +274,7 @@ export const NO_TRIAL: Trial = {
   begin: async () => 0,
   rest: () => undefined,
   onCommitted: () => undefined,
+  onMoved: () => undefined,
   release: async () => undefined
 }
 

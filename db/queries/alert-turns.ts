@@ -84,7 +84,7 @@ export interface AlertTurn {
   readonly nowMs: number
   /** As they are after the turn. */
   readonly states: readonly AlertState[]
-  /** The oldest ones, 200 at most; empty unless it leads: who leads delivers. */
+  /** The oldest ones, 200 of each sink at most; empty unless it leads: who leads delivers. */
   readonly pending: readonly PendingDelivery[]
 }
 
@@ -249,11 +249,15 @@ export async function writeDeliveries(query: Query, deliveries: readonly Deliver
 }
 
 async function readPending(query: Query): Promise<PendingDelivery[]> {
+  // Of each place: one that is away must not keep the others from what is theirs.
   const rows = await query(`
-    SELECT id::text AS id, name, severity, subject, event, value, threshold, ${toMs('notice.at')} AS at,
+    SELECT id::text AS id, name, severity, subject, event, value, threshold, ${toMs('oldest.at')} AS at,
       ${toMs('episode')} AS episode, summary, sink, attempts
-    FROM alert_deliveries AS delivery JOIN alert_notices AS notice ON notice.id = delivery.notice_id
-    WHERE delivery.state = 'pending' ORDER BY notice.at, notice.id, sink LIMIT 200`)
+    FROM (
+      SELECT notice.*, sink, attempts, row_number() OVER (PARTITION BY sink ORDER BY notice.at, notice.id) AS place
+      FROM alert_deliveries AS delivery JOIN alert_notices AS notice ON notice.id = delivery.notice_id
+      WHERE delivery.state = 'pending') AS oldest
+    WHERE place <= 200 ORDER BY oldest.at, oldest.id, sink`)
   return rows.map(row => ({
     sink: String(row.sink),
     attempts: Number(row.attempts),

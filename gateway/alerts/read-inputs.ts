@@ -51,10 +51,10 @@ export function createInputReader({ functions, groupPrefix, sampler, cluster, st
       brokers: brokers.see(answering, replicasOf(topics)),
       functions: hasDatabase ? states : null,
       deadLetters:
-        hasDatabase && database
+        hasDatabase && database.deadLetters
           ? [...database.deadLetters].map(([topic, { oldestSeconds }]) => ({ topic, oldestSeconds }))
           : null,
-      outbox: hasDatabase && database ? database.outbox : null
+      outbox: hasDatabase ? database.outbox : null
     }
   }
 

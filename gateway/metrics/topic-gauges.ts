@@ -38,8 +38,8 @@ export function addTopicGauges(
   addTopic('smg_topic_lost_records', 'Removed by retention before they were handled', ({ lostCount }) => lostCount)
 
   const waiting = (topic: string) => {
-    const { database } = sampler.snapshot()
-    return database && (database.deadLetters.get(topic) ?? { waiting: 0, oldestSeconds: 0 })
+    const { deadLetters } = sampler.snapshot().database
+    return deadLetters && (deadLetters.get(topic) ?? { waiting: 0, oldestSeconds: 0 })
   }
   addTopic('smg_dead_letters_waiting', 'Dead letters that are neither resolved nor discarded', ({ topic }) => {
     return waiting(topic)?.waiting ?? null

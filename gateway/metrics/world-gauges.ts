@@ -34,16 +34,16 @@ export function addWorldGauges(add: ReturnType<typeof createGauges>, { producer,
   )
 
   addSeen('smg_database_up', '1 while PostgreSQL answers', seen => isUp(seen, 'database'))
-  addSeen('smg_database_size_bytes', 'Of the database', ({ database }) => database?.sizeBytes)
+  addSeen('smg_database_size_bytes', 'Of the database', ({ database }) => database.stats?.sizeBytes)
   addSeen(
     'smg_outbox_waiting',
     'Events of the outbox that Kafka has not taken yet',
-    seen => seen.database?.outbox.waiting
+    seen => seen.database.outbox?.waiting
   )
   addSeen(
     'smg_outbox_oldest_seconds',
     'Age of the event of the outbox that waits longest',
-    seen => seen.database?.outbox.oldestSeconds
+    seen => seen.database.outbox?.oldestSeconds
   )
   const connections = {
     name: 'db_client_connection_count',
@@ -51,9 +51,9 @@ export function addWorldGauges(add: ReturnType<typeof createGauges>, { producer,
     labelNames: ['state']
   }
   add(connections, () => {
-    const { database } = sampler.snapshot()
-    if (!database) return []
-    const { connectionCount, usedConnectionCount } = database
+    const { stats } = sampler.snapshot().database
+    if (!stats) return []
+    const { connectionCount, usedConnectionCount } = stats
     return [
       [{ state: 'used' }, usedConnectionCount],
       [{ state: 'idle' }, connectionCount - usedConnectionCount]

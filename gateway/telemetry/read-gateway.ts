@@ -1,4 +1,5 @@
 import type { Reading } from '../../sdk/telemetry/process-meter.ts'
+import type { DatabaseDetails } from '../database-details.ts'
 import type { MinuteRecorder } from '../minute-stats.ts'
 import type { Sampler, Snapshot } from '../sampler.ts'
 
@@ -11,6 +12,7 @@ interface Sources {
 export function readGateway({ requests, sampler }: Sources): Reading[] {
   const { rate, errorRatio, p99Ms } = requests.read()
   const { topics, database } = sampler.snapshot()
+  const { deadLetters } = database
   const lags = topics.map(({ topic, lag }) => ({ name: 'topic.lag', value: lag, unit: 'records', labels: { topic } }))
   return [
     { name: 'http.request.rate', value: rate, unit: 'per second' },
@@ -18,10 +20,10 @@ export function readGateway({ requests, sampler }: Sources): Reading[] {
     ...(p99Ms === null ? [] : [{ name: 'http.response.time', value: p99Ms, unit: 'ms', labels: { percentile: '99' } }]),
     { name: 'topics.message.rate', value: sampler.rateOf(), unit: 'per second' },
     ...lags,
-    ...(database ? [{ name: 'dead-letters.waiting', value: countWaiting(database), unit: 'records' }] : [])
+    ...(deadLetters ? [{ name: 'dead-letters.waiting', value: countWaiting(deadLetters), unit: 'records' }] : [])
   ]
 }
 
-function countWaiting({ deadLetters }: NonNullable<Snapshot['database']>): number {
+function countWaiting(deadLetters: NonNullable<DatabaseDetails['deadLetters']>): number {
   return [...deadLetters.values()].reduce((sum, { waiting }) => sum + waiting, 0)
 }

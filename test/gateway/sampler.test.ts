@@ -7,7 +7,20 @@ const TOPIC = 'notifications'
 
 /** An app on a world that goes away and comes back, and whose time is the test's. */
 async function buildWorld(t: Test) {
-  const world = { end: 10n, next: 4n, messages: 0, dead: 0, kafka: true, database: true, steadyMs: 0, brokers: [1, 2] }
+  const world = {
+    end: 10n,
+    next: 4n,
+    messages: 0,
+    dead: 0,
+    kafka: true,
+    database: true,
+    outbox: true,
+    steadyMs: 0,
+    brokers: [1, 2],
+    /** Queries of the outbox, and failures of PostgreSQL that a turn reported. */
+    asked: 0,
+    failures: 0
+  }
   const inSyncReplicas = [1]
   const partition = { partition: 0, leader: 1, replicas: [1, 2], inSyncReplicas, logStartOffset: 0n }
   const unavailable = () => Promise.reject(new kafkaErrors.SMG_KAFKA_UNAVAILABLE('nobody'))
@@ -29,8 +42,21 @@ async function buildWorld(t: Test) {
           world.database
             ? [{ ...status, nextOffset: world.next, messageCount: world.messages, deadLetterCount: world.dead }]
             : gone()
+      },
+      stats: {
+        outbox: async () => {
+          world.asked += 1
+          return world.outbox ? { waiting: 7, oldestSeconds: 2, refused: 1 } : gone()
+        },
+        deadLetters: async () => new Map([[TOPIC, { waiting: 3, oldestSeconds: 5 }]])
       }
-    })
+    }),
+    alertTurns: {
+      async take({ counts }) {
+        world.failures = counts.reduce((sum, [, , , failures]) => sum + failures, 0)
+        return { leads: false, nowMs: NOW_MS, states: [], pending: [] }
+      }
+    }
   })
   /** Samples three seconds later. */
   const sample = async () => {
@@ -118,4 +144,39 @@ t.test('tells how long it takes until what waits is settled', async t => {
   world.next = 20n
   await sample()
   t.equal(app.sampler.drainSecondsOf(TOPIC), 0)
+})
+
+t.test('reads the details of PostgreSQL each by itself, and forgets one that it cannot read for a minute', async t => {
+  const { app, world, sample } = await buildWorld(t)
+  t.match(await sample(), { database: { stats: { sizeBytes: 1024 }, outbox: { waiting: 7 }, deadLetters: Map } })
+
+  world.outbox = false
+  for (let samples = 0; samples < 19; samples += 1) await sample()
+  t.match(app.sampler.snapshot().database, { outbox: { waiting: 7 } }, 'of 57 s ago')
+  const { database, away } = await sample()
+
+  t.match(database, { stats: { sizeBytes: 1024 }, outbox: null, deadLetters: Map })
+  t.equal(away.database, null)
+  const { body } = await app.inject('/metrics')
+  t.notMatch(body, /^smg_outbox/m)
+  t.match(body, /^smg_dead_letters_waiting{.*} 3$/m)
+  t.equal(world.asked, 5, 'also what fails is asked for with every fifth sample')
+  world.outbox = true
+  for (let samples = 0; samples < 5; samples += 1) await sample()
+  t.match(app.sampler.snapshot().database, { outbox: { waiting: 7 } })
+})
+
+t.test('takes no detail that is late for a failure of PostgreSQL', async t => {
+  const { app, world, sample } = await buildWorld(t)
+  const failures = async () => /^smg_database_failures_total (.*)$/m.exec((await app.inject('/metrics')).body)?.[1]
+  world.outbox = false
+
+  await sample()
+  await app.alerts.turn()
+  t.strictSame([await failures(), world.failures], ['0', 0])
+  world.database = false
+  await sample()
+  await app.alerts.turn()
+
+  t.strictSame([await failures(), world.failures], ['1', 1])
 })

@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
+import { createOperatorQueries } from '../../db/queries/operators.ts'
 import { createPositionMoves } from '../../db/queries/position-moves.ts'
+import { createPositionQueries } from '../../db/queries/positions.ts'
 import { createWriter } from '../../db/writer.ts'
-import { Type } from '../../sdk/index.ts'
+import { createTrials } from '../../runner/trial.ts'
+import { createTurn } from '../../runner/turn.ts'
+import { NonRetriableError, Type } from '../../sdk/index.ts'
 import type { Input, LoadedFunction } from '../../sdk/types.ts'
 import { createTestDatabase } from '../_support/database.ts'
-import { until } from '../_support/kafka.ts'
+import { silent, until } from '../_support/kafka.ts'
 import { createTestAttachment, TOPIC_ID } from './_support/attachment.ts'
 import { batch, defineTestFunction, PLACE, range } from './_support/records.ts'
 
@@ -90,6 +94,33 @@ for (const kind of ['inbox', 'transaction'] as const) {
     t.strictSame(await stored(), [0, 1, 500, 501], 'what was skipped is not handled')
   })
 
+  t.test(`rule 18: an owner notes what it begins with after an operator moved its position (${kind})`, async t => {
+    const notes: unknown[] = []
+    const definition = define(async ({ offset }) => {
+      const [row] = await sql`SELECT trying_offset::int AS at FROM topic_status`
+      notes.push([offset, row?.at])
+    })
+    const positions = createPositionQueries(sql)
+    const createTrial = createTrials({ ...PLACE, positions, maxAttempts: 2, turn: createTurn(), log: silent })
+    const options = { bounds, database, createTrial }
+    const { attachment, kafka, position } = await createTestAttachment(t, definition, options)
+    attachment.start()
+    kafka.assign(0)
+    await until(() => kafka.calls.length === 1)
+    await kafka.deliver(batch(0, range(0, 1)))
+    await until(async () => (await position())?.next === 1)
+
+    await moveTo(500n)
+    await attachment.readPositions()
+    await kafka.deliver(batch(500, range(500, 501)))
+    await until(async () => (await position())?.next === 501)
+
+    t.strictSame(notes, [
+      ['0', 0],
+      ['500', 500]
+    ])
+  })
+
   t.test(`a paused owner follows as well, and handles nothing before it is resumed (${kind})`, async t => {
     const calls: string[] = []
     const definition = define(({ offset }) => void calls.push(offset))
@@ -111,3 +142,34 @@ for (const kind of ['inbox', 'transaction'] as const) {
     t.strictSame(calls, ['100', '101'])
   })
 }
+
+t.test('rule 18: what is dropped and fetched once more keeps its note', async t => {
+  const calls: string[] = []
+  const handle = async ({ offset }: Input<typeof event>) => {
+    const [row] = await sql`SELECT trying_offset::int AS at, trying_count AS count FROM topic_status`
+    calls.push(`${offset} noted ${row?.at} ${row?.count}`)
+    if (calls.length === 1) throw new NonRetriableError('no')
+  }
+  const positions = createPositionQueries(sql)
+  const createTrial = createTrials({ ...PLACE, positions, maxAttempts: 2, turn: createTurn(), log: silent })
+  const definition: LoadedFunction = { ...defineTestFunction({ event, handle }), kind: 'inbox' }
+  const { attachment, kafka, brake, position } = await createTestAttachment(t, definition, {
+    bounds,
+    database,
+    createTrial
+  })
+  // Another runner of the group saw a flood: the first that dies here is one more of it.
+  const stop = { reason: 'a flood', text: 'a flood', fileHash: definition.fileHash }
+  await createOperatorQueries(sql).stop(PLACE, stop)
+  attachment.start()
+  kafka.assign(0)
+  await until(() => kafka.calls.length === 1)
+  await kafka.deliver(batch(0, range(0, 1)))
+  await until(() => kafka.calls.length === 2)
+
+  brake.set('free')
+  await kafka.deliver(batch(0, range(0, 1)))
+  await until(async () => (await position())?.next === 1)
+
+  t.strictSame(calls, ['0 noted 0 -1', '0 noted 0 -1'])
+})

@@ -26,6 +26,12 @@ function createProcess({ turn = createTurn({ besideMs: 0 }), queries = positions
           WHERE partition = ${partition}`
         assigned.position = { ...assigned.position, nextOffset: BigInt(next) }
         trial.onCommitted(BigInt(next))
+      },
+      async move(next: number) {
+        await sql`UPDATE topic_status SET next_offset = ${next}, trying_offset = NULL, trying_count = 0
+          WHERE partition = ${partition}`
+        assigned.moveTo({ ...assigned.position, nextOffset: BigInt(next) })
+        trial.onMoved(BigInt(next), Promise.resolve())
       }
     }
   }
@@ -103,6 +109,22 @@ t.test('rule 18: a partition that goes to another runner keeps the turn while so
 
   await until(() => waiting.isDone)
   t.strictSame(await noted(), [0, 1])
+})
+
+t.test('rule 18: what waited for its turn when the position moved is not noted at the new one', async t => {
+  const own = createProcess()
+  const [first, second] = [own(0), own(1)]
+  await first.begin(5)
+  const old = second.begin(5)
+  await until(async () => second.trial.isAlone())
+
+  await second.move(8)
+  const next = second.begin(8)
+  await first.commit(6)
+  await Promise.all([old, next])
+
+  const [row] = await sql`SELECT trying_offset::int AS at, trying_count AS count FROM topic_status WHERE partition = 1`
+  t.match(row, { at: 8, count: 1 })
 })
 
 t.test('rule 18: nothing is noted, and no turn given on, while something runs that was dropped', async t => {

@@ -4,7 +4,7 @@ import { createAssignedPartition } from '../../runner/assigned-partition.ts'
 import { createTrials } from '../../runner/trial.ts'
 import { createTurn } from '../../runner/turn.ts'
 import { createTestDatabase } from '../_support/database.ts'
-import { silent } from '../_support/kafka.ts'
+import { silent, until } from '../_support/kafka.ts'
 import { PLACE } from './_support/records.ts'
 
 const { sql } = await createTestDatabase(t)
@@ -23,6 +23,12 @@ function own(position: number, { end = 100, trials = createProcess() } = {}) {
       await sql`UPDATE topic_status SET next_offset = ${next}, trying_offset = NULL, trying_count = 0`
       partition.position = { ...partition.position, nextOffset: BigInt(next) }
       trial.onCommitted(BigInt(next))
+    },
+    /** As an operator does it, and as the owner finds it then. */
+    async move(next: number) {
+      await sql`UPDATE topic_status SET next_offset = ${next}, trying_offset = NULL, trying_count = 0`
+      partition.moveTo({ ...partition.position, nextOffset: BigInt(next) })
+      trial.onMoved(BigInt(next), Promise.resolve())
     }
   }
 }
@@ -124,6 +130,57 @@ t.test('rule 18: is over after as many records as can have been in hand', async 
 
   t.strictSame(new Set(alone), new Set([true]))
   t.equal(trial.isAlone(), false)
+})
+
+t.test('rule 18: after a move the first record is noted before it is handled', async t => {
+  const { trial, begin, commit, move } = own(5)
+  await begin(5)
+
+  await move(8)
+  t.equal(trial.isDue('8'), true)
+  await begin(8)
+  t.strictSame(await noted(), [8, -1])
+  await commit(9)
+  t.equal(trial.isDue('9'), false)
+
+  await move(2)
+  t.equal(trial.isDue('2'), true)
+  await begin(2)
+  t.strictSame(await noted(), [2, -1])
+})
+
+t.test('rule 18: a search goes on after a move to where it looks, and is over after one behind it', async t => {
+  await endTwice(5)
+  const { trial, begin, move } = own(5)
+  await begin(5)
+
+  await move(7)
+  t.strictSame([trial.isAlone(), trial.isDue('7')], [true, true])
+  await begin(7)
+  t.strictSame(await noted(), [7, 1])
+
+  await move(100)
+  t.strictSame([trial.isAlone(), trial.isDue('100')], [false, true])
+  await begin(100)
+  t.strictSame(await noted(), [100, -1])
+})
+
+t.test("rule 18: a note that was on its way during a move is not taken for the next record's", async t => {
+  let isMoved = false
+  const swapNote = async (...given: Parameters<typeof positions.swapNote>) => {
+    const isSwapped = await positions.swapNote(...given)
+    if (!isMoved) {
+      isMoved = true
+      await owner.move(8)
+    }
+    return isSwapped
+  }
+  const owner = own(5, { trials: createProcess({ ...positions, swapNote }) })
+
+  await Promise.all([owner.begin(5), until(() => isMoved)])
+  await owner.begin(8)
+
+  t.strictSame(await noted(), [8, -1])
 })
 
 t.test('rule 18: a clean end takes its note back', async t => {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { createAlertQueries, createAlertWrites } from '../../../db/queries/alerts.ts'
 import { createTestDatabase } from '../../_support/database.ts'
@@ -211,6 +212,29 @@ t.test('a gateway that froze, or whose host is gone, leads no longer than its co
   }
 
   t.match(two.told, [{ name: 'TooMuch', event: 'fired' }])
+})
+
+t.test('a place with more pending notices than a turn takes keeps none from the others', async t => {
+  const { databaseUrl, sql } = await createTestDatabase(t)
+  await sql`INSERT INTO alert_notices (id, name, severity, event, threshold, at, episode, summary)
+    SELECT gen_random_uuid(), 'A', 'warning', 'fired', 1, now() - n * interval '1 s', now(), n::text
+    FROM generate_series(0, 201) AS n`
+  await sql`INSERT INTO alert_deliveries (notice_id, sink, state, attempts)
+    SELECT id, sink, 'pending', 0 FROM alert_notices, unnest(ARRAY['log', 'webhook']) AS sink
+    WHERE sink = 'webhook' OR summary = '0'`
+  const turns = openTurns(t, databaseUrl)
+  const alone = { notices: [], states: [] }
+  const report = { instance: randomUUID(), counts: [], alone, deliveries: [], sinks: [] }
+
+  const { pending } = await turns.take(report, () => ({ states: [], notices: [] }))
+
+  const summariesOf = (name: string) => pending.filter(({ sink }) => sink === name).map(({ notice }) => notice.summary)
+  t.strictSame(summariesOf('log'), ['0'])
+  t.strictSame(
+    summariesOf('webhook'),
+    Array.from({ length: 200 }, (_, index) => String(201 - index)),
+    'the oldest first'
+  )
 })
 
 t.test('lists notices by name and severity, in pages, and deletes those that are older than 90 days', async t => {

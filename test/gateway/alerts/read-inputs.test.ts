@@ -18,7 +18,7 @@ const NOTHING: Snapshot = {
   brokersExpected: 0,
   underReplicatedPartitions: null,
   functionStates: [],
-  database: null,
+  database: { stats: null, outbox: null, deadLetters: null },
   away: { kafka: null, database: null }
 }
 
@@ -187,16 +187,17 @@ t.test('what is away is not known, and neither raised nor cleared', async t => {
 })
 
 t.test('each part is known as long as it is there', async t => {
-  const details = { connectionCount: 1, usedConnectionCount: 1, sizeBytes: 1 }
   const outbox = { waiting: 1, oldestSeconds: 61, refused: 2 }
-  const database = { ...details, outbox, deadLetters: new Map([[TOPIC, { waiting: 3, oldestSeconds: 7 }]]) }
+  const database = { stats: null, outbox, deadLetters: new Map([[TOPIC, { waiting: 3, oldestSeconds: 7 }]]) }
   const { look, read } = observe()
   t.match(await read(), { topics: null, underReplicated: null, functions: null, deadLetters: null, outbox: null })
 
   const whole = await look({}, { database })
-  const { inputs } = await look({}, { away: { kafka: null, database: START_MS } })
+  const late = await look({}, { database: { ...database, outbox: null } })
+  const { inputs } = await look({}, { database, away: { kafka: null, database: START_MS } })
 
   t.match(whole.inputs, { outbox, deadLetters: [{ topic: TOPIC, oldestSeconds: 7 }] })
+  t.match(late.inputs, { outbox: null, deadLetters: [{ topic: TOPIC, oldestSeconds: 7 }] })
   t.match(inputs, { functions: null, deadLetters: null, outbox: null })
   t.strictSame(inputs.underReplicated, [{ topic: TOPIC, partitions: 0 }])
 })

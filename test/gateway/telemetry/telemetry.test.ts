@@ -63,7 +63,10 @@ t.test('reads the requests of the last minute, the lag of each topic, and the de
 t.test('leaves out what is not known yet', async t => {
   const readings = readGateway({
     requests: { read: () => ({ rate: 0, meanMs: null, p99Ms: null, errorRatio: 0 }) },
-    sampler: { rateOf: () => 0, snapshot: () => ({ topics: [], database: null }) }
+    sampler: {
+      rateOf: () => 0,
+      snapshot: () => ({ topics: [], database: { stats: null, outbox: null, deadLetters: null } })
+    }
   })
 
   t.strictSame(
