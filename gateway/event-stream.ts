@@ -15,9 +15,9 @@ export interface EventStream {
   /**
    * Sends the last of some events, oldest first, as many as the client has room and rate for.
    *
-   * @param total of which these are a part: the others are counted as skipped
+   * @param total of which these are a part: the others are counted as skipped; null when nobody knows how many they are
    */
-  show(events: readonly string[], total: number): void
+  show(events: readonly string[], total: number | null): void
   /** Sends an event that has nothing to say but its name. */
   tell(name: 'away' | 'back'): void
   /** Sends what nobody is told, so that nobody takes the connection for dead. */
@@ -36,6 +36,7 @@ export function createEventStream({ steadyMs }: { steadyMs: () => number }): Eve
   let isFull = false
   let isOver = false
   let skipped = 0
+  let isCounted = true
   let allowed = MAX_RATE
   let filledMs = steadyMs()
   const body = new Readable({
@@ -60,10 +61,12 @@ export function createEventStream({ steadyMs }: { steadyMs: () => number }): Eve
     show(events, total) {
       fill()
       const shown = isFull || allowed < 1 ? [] : events.slice(-Math.floor(allowed))
-      skipped += Math.max(total, events.length) - shown.length
+      skipped += Math.max(total ?? 0, events.length) - shown.length
+      isCounted &&= total !== null
       if (isFull) return
-      if (skipped > 0) send(toEvent('skipped', JSON.stringify({ count: skipped })))
+      if (skipped > 0 || !isCounted) send(toEvent('skipped', JSON.stringify({ count: isCounted ? skipped : null })))
       skipped = 0
+      isCounted = true
       for (const event of shown) {
         if (isFull) skipped += 1
         else {

@@ -122,12 +122,24 @@ export function createMessageStreams(dependencies: StreamsDependencies) {
   async function join(client: Client, now: Standing): Promise<void> {
     const { filters, stream, after } = client
     if (after) {
-      const { rows, total } = await queries.messageTail.after(after, filters)
+      const { rows, total } = await findMissed(after, filters)
       const own = rows.filter(({ topic, partition, offset }) => offset < (now.get(`${topic}/${partition}`)?.next ?? 0n))
-      stream.show(own.map(toMessage), total - (rows.length - own.length))
+      stream.show(own.map(toMessage), total === null ? null : total - (rows.length - own.length))
     }
     client.after = null
     client.isTold = true
+  }
+
+  /** What one client missed may be too much to look for: it begins anew then, and the others do not wait for it. */
+  async function findMissed(after: Place, filters: TailFilters) {
+    try {
+      return await queries.messageTail.after(after, filters)
+    } catch (error) {
+      // Where PostgreSQL is away this fails as well, and the client goes on behind its place later.
+      await queries.topicStatus.all()
+      log.warn({ err: error }, 'a stream of messages begins anew: what it missed was not found')
+      return { rows: [], total: null }
+    }
   }
 
   function setAway(next: boolean) {

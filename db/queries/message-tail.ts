@@ -39,6 +39,8 @@ const MAX_SHOWN = 50
 /** Rows of a topic that a look reads, however much was settled since the last one. */
 const MAX_READ = 5_000
 const MAX_COUNTED = 10_000
+/** Messages among which those of a key or a partition are looked for, when a stream comes again. */
+const MAX_SEARCHED = 50_000
 const MAX_BYTES = 4 * 1024 * 1024
 /** Records of one partition are stamped in about the order of their offsets. */
 const SLACK = `interval '2 seconds'`
@@ -70,18 +72,26 @@ const SINCE = `
     FROM found WHERE nth <= ${MAX_SHOWN})
   SELECT ${toColumns(MESSAGE_ITEM)} FROM sized WHERE bytes < ${MAX_BYTES} ORDER BY "timestamp", id`
 
-const AFTER = `
+// A key or a partition that is rare has no index: it is looked for in the newest messages alone, never in all of them. The
+// topic has one, which a plan for any topic or none would not use.
+function toAfter({ topic, key, partition }: TailFilters): string {
+  const maxRead = key === undefined && partition === undefined ? MAX_COUNTED : MAX_SEARCHED
+  return `
   WITH later AS MATERIALIZED (
-    SELECT "timestamp", id, topic FROM messages
+    SELECT "timestamp", id, topic, ($4::text IS NULL OR key = $4) AND ($5::int IS NULL OR partition = $5) AS is_own
+    FROM messages
     WHERE ("timestamp", id, topic) > ($1::text::timestamp AT TIME ZONE 'UTC', $2::text::uuid, $3::text)
-      AND ($4::text IS NULL OR topic = $4) AND ($5::text IS NULL OR key = $5) AND ($6::int IS NULL OR partition = $6)
-    ORDER BY "timestamp" DESC, id DESC, topic DESC LIMIT ${MAX_COUNTED}),
-  shown AS (SELECT id, topic FROM later ORDER BY "timestamp" DESC, id DESC, topic DESC LIMIT ${MAX_SHOWN}),
+      ${topic === undefined ? '' : 'AND topic = $6::text'}
+    ORDER BY "timestamp" DESC, id DESC, topic DESC LIMIT ${maxRead}),
+  counted AS (
+    SELECT (count(*) FILTER (WHERE is_own))::text AS total, (count(*) < ${MAX_SEARCHED})::text AS "isWhole" FROM later),
+  shown AS (SELECT id, topic FROM later WHERE is_own ORDER BY "timestamp" DESC, id DESC, topic DESC LIMIT ${MAX_SHOWN}),
   sized AS (
     SELECT messages.*, sum(${SIZE}) OVER (ORDER BY "timestamp" DESC, id DESC, topic DESC ROWS UNBOUNDED PRECEDING) AS bytes
     FROM shown JOIN messages USING (topic, id))
-  SELECT ${toColumns(MESSAGE_ITEM)}, (SELECT count(*) FROM later)::text AS total FROM sized
-  WHERE bytes < ${MAX_BYTES} ORDER BY "timestamp", id, topic`
+  SELECT ${toColumns(MESSAGE_ITEM)}, total, "isWhole" FROM counted LEFT JOIN sized ON bytes < ${MAX_BYTES}
+  ORDER BY "timestamp", id, topic`
+}
 
 /** Reads of the newest messages, for streams of them. */
 export function createMessageTail(sql: Sql) {
@@ -110,11 +120,17 @@ export function createMessageTail(sql: Sql) {
       return rows.map(toRow)
     },
 
-    /** Gives the newest 50 of the messages after a place in the list, in its order, and how many there are, up to 10,000. */
-    async after({ time, id, topic }: Place, filters: TailFilters): Promise<{ rows: TailRow[]; total: number }> {
-      const parameters = [time, id, topic, filters.topic ?? null, filters.key ?? null, filters.partition ?? null]
-      const rows = await sql.unsafe<ItemRow[]>(AFTER, parameters, { prepare: true })
-      return { rows: rows.map(toRow), total: Number(rows[0]?.total ?? 0) }
+    /**
+     * Gives the newest 50 of the messages after a place in the list, in its order, and how many there are, up to 10,000.
+     * Those of a key or a partition are looked for in the newest 50,000; null when there are more that were not looked at.
+     */
+    async after({ time, id, topic }: Place, filters: TailFilters): Promise<{ rows: TailRow[]; total: number | null }> {
+      const parameters = [time, id, topic, filters.key ?? null, filters.partition ?? null]
+      if (filters.topic !== undefined) parameters.push(filters.topic)
+      const rows = await sql.unsafe<ItemRow[]>(toAfter(filters), parameters, { prepare: true })
+      const [counted] = rows
+      const total = counted?.isWhole === 'true' ? Number(counted.total) : null
+      return { rows: rows.filter(row => row.id !== null).map(toRow), total }
     }
   }
 }

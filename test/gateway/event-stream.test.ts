@@ -68,6 +68,20 @@ t.test('holds nothing for a client that does not read, and tells it what it miss
   t.strictSame(late, [['skipped', { count: 1_000 - shown }]])
 })
 
+t.test('says that something is missing when nobody knows how much', async t => {
+  const stream = createEventStream({ steadyMs: () => 0 })
+
+  stream.show([message(1)], null)
+  stream.show([message(2)], 3)
+
+  t.match(await read(stream), [
+    ['skipped', { count: null }],
+    ['message', { n: 1 }],
+    ['skipped', { count: 2 }],
+    ['message', { n: 2 }]
+  ])
+})
+
 t.test('says nothing of what is not missing', async t => {
   const stream = createEventStream({ steadyMs: () => 0 })
 

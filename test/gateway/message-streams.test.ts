@@ -16,7 +16,7 @@ function createRig(t: { teardown(end: () => void): void }, { maxStreams = 10 } =
     rows: [] as TailRow[],
     isAway: false,
     looks: 0,
-    meanwhile: () => {}
+    meanwhile: (): void | Promise<void> => {}
   }
   const asked: { moved: readonly MovedPartition[]; keys: readonly string[] | null }[] = []
   const resumed: TailFilters[] = []
@@ -46,7 +46,7 @@ function createRig(t: { teardown(end: () => void): void }, { maxStreams = 10 } =
         },
         async after(place, filters) {
           resumed.push(filters)
-          database.meanwhile()
+          await database.meanwhile()
           const rows = database.rows.filter(({ place: { id } }) => id > place.id)
           return { rows, total: rows.length }
         }
@@ -198,6 +198,47 @@ t.test('says once that PostgreSQL is away, and that it is back, and misses nothi
 
   t.strictSame(early?.events(), ['away', 'back', 'a0-0'])
   t.strictSame(late?.events(), ['away', 'back', 'a0-0'])
+})
+
+t.test('begins anew with a client for which nothing can be found, and nobody else hears of it', async t => {
+  const { open, settle, looked, database, resumed } = createRig(t)
+  settle({}, {})
+  const told = open()
+  await looked()
+  database.meanwhile = async () => {
+    if (resumed.at(-1)?.key === 'rare') throw new Error('canceling statement due to statement timeout')
+  }
+
+  const rare = open({ key: 'rare' }, { after: 'a0-0' })
+  const later = open({}, { after: 'a0-0' })
+  await looked()
+  settle({ key: 'rare' })
+  await looked()
+
+  t.strictSame(rare?.events(), ['skipped null', 'a0-2'])
+  t.strictSame(later?.events(), ['a0-1', 'a0-2'])
+  t.strictSame(told?.events(), ['a0-2'], 'PostgreSQL was there')
+  t.equal(resumed.length, 2, 'it is looked for once')
+})
+
+t.test('says that PostgreSQL is away when it goes while a client comes again, which misses nothing', async t => {
+  const { open, settle, looked, database } = createRig(t)
+  settle({}, {})
+  const told = open()
+  await looked()
+  database.meanwhile = async () => {
+    database.isAway = true
+    throw new Error('away')
+  }
+
+  const late = open({}, { after: 'a0-0' })
+  await until(() => late?.events().includes('away') === true)
+  database.meanwhile = () => {}
+  database.isAway = false
+  await until(() => late?.events().includes('a0-1') === true)
+
+  t.strictSame(late?.events(), ['away', 'back', 'a0-1'])
+  t.strictSame(told?.events(), ['away', 'back'])
 })
 
 t.test('refuses a stream too many, and takes another one when one has gone', async t => {

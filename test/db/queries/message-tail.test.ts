@@ -148,3 +148,26 @@ t.test('gives the newest 50 after a place, and counts no further than to 10,000'
 
   t.strictSame([rows.length, Number(rows.at(-1)?.offset), total], [50, 10_999, 10_000])
 })
+
+t.test('looks for what is rare in the newest 50,000 after a place, and says when there are more', async t => {
+  const place = { time: '2026-01-01T00:00:00', id: randomUUID(), topic: 'a' }
+  await insert(0, { key: 'rare', partition: 1, second: -1 })
+  await sql`INSERT INTO messages (topic, id, partition, "offset", key, value, headers, timestamp)
+    SELECT 'a', gen_random_uuid(), 0, n, 'common', '{}', '{}', ${EARLY}::text::timestamptz + n * interval '1 ms'
+    FROM generate_series(1, 49999) AS n`
+  await insert(0, { topic: 'b', key: 'rare', second: 60 })
+
+  t.strictSame(await after(place, { topic: 'a', key: 'none' }), { rows: [], total: null })
+  t.strictSame(await after(place, { topic: 'b', key: 'none' }), { rows: [], total: 0 })
+  const { rows, total } = await after(place, { key: 'rare' })
+  t.strictSame(
+    rows.map(({ topic }) => topic),
+    ['b'],
+    'the other one is too old'
+  )
+  t.equal(total, null)
+  t.strictSame(await after(place, { partition: 1 }), { rows: [], total: null })
+
+  await sql`DELETE FROM messages WHERE topic = 'a' AND "offset" IN (1, 2)`
+  t.match(await after(place, { key: 'rare' }), { rows: { length: 2 }, total: 2 })
+})

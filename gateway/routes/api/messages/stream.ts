@@ -20,8 +20,9 @@ const RETRY_SECONDS = 5
 
 const DESCRIPTION =
   'Sends settled events as they come, as server-sent events: `message` with an item of `/api/messages` and an `id`, `skipped` with ' +
-  '`{ count }` when a client reads too slowly or more than 50 a second come, `away` and `back` while PostgreSQL is away. With ' +
-  '`Last-Event-ID` it goes on behind that event, with the newest 50 of those that came since. With security on it ends after 15 minutes.'
+  '`{ count }` when a client reads too slowly or more than 50 a second come, null when nobody knows how many, `away` and `back` ' +
+  'while PostgreSQL is away. With `Last-Event-ID` it goes on behind that event, with the newest 50 of those that came since; of a ' +
+  'key or a partition it looks for them in the newest 50,000. With security on it ends after 15 minutes.'
 
 /** `/api/messages/stream` */
 export default async function streamRoute(app: App) {
