@@ -4,6 +4,8 @@ import { Readable } from 'node:stream'
 export const MAX_RATE = 50
 /** A client that lost its stream comes again after so long. */
 const RETRY_MS = 1_000
+/** A stream that is over waits so long for its client to read the rest. */
+const DRAIN_MS = 1_000
 
 /**
  * Server-sent events for one client (https://html.spec.whatwg.org/multipage/server-sent-events.html). Nothing waits for a
@@ -22,6 +24,7 @@ export interface EventStream {
   tell(name: 'away' | 'back'): void
   /** Sends what nobody is told, so that nobody takes the connection for dead. */
   beat(): void
+  /** Ends it; a client that does not read loses its connection a second later, for nobody else can end that. */
   end(): void
 }
 
@@ -78,8 +81,11 @@ export function createEventStream({ steadyMs }: { steadyMs: () => number }): Eve
     tell: name => send(toEvent(name, '{}')),
     beat: () => send(': \n\n'),
     end() {
-      if (!isOver && !body.destroyed) body.push(null)
+      if (isOver || body.destroyed) return
       isOver = true
+      body.push(null)
+      const timer = setTimeout(() => body.destroy(), DRAIN_MS)
+      body.once('close', () => clearTimeout(timer))
     }
   }
 }

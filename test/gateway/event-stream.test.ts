@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
 import { createEventStream, type EventStream, MAX_RATE, toEvent } from '../../gateway/event-stream.ts'
@@ -107,4 +108,15 @@ t.test('takes nothing more when it is over', async t => {
 
   t.strictSame(await read(stream), [])
   t.ok(stream.body.readableEnded)
+})
+
+t.test('lets go of a client that does not read, a second after it is over', async t => {
+  const stream = createEventStream({ steadyMs: () => 0 })
+  stream.show(messages(0, 10, 10_000), 10)
+  const startedMs = performance.now()
+
+  stream.end()
+  await once(stream.body, 'close', { signal: AbortSignal.timeout(5_000) })
+
+  t.ok(performance.now() - startedMs > 900, 'it had time to read')
 })
