@@ -27,6 +27,11 @@ export interface TailRow {
   readonly item: string
 }
 
+export interface SinceRows {
+  readonly rows: readonly TailRow[]
+  readonly cut: readonly string[]
+}
+
 /** Conditions on a message; undefined does not filter. */
 export interface TailFilters {
   readonly topic?: string | undefined
@@ -49,7 +54,7 @@ const SIZE = 'octet_length(value::text) + octet_length(headers::text)'
 
 // Messages are found by the time of their record, for no index knows when they were settled, and one more would cost every
 // write. Their offsets say which of them are new. What another stamp hides is missing here; counters tell how many.
-const SINCE = `
+const toSince = ({ ofKey, cut }: { ofKey: string; cut: string }) => `
   WITH moved AS MATERIALIZED (
     SELECT * FROM json_to_recordset($1::text::json)
       AS moved(topic text, partition int, low bigint, high bigint, after timestamptz, until timestamptz)),
@@ -62,7 +67,7 @@ const SINCE = `
       WHERE messages.topic = span.topic AND "timestamp" >= span.after AND "timestamp" <= span.until
       ORDER BY "timestamp" DESC, id DESC LIMIT ${MAX_READ}) AS newest),
   found AS (
-    SELECT newest.*, row_number() OVER (PARTITION BY newest.topic, newest.partition
+    SELECT newest.*, row_number() OVER (PARTITION BY newest.topic, newest.partition${ofKey}
       ORDER BY newest."timestamp" DESC, newest.id DESC) AS nth
     FROM newest JOIN moved ON moved.topic = newest.topic AND moved.partition = newest.partition
       AND newest."offset" >= moved.low AND newest."offset" < moved.high
@@ -70,7 +75,15 @@ const SINCE = `
   sized AS (
     SELECT *, sum(${SIZE}) OVER (ORDER BY "timestamp" DESC, id DESC ROWS UNBOUNDED PRECEDING) AS bytes
     FROM found WHERE nth <= ${MAX_SHOWN})
-  SELECT ${toColumns(MESSAGE_ITEM)} FROM sized WHERE bytes < ${MAX_BYTES} ORDER BY "timestamp", id`
+  SELECT ${toColumns(MESSAGE_ITEM)}, cut FROM (SELECT ${cut} AS cut) AS cuts LEFT JOIN sized ON bytes < ${MAX_BYTES}
+  ORDER BY "timestamp", id`
+
+const SINCE = toSince({ ofKey: '', cut: `'[]'` })
+// Those of a key have no counter. Each key has its own newest ones, and topics that were not read to the end are told.
+const SINCE_OF_KEYS = toSince({
+  ofKey: ', newest.key',
+  cut: `(SELECT coalesce(json_agg(topic), '[]')::text FROM (SELECT topic FROM newest GROUP BY topic HAVING count(*) = ${MAX_READ}))`
+})
 
 // A key or a partition that is rare has no index: it is looked for in the newest messages alone, never in all of them. The
 // topic has one, which a plan for any topic or none would not use.
@@ -112,12 +125,13 @@ export function createMessageTail(sql: Sql) {
   return {
     /**
      * Gives the newest messages that were settled in some moves of positions, in the order of their records, 50 of a
-     * partition at most; with `keys` those of the keys.
+     * partition at most; with `keys` those of the keys, 50 of each in a partition. `cut` has the topics of which more was
+     * settled than was read, so that some of a key may be missing; it is empty without `keys`.
      */
-    async since(moved: readonly MovedPartition[], keys: readonly string[] | null): Promise<TailRow[]> {
+    async since(moved: readonly MovedPartition[], keys: readonly string[] | null): Promise<SinceRows> {
       const parameters = [JSON.stringify(moved), keys && JSON.stringify(keys)]
-      const rows = await sql.unsafe<ItemRow[]>(SINCE, parameters, { prepare: true })
-      return rows.map(toRow)
+      const rows = await sql.unsafe<ItemRow[]>(keys ? SINCE_OF_KEYS : SINCE, parameters, { prepare: true })
+      return { rows: rows.filter(row => row.id !== null).map(toRow), cut: JSON.parse(rows[0]?.cut ?? '[]') }
     },
 
     /**

@@ -15,6 +15,7 @@ function createRig(t: { teardown(end: () => void): void }, { maxStreams = 10 } =
     statuses: [] as PartitionStatus[],
     rows: [] as TailRow[],
     isAway: false,
+    cut: [] as string[],
     looks: 0,
     meanwhile: (): void | Promise<void> => {}
   }
@@ -33,7 +34,7 @@ function createRig(t: { teardown(end: () => void): void }, { maxStreams = 10 } =
       messageTail: {
         async since(moved, keys) {
           asked.push({ moved, keys })
-          return database.rows.filter(({ topic, partition, offset, key }) => {
+          const rows = database.rows.filter(({ topic, partition, offset, key }) => {
             const isMoved = moved.some(
               one =>
                 one.topic === topic &&
@@ -43,6 +44,7 @@ function createRig(t: { teardown(end: () => void): void }, { maxStreams = 10 } =
             )
             return isMoved && (keys === null || (key !== null && keys.includes(key)))
           })
+          return { rows, cut: keys ? database.cut : [] }
         },
         async after(place, filters) {
           resumed.push(filters)
@@ -156,6 +158,24 @@ t.test('counts what is settled and cannot be shown', async t => {
   await looked()
 
   t.strictSame(one?.events(), ['skipped 7'])
+})
+
+t.test('tells those of a key that something may be missing where not all was read', async t => {
+  const { open, looked, settle, database } = createRig(t)
+  settle({}, { topic: 'b' })
+  const [any, one, other, all] = [{ key: 'k' }, { key: 'k', topic: 'a' }, { key: 'k', topic: 'b' }, {}].map(filters =>
+    open(filters)
+  )
+  await looked()
+
+  database.cut = ['a']
+  settle({ key: 'k' }, { topic: 'b', key: 'k' })
+  await looked()
+
+  t.strictSame(any?.events(), ['skipped null', 'a0-1', 'b0-1'])
+  t.strictSame(one?.events(), ['skipped null', 'a0-1'])
+  t.strictSame(other?.events(), ['b0-1'])
+  t.strictSame(all?.events(), ['a0-1', 'b0-1'])
 })
 
 t.test('goes on behind the last event of a client, each message once', async t => {

@@ -77,7 +77,10 @@ t.test('GET /api/messages/stream', async t => {
           all: async () => [{ ...status, ...counts, nextOffset: BigInt(++count), messageCount: count }]
         },
         messageTail: {
-          since: async () => [{ topic: 'a', partition: 0, offset: BigInt(count), key: null, place, item }]
+          since: async () => ({
+            rows: [{ topic: 'a', partition: 0, offset: BigInt(count), key: null, place, item }],
+            cut: []
+          })
         }
       })
     })
