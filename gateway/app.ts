@@ -183,7 +183,7 @@ export async function buildApp(dependencies: GatewayDependencies): Promise<App> 
   // is counted, and all of that before a body is read.
   await app.register(headers)
   await app.register(metrics, { measures, requests: minutes.requests, now: steadyMs })
-  await app.register(security, { security: settings.security })
+  await app.register(security, { security: settings.security, now })
   await app.register(limits, { security: settings.security })
   await app.register(requestLog)
   await app.register(problems)

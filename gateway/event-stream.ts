@@ -4,6 +4,8 @@ import { Readable } from 'node:stream'
 export const MAX_RATE = 50
 /** A client that lost its stream comes again after so long. */
 const RETRY_MS = 1_000
+/** A stream that is over waits so long for its client to read the rest. */
+const DRAIN_MS = 1_000
 
 /**
  * Server-sent events for one client (https://html.spec.whatwg.org/multipage/server-sent-events.html). Nothing waits for a
@@ -15,13 +17,14 @@ export interface EventStream {
   /**
    * Sends the last of some events, oldest first, as many as the client has room and rate for.
    *
-   * @param total of which these are a part: the others are counted as skipped
+   * @param total of which these are a part: the others are counted as skipped; null when nobody knows how many they are
    */
-  show(events: readonly string[], total: number): void
+  show(events: readonly string[], total: number | null): void
   /** Sends an event that has nothing to say but its name. */
   tell(name: 'away' | 'back'): void
   /** Sends what nobody is told, so that nobody takes the connection for dead. */
   beat(): void
+  /** Ends it; a client that does not read loses its connection a second later, for nobody else can end that. */
   end(): void
 }
 
@@ -36,6 +39,7 @@ export function createEventStream({ steadyMs }: { steadyMs: () => number }): Eve
   let isFull = false
   let isOver = false
   let skipped = 0
+  let isCounted = true
   let allowed = MAX_RATE
   let filledMs = steadyMs()
   const body = new Readable({
@@ -60,10 +64,12 @@ export function createEventStream({ steadyMs }: { steadyMs: () => number }): Eve
     show(events, total) {
       fill()
       const shown = isFull || allowed < 1 ? [] : events.slice(-Math.floor(allowed))
-      skipped += Math.max(total, events.length) - shown.length
+      skipped += Math.max(total ?? 0, events.length) - shown.length
+      isCounted &&= total !== null
       if (isFull) return
-      if (skipped > 0) send(toEvent('skipped', JSON.stringify({ count: skipped })))
+      if (skipped > 0 || !isCounted) send(toEvent('skipped', JSON.stringify({ count: isCounted ? skipped : null })))
       skipped = 0
+      isCounted = true
       for (const event of shown) {
         if (isFull) skipped += 1
         else {
@@ -75,8 +81,11 @@ export function createEventStream({ steadyMs }: { steadyMs: () => number }): Eve
     tell: name => send(toEvent(name, '{}')),
     beat: () => send(': \n\n'),
     end() {
-      if (!isOver && !body.destroyed) body.push(null)
+      if (isOver || body.destroyed) return
       isOver = true
+      body.push(null)
+      const timer = setTimeout(() => body.destroy(), DRAIN_MS)
+      body.once('close', () => clearTimeout(timer))
     }
   }
 }

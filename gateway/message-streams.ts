@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import type { GatewayQueries } from '../db/queries/gateway.ts'
 import type { Place } from '../db/queries/list.ts'
-import type { TailFilters, TailRow } from '../db/queries/message-tail.ts'
+import type { SinceRows, TailFilters, TailRow } from '../db/queries/message-tail.ts'
 import { toCursor } from './cursor.ts'
 import { createEventStream, type EventStream, toEvent } from './event-stream.ts'
 import { findNews, matchesPlace, type News, type Standing, toStanding } from './topic-news.ts'
@@ -36,6 +36,7 @@ interface Client {
 
 const BEAT_MS = 15_000
 const AWAY_MS = 1_000
+const NOTHING: SinceRows = { rows: [], cut: [] }
 
 /**
  * Builds the live tail of messages. One look at the database at a time serves all streams: positions say how many
@@ -100,20 +101,21 @@ export function createMessageStreams(dependencies: StreamsDependencies) {
     const keys = [...new Set(told.flatMap(({ filters }) => filters.key ?? []))]
     const wanted = news.filter(one => told.some(({ filters }) => matchesPlace(filters, one)))
     const isPlain = told.some(({ filters }) => filters.key === undefined)
-    const [rows, keyed] = await Promise.all([
-      wanted.length > 0 && isPlain ? queries.messageTail.since(wanted, null) : [],
-      wanted.length > 0 && keys.length > 0 ? queries.messageTail.since(wanted, keys) : []
+    const [plain, keyed] = await Promise.all([
+      wanted.length > 0 && isPlain ? queries.messageTail.since(wanted, null) : NOTHING,
+      wanted.length > 0 && keys.length > 0 ? queries.messageTail.since(wanted, keys) : NOTHING
     ])
-    const events = new Map([...rows, ...keyed].map(row => [row, toMessage(row)]))
+    const events = new Map([...plain.rows, ...keyed.rows].map(row => [row, toMessage(row)]))
 
     for (const { filters, stream } of told) {
-      const own = (filters.key === undefined ? rows : keyed).filter(row => matches(filters, row))
+      const own = (filters.key === undefined ? plain : keyed).rows.filter(row => matches(filters, row))
+      const about = wanted.filter(one => matchesPlace(filters, one))
+      const counted = about.reduce((sum, { count }) => sum + count, 0)
       // Of a key only those that were found are known.
-      const counted = filters.key === undefined ? news.filter(one => matchesPlace(filters, one)) : []
-      const total = counted.reduce((sum, { count }) => sum + count, 0)
+      const found = about.some(({ topic }) => keyed.cut.includes(topic)) ? null : own.length
       stream.show(
         own.map(row => events.get(row) ?? ''),
-        total
+        filters.key === undefined ? counted : found
       )
     }
   }
@@ -122,12 +124,24 @@ export function createMessageStreams(dependencies: StreamsDependencies) {
   async function join(client: Client, now: Standing): Promise<void> {
     const { filters, stream, after } = client
     if (after) {
-      const { rows, total } = await queries.messageTail.after(after, filters)
+      const { rows, total } = await findMissed(after, filters)
       const own = rows.filter(({ topic, partition, offset }) => offset < (now.get(`${topic}/${partition}`)?.next ?? 0n))
-      stream.show(own.map(toMessage), total - (rows.length - own.length))
+      stream.show(own.map(toMessage), total === null ? null : total - (rows.length - own.length))
     }
     client.after = null
     client.isTold = true
+  }
+
+  /** What one client missed may be too much to look for: it begins anew then, and the others do not wait for it. */
+  async function findMissed(after: Place, filters: TailFilters) {
+    try {
+      return await queries.messageTail.after(after, filters)
+    } catch (error) {
+      // Where PostgreSQL is away this fails as well, and the client goes on behind its place later.
+      await queries.topicStatus.all()
+      log.warn({ err: error }, 'a stream of messages begins anew: what it missed was not found')
+      return { rows: [], total: null }
+    }
   }
 
   function setAway(next: boolean) {

@@ -27,6 +27,11 @@ export interface TailRow {
   readonly item: string
 }
 
+export interface SinceRows {
+  readonly rows: readonly TailRow[]
+  readonly cut: readonly string[]
+}
+
 /** Conditions on a message; undefined does not filter. */
 export interface TailFilters {
   readonly topic?: string | undefined
@@ -39,6 +44,8 @@ const MAX_SHOWN = 50
 /** Rows of a topic that a look reads, however much was settled since the last one. */
 const MAX_READ = 5_000
 const MAX_COUNTED = 10_000
+/** Messages among which those of a key or a partition are looked for, when a stream comes again. */
+const MAX_SEARCHED = 50_000
 const MAX_BYTES = 4 * 1024 * 1024
 /** Records of one partition are stamped in about the order of their offsets. */
 const SLACK = `interval '2 seconds'`
@@ -47,7 +54,7 @@ const SIZE = 'octet_length(value::text) + octet_length(headers::text)'
 
 // Messages are found by the time of their record, for no index knows when they were settled, and one more would cost every
 // write. Their offsets say which of them are new. What another stamp hides is missing here; counters tell how many.
-const SINCE = `
+const toSince = ({ ofKey, cut }: { ofKey: string; cut: string }) => `
   WITH moved AS MATERIALIZED (
     SELECT * FROM json_to_recordset($1::text::json)
       AS moved(topic text, partition int, low bigint, high bigint, after timestamptz, until timestamptz)),
@@ -60,7 +67,7 @@ const SINCE = `
       WHERE messages.topic = span.topic AND "timestamp" >= span.after AND "timestamp" <= span.until
       ORDER BY "timestamp" DESC, id DESC LIMIT ${MAX_READ}) AS newest),
   found AS (
-    SELECT newest.*, row_number() OVER (PARTITION BY newest.topic, newest.partition
+    SELECT newest.*, row_number() OVER (PARTITION BY newest.topic, newest.partition${ofKey}
       ORDER BY newest."timestamp" DESC, newest.id DESC) AS nth
     FROM newest JOIN moved ON moved.topic = newest.topic AND moved.partition = newest.partition
       AND newest."offset" >= moved.low AND newest."offset" < moved.high
@@ -68,20 +75,36 @@ const SINCE = `
   sized AS (
     SELECT *, sum(${SIZE}) OVER (ORDER BY "timestamp" DESC, id DESC ROWS UNBOUNDED PRECEDING) AS bytes
     FROM found WHERE nth <= ${MAX_SHOWN})
-  SELECT ${toColumns(MESSAGE_ITEM)} FROM sized WHERE bytes < ${MAX_BYTES} ORDER BY "timestamp", id`
+  SELECT ${toColumns(MESSAGE_ITEM)}, cut FROM (SELECT ${cut} AS cut) AS cuts LEFT JOIN sized ON bytes < ${MAX_BYTES}
+  ORDER BY "timestamp", id`
 
-const AFTER = `
+const SINCE = toSince({ ofKey: '', cut: `'[]'` })
+// Those of a key have no counter. Each key has its own newest ones, and topics that were not read to the end are told.
+const SINCE_OF_KEYS = toSince({
+  ofKey: ', newest.key',
+  cut: `(SELECT coalesce(json_agg(topic), '[]')::text FROM (SELECT topic FROM newest GROUP BY topic HAVING count(*) = ${MAX_READ}))`
+})
+
+// A key or a partition that is rare has no index: it is looked for in the newest messages alone, never in all of them. The
+// topic has one, which a plan for any topic or none would not use.
+function toAfter({ topic, key, partition }: TailFilters): string {
+  const maxRead = key === undefined && partition === undefined ? MAX_COUNTED : MAX_SEARCHED
+  return `
   WITH later AS MATERIALIZED (
-    SELECT "timestamp", id, topic FROM messages
+    SELECT "timestamp", id, topic, ($4::text IS NULL OR key = $4) AND ($5::int IS NULL OR partition = $5) AS is_own
+    FROM messages
     WHERE ("timestamp", id, topic) > ($1::text::timestamp AT TIME ZONE 'UTC', $2::text::uuid, $3::text)
-      AND ($4::text IS NULL OR topic = $4) AND ($5::text IS NULL OR key = $5) AND ($6::int IS NULL OR partition = $6)
-    ORDER BY "timestamp" DESC, id DESC, topic DESC LIMIT ${MAX_COUNTED}),
-  shown AS (SELECT id, topic FROM later ORDER BY "timestamp" DESC, id DESC, topic DESC LIMIT ${MAX_SHOWN}),
+      ${topic === undefined ? '' : 'AND topic = $6::text'}
+    ORDER BY "timestamp" DESC, id DESC, topic DESC LIMIT ${maxRead}),
+  counted AS (
+    SELECT (count(*) FILTER (WHERE is_own))::text AS total, (count(*) < ${MAX_SEARCHED})::text AS "isWhole" FROM later),
+  shown AS (SELECT id, topic FROM later WHERE is_own ORDER BY "timestamp" DESC, id DESC, topic DESC LIMIT ${MAX_SHOWN}),
   sized AS (
     SELECT messages.*, sum(${SIZE}) OVER (ORDER BY "timestamp" DESC, id DESC, topic DESC ROWS UNBOUNDED PRECEDING) AS bytes
     FROM shown JOIN messages USING (topic, id))
-  SELECT ${toColumns(MESSAGE_ITEM)}, (SELECT count(*) FROM later)::text AS total FROM sized
-  WHERE bytes < ${MAX_BYTES} ORDER BY "timestamp", id, topic`
+  SELECT ${toColumns(MESSAGE_ITEM)}, total, "isWhole" FROM counted LEFT JOIN sized ON bytes < ${MAX_BYTES}
+  ORDER BY "timestamp", id, topic`
+}
 
 /** Reads of the newest messages, for streams of them. */
 export function createMessageTail(sql: Sql) {
@@ -102,19 +125,26 @@ export function createMessageTail(sql: Sql) {
   return {
     /**
      * Gives the newest messages that were settled in some moves of positions, in the order of their records, 50 of a
-     * partition at most; with `keys` those of the keys.
+     * partition at most; with `keys` those of the keys, 50 of each in a partition. `cut` has the topics of which more was
+     * settled than was read, so that some of a key may be missing; it is empty without `keys`.
      */
-    async since(moved: readonly MovedPartition[], keys: readonly string[] | null): Promise<TailRow[]> {
+    async since(moved: readonly MovedPartition[], keys: readonly string[] | null): Promise<SinceRows> {
       const parameters = [JSON.stringify(moved), keys && JSON.stringify(keys)]
-      const rows = await sql.unsafe<ItemRow[]>(SINCE, parameters, { prepare: true })
-      return rows.map(toRow)
+      const rows = await sql.unsafe<ItemRow[]>(keys ? SINCE_OF_KEYS : SINCE, parameters, { prepare: true })
+      return { rows: rows.filter(row => row.id !== null).map(toRow), cut: JSON.parse(rows[0]?.cut ?? '[]') }
     },
 
-    /** Gives the newest 50 of the messages after a place in the list, in its order, and how many there are, up to 10,000. */
-    async after({ time, id, topic }: Place, filters: TailFilters): Promise<{ rows: TailRow[]; total: number }> {
-      const parameters = [time, id, topic, filters.topic ?? null, filters.key ?? null, filters.partition ?? null]
-      const rows = await sql.unsafe<ItemRow[]>(AFTER, parameters, { prepare: true })
-      return { rows: rows.map(toRow), total: Number(rows[0]?.total ?? 0) }
+    /**
+     * Gives the newest 50 of the messages after a place in the list, in its order, and how many there are, up to 10,000.
+     * Those of a key or a partition are looked for in the newest 50,000; null when there are more that were not looked at.
+     */
+    async after({ time, id, topic }: Place, filters: TailFilters): Promise<{ rows: TailRow[]; total: number | null }> {
+      const parameters = [time, id, topic, filters.key ?? null, filters.partition ?? null]
+      if (filters.topic !== undefined) parameters.push(filters.topic)
+      const rows = await sql.unsafe<ItemRow[]>(toAfter(filters), parameters, { prepare: true })
+      const [counted] = rows
+      const total = counted?.isWhole === 'true' ? Number(counted.total) : null
+      return { rows: rows.filter(row => row.id !== null).map(toRow), total }
     }
   }
 }

@@ -12,6 +12,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Of a verified token; null without one. */
     subject: string | null
+    /** Milliseconds after its arrival for which its token still lets in, leeway included; without end when there is none. */
+    tokenLeftMs: number
   }
   interface FastifyContextConfig {
     /** A route without one is closed to everybody while security is on. */
@@ -27,12 +29,15 @@ const MAX_ADDRESSES = 50_000
 
 interface SecurityOptions {
   readonly security: SecuritySettings | null
+  /** Epoch in milliseconds. */
+  readonly now: () => number
 }
 
 /** Lets a request in by the scopes of its bearer token, an HS256 JWT. Without settings everybody is let in. */
 export default fp<SecurityOptions>(
-  async (app, { security }) => {
+  async (app, { security, now }) => {
     app.decorateRequest('subject', null)
+    app.decorateRequest('tokenLeftMs', Number.POSITIVE_INFINITY)
     if (!security) return
 
     const readClaims = await createVerifier(app, security)
@@ -43,6 +48,7 @@ export default fp<SecurityOptions>(
 
       const claims = readClaims(request, countFailure)
       request.subject = claims.sub
+      request.tokenLeftMs = claims.exp * 1_000 + LEEWAY_MS - now()
       // Whoever is known may learn that nothing is there.
       if (!request.is404 && !hasScope(claims, scope)) throw logged(request, 'denied', forbidden())
     })
@@ -52,6 +58,8 @@ export default fp<SecurityOptions>(
 
 interface Claims {
   readonly sub: string
+  /** Epoch in seconds. */
+  readonly exp: number
   readonly scope?: unknown
   readonly scopes?: unknown
 }

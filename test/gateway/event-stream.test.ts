@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
 import { createEventStream, type EventStream, MAX_RATE, toEvent } from '../../gateway/event-stream.ts'
@@ -68,6 +69,20 @@ t.test('holds nothing for a client that does not read, and tells it what it miss
   t.strictSame(late, [['skipped', { count: 1_000 - shown }]])
 })
 
+t.test('says that something is missing when nobody knows how much', async t => {
+  const stream = createEventStream({ steadyMs: () => 0 })
+
+  stream.show([message(1)], null)
+  stream.show([message(2)], 3)
+
+  t.match(await read(stream), [
+    ['skipped', { count: null }],
+    ['message', { n: 1 }],
+    ['skipped', { count: 2 }],
+    ['message', { n: 2 }]
+  ])
+})
+
 t.test('says nothing of what is not missing', async t => {
   const stream = createEventStream({ steadyMs: () => 0 })
 
@@ -93,4 +108,15 @@ t.test('takes nothing more when it is over', async t => {
 
   t.strictSame(await read(stream), [])
   t.ok(stream.body.readableEnded)
+})
+
+t.test('lets go of a client that does not read, a second after it is over', async t => {
+  const stream = createEventStream({ steadyMs: () => 0 })
+  stream.show(messages(0, 10, 10_000), 10)
+  const startedMs = performance.now()
+
+  stream.end()
+  await once(stream.body, 'close', { signal: AbortSignal.timeout(5_000) })
+
+  t.ok(performance.now() - startedMs > 900, 'it had time to read')
 })

@@ -15,8 +15,9 @@ function createRig(t: { teardown(end: () => void): void }, { maxStreams = 10 } =
     statuses: [] as PartitionStatus[],
     rows: [] as TailRow[],
     isAway: false,
+    cut: [] as string[],
     looks: 0,
-    meanwhile: () => {}
+    meanwhile: (): void | Promise<void> => {}
   }
   const asked: { moved: readonly MovedPartition[]; keys: readonly string[] | null }[] = []
   const resumed: TailFilters[] = []
@@ -33,7 +34,7 @@ function createRig(t: { teardown(end: () => void): void }, { maxStreams = 10 } =
       messageTail: {
         async since(moved, keys) {
           asked.push({ moved, keys })
-          return database.rows.filter(({ topic, partition, offset, key }) => {
+          const rows = database.rows.filter(({ topic, partition, offset, key }) => {
             const isMoved = moved.some(
               one =>
                 one.topic === topic &&
@@ -43,10 +44,11 @@ function createRig(t: { teardown(end: () => void): void }, { maxStreams = 10 } =
             )
             return isMoved && (keys === null || (key !== null && keys.includes(key)))
           })
+          return { rows, cut: keys ? database.cut : [] }
         },
         async after(place, filters) {
           resumed.push(filters)
-          database.meanwhile()
+          await database.meanwhile()
           const rows = database.rows.filter(({ place: { id } }) => id > place.id)
           return { rows, total: rows.length }
         }
@@ -158,6 +160,24 @@ t.test('counts what is settled and cannot be shown', async t => {
   t.strictSame(one?.events(), ['skipped 7'])
 })
 
+t.test('tells those of a key that something may be missing where not all was read', async t => {
+  const { open, looked, settle, database } = createRig(t)
+  settle({}, { topic: 'b' })
+  const [any, one, other, all] = [{ key: 'k' }, { key: 'k', topic: 'a' }, { key: 'k', topic: 'b' }, {}].map(filters =>
+    open(filters)
+  )
+  await looked()
+
+  database.cut = ['a']
+  settle({ key: 'k' }, { topic: 'b', key: 'k' })
+  await looked()
+
+  t.strictSame(any?.events(), ['skipped null', 'a0-1', 'b0-1'])
+  t.strictSame(one?.events(), ['skipped null', 'a0-1'])
+  t.strictSame(other?.events(), ['b0-1'])
+  t.strictSame(all?.events(), ['a0-1', 'b0-1'])
+})
+
 t.test('goes on behind the last event of a client, each message once', async t => {
   const { open, settle, looked, resumed } = createRig(t)
   settle({}, {}, {})
@@ -198,6 +218,47 @@ t.test('says once that PostgreSQL is away, and that it is back, and misses nothi
 
   t.strictSame(early?.events(), ['away', 'back', 'a0-0'])
   t.strictSame(late?.events(), ['away', 'back', 'a0-0'])
+})
+
+t.test('begins anew with a client for which nothing can be found, and nobody else hears of it', async t => {
+  const { open, settle, looked, database, resumed } = createRig(t)
+  settle({}, {})
+  const told = open()
+  await looked()
+  database.meanwhile = async () => {
+    if (resumed.at(-1)?.key === 'rare') throw new Error('canceling statement due to statement timeout')
+  }
+
+  const rare = open({ key: 'rare' }, { after: 'a0-0' })
+  const later = open({}, { after: 'a0-0' })
+  await looked()
+  settle({ key: 'rare' })
+  await looked()
+
+  t.strictSame(rare?.events(), ['skipped null', 'a0-2'])
+  t.strictSame(later?.events(), ['a0-1', 'a0-2'])
+  t.strictSame(told?.events(), ['a0-2'], 'PostgreSQL was there')
+  t.equal(resumed.length, 2, 'it is looked for once')
+})
+
+t.test('says that PostgreSQL is away when it goes while a client comes again, which misses nothing', async t => {
+  const { open, settle, looked, database } = createRig(t)
+  settle({}, {})
+  const told = open()
+  await looked()
+  database.meanwhile = async () => {
+    database.isAway = true
+    throw new Error('away')
+  }
+
+  const late = open({}, { after: 'a0-0' })
+  await until(() => late?.events().includes('away') === true)
+  database.meanwhile = () => {}
+  database.isAway = false
+  await until(() => late?.events().includes('a0-1') === true)
+
+  t.strictSame(late?.events(), ['away', 'back', 'a0-1'])
+  t.strictSame(told?.events(), ['away', 'back'])
 })
 
 t.test('refuses a stream too many, and takes another one when one has gone', async t => {

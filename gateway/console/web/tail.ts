@@ -8,6 +8,8 @@ export interface TailView {
   readonly held: number
   /** Messages that came too fast to be shown, or waited too long. */
   readonly skipped: number
+  /** False once some were missing and nobody knew how many: there are more than `skipped`. */
+  readonly isCounted: boolean
   readonly isPaused: boolean
 }
 
@@ -17,6 +19,7 @@ export function createTail({ maxRows = 500 } = {}) {
   let waiting = new Map<string, MessageRow>()
   let known = new Set<string>()
   let skipped = 0
+  let isCounted = true
   let isPaused = false
 
   return {
@@ -28,8 +31,10 @@ export function createTail({ maxRows = 500 } = {}) {
       }
       dropOldest()
     },
-    skip(count: number): void {
-      skipped += count
+    /** Counts what is missing; null when nobody knows how much. */
+    skip(count: number | null): void {
+      skipped += count ?? 0
+      isCounted &&= count !== null
     },
     /** Rows that arrived since the last view. */
     waiting: (): number => waiting.size,
@@ -41,7 +46,7 @@ export function createTail({ maxRows = 500 } = {}) {
     },
     view(): TailView {
       if (!isPaused && waiting.size > 0) take()
-      return { rows, held: waiting.size, skipped, isPaused }
+      return { rows, held: waiting.size, skipped, isCounted, isPaused }
     }
   }
 

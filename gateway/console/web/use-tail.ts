@@ -82,7 +82,7 @@ export function useTail({ topic, key, partition }: TailFilter, { isLive, listPat
 
     function take({ type, data }: StreamEvent) {
       if (type === 'message') tail.add([toRow(JSON.parse(data) as Message, previewOf)])
-      else if (type === 'skipped') tail.skip(Number(JSON.parse(data).count))
+      else if (type === 'skipped') tail.skip((JSON.parse(data) as { count: number | null }).count)
       else if (type === 'away') setAwaySince(Date.now())
       else if (type === 'back') setAwaySince(null)
     }
@@ -104,7 +104,8 @@ async function openStream(path: string, lastId: string | null, signal: AbortSign
 }
 
 function isSame(a: TailView, b: TailView): boolean {
-  return a.rows === b.rows && a.held === b.held && a.skipped === b.skipped && a.isPaused === b.isPaused
+  const isSameCount = a.held === b.held && a.skipped === b.skipped && a.isCounted === b.isCounted
+  return isSameCount && a.rows === b.rows && a.isPaused === b.isPaused
 }
 
 function useVisible(): boolean {

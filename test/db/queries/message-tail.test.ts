@@ -4,7 +4,9 @@ import type { MovedPartition } from '../../../db/queries/message-tail.ts'
 import { openDatabase } from '../../gateway/_support/database-app.ts'
 
 const { sql, queries } = await openDatabase(t)
-const { since, after } = queries.messageTail
+const { after } = queries.messageTail
+const since = async (...given: Parameters<typeof queries.messageTail.since>) =>
+  (await queries.messageTail.since(...given)).rows
 const EARLY = '2026-01-31T12:00:00.000Z'
 const LATE = '2026-01-31T12:10:00.000Z'
 
@@ -102,6 +104,25 @@ t.test('gives the newest 50 of a partition, and of another one no fewer for that
   t.strictSame(rows.filter(({ partition }) => partition === 0).map(({ offset }) => Number(offset))[0], 950)
 })
 
+t.test('gives the newest 50 of each key, and says of which topics it did not read all', async t => {
+  await insert(0, { key: 'rare', second: 1 })
+  await sql`INSERT INTO messages (topic, id, partition, "offset", key, value, headers, timestamp)
+    SELECT 'a', gen_random_uuid(), 0, n, 'common', '{}', '{}', ${EARLY}::text::timestamptz + n * interval '1 ms' + interval '2 s'
+    FROM generate_series(1, 4998) AS n`
+  await insert(0, { topic: 'b', key: 'rare' })
+  const both = [moved(0, 9_000), moved(0, 9, { topic: 'b' })]
+
+  const whole = await queries.messageTail.since(both, ['rare', 'common'])
+  t.equal(whole.rows.filter(({ key }) => key === 'rare').length, 2)
+  t.equal(whole.rows.filter(({ key }) => key === 'common').length, 50)
+  t.strictSame(whole.cut, [])
+
+  await insert(4_999, { second: 10 })
+  t.strictSame((await queries.messageTail.since(both, ['rare'])).cut, ['a'])
+  t.strictSame(await queries.messageTail.since(both, ['none']), { rows: [], cut: ['a'] })
+  t.strictSame((await queries.messageTail.since(both, null)).cut, [], 'counters tell')
+})
+
 t.test('reads a bounded part of what moved, however much it is', async t => {
   await sql`INSERT INTO messages (topic, id, partition, "offset", value, headers, timestamp)
     SELECT 'a', gen_random_uuid(), 0, n, '{}', '{}', ${EARLY}::text::timestamptz + n * interval '1 ms'
@@ -147,4 +168,27 @@ t.test('gives the newest 50 after a place, and counts no further than to 10,000'
   const { rows, total } = await after({ time: '2026-01-01T00:00:00', id: randomUUID(), topic: 'a' }, {})
 
   t.strictSame([rows.length, Number(rows.at(-1)?.offset), total], [50, 10_999, 10_000])
+})
+
+t.test('looks for what is rare in the newest 50,000 after a place, and says when there are more', async t => {
+  const place = { time: '2026-01-01T00:00:00', id: randomUUID(), topic: 'a' }
+  await insert(0, { key: 'rare', partition: 1, second: -1 })
+  await sql`INSERT INTO messages (topic, id, partition, "offset", key, value, headers, timestamp)
+    SELECT 'a', gen_random_uuid(), 0, n, 'common', '{}', '{}', ${EARLY}::text::timestamptz + n * interval '1 ms'
+    FROM generate_series(1, 49999) AS n`
+  await insert(0, { topic: 'b', key: 'rare', second: 60 })
+
+  t.strictSame(await after(place, { topic: 'a', key: 'none' }), { rows: [], total: null })
+  t.strictSame(await after(place, { topic: 'b', key: 'none' }), { rows: [], total: 0 })
+  const { rows, total } = await after(place, { key: 'rare' })
+  t.strictSame(
+    rows.map(({ topic }) => topic),
+    ['b'],
+    'the other one is too old'
+  )
+  t.equal(total, null)
+  t.strictSame(await after(place, { partition: 1 }), { rows: [], total: null })
+
+  await sql`DELETE FROM messages WHERE topic = 'a' AND "offset" IN (1, 2)`
+  t.match(await after(place, { key: 'rare' }), { rows: { length: 2 }, total: 2 })
 })

@@ -59,6 +59,26 @@ for (const { when, token, url } of allowed) {
   })
 }
 
+for (const { when, leftSeconds, expected } of [
+  { when: 'its token', leftSeconds: -30, expected: 30_000 },
+  { when: '15 minutes', leftSeconds: 3_600, expected: 900_000 }
+]) {
+  t.test(`ends a stream after ${when}, whichever comes first`, async t => {
+    const app = await buildApp(t, { settings: secure, now: Date.now })
+    const lifetimes: number[] = []
+    app.messageStreams.open = ({ lifetimeMs }) => {
+      lifetimes.push(lifetimeMs)
+      return null
+    }
+    const token = sign({ ...claims, exp: Math.floor(Date.now() / 1000) + leftSeconds })
+
+    await app.inject({ url: '/api/messages/stream', headers: bearer(token) })
+
+    const [lifetimeMs = 0] = lifetimes
+    t.ok(lifetimeMs <= expected && lifetimeMs > expected - 3_000, `${lifetimeMs} ms`)
+  })
+}
+
 t.test('takes lower-case bearer', async t => {
   const headers = { authorization: `bearer ${token}` }
   t.match(await app.inject({ url: '/api/messages', headers }), { statusCode: 200 })

@@ -67,9 +67,9 @@ export function MessagesPage() {
         actions={
           <>
             <Stale of={list} />
-            {isLive && tail.skipped > 0 && (
+            {isLive && (tail.skipped > 0 || !tail.isCounted) && (
               <span class="small faint" title="They came faster than they can be shown; the list has them all.">
-                {toCount(tail.skipped)} not shown
+                {tail.isCounted ? toCount(tail.skipped) : 'some'} not shown
               </span>
             )}
           </>

@@ -14,14 +14,15 @@ declare module 'fastify' {
   }
 }
 
-// A token is looked at when a stream begins.
+// A token is looked at when a stream begins: what a client may do is asked again after so long.
 const LIFETIME_MS = 15 * 60_000
 const RETRY_SECONDS = 5
 
 const DESCRIPTION =
   'Sends settled events as they come, as server-sent events: `message` with an item of `/api/messages` and an `id`, `skipped` with ' +
-  '`{ count }` when a client reads too slowly or more than 50 a second come, `away` and `back` while PostgreSQL is away. With ' +
-  '`Last-Event-ID` it goes on behind that event, with the newest 50 of those that came since. With security on it ends after 15 minutes.'
+  '`{ count }` when a client reads too slowly or more than 50 a second come, null when nobody knows how many, `away` and `back` ' +
+  'while PostgreSQL is away. With `Last-Event-ID` it goes on behind that event, with the newest 50 of those that came since; of a ' +
+  'key or a partition it looks for them in the newest 50,000. With security on it ends after 15 minutes, or with its token.'
 
 /** `/api/messages/stream` */
 export default async function streamRoute(app: App) {
@@ -60,7 +61,7 @@ export default async function streamRoute(app: App) {
       const body = app.messageStreams.open({
         filters: request.query,
         after: parseCursor(lastId || undefined, '/last-event-id'),
-        lifetimeMs: request.subject === null ? Number.POSITIVE_INFINITY : LIFETIME_MS
+        lifetimeMs: request.subject === null ? Number.POSITIVE_INFINITY : Math.min(LIFETIME_MS, request.tokenLeftMs)
       })
       if (!body) throw withExtras(new gatewayErrors.SMG_GATEWAY_OVERLOADED(), { retryAfterSeconds: RETRY_SECONDS })
       // For nginx, which would hold what comes until it has more.

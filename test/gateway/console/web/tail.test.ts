@@ -65,6 +65,16 @@ t.test('keeps no more rows than it shows, and counts what it leaves out', async 
   t.equal(tail.view().skipped, 12)
 })
 
+t.test('knows that some are missing when nobody knows how many', async t => {
+  const tail = createTail()
+  t.match(tail.view(), { skipped: 0, isCounted: true })
+
+  tail.skip(null)
+  tail.skip(2)
+
+  t.match(tail.view(), { skipped: 2, isCounted: false })
+})
+
 t.test('is the same view as long as nothing arrives, so that nothing is drawn anew', async t => {
   const tail = createTail()
   tail.add([rowAt(1)])

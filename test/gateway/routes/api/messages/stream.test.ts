@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { pino } from 'pino'
 import t from 'tap'
 import type { TailFilters } from '../../../../../db/queries/message-tail.ts'
 import { toCursor } from '../../../../../gateway/cursor.ts'
-import { buildApp, fakeQueries } from '../../../_support/build-app.ts'
+import { buildApp, fakeQueries, settings } from '../../../_support/build-app.ts'
 import { isDocumented } from '../../../_support/documented.ts'
 import { until } from '../../../_support/open-request.ts'
 
@@ -63,6 +63,38 @@ t.test('GET /api/messages/stream', async t => {
     await app.close()
     await until(() => stream.isOver)
     t.equal(app.minutes.requests.read().meanMs, null, 'how long it lasted is no time of an answer')
+  })
+
+  t.test('does not hold the gateway up when its client reads nothing', async t => {
+    let count = 0
+    const status = { groupId: 'g', topic: 'a', partition: 0, topicId: null, lastMessageAt: null }
+    const counts = { rowCount: 0, deadLetterCount: 0, duplicateCount: 0, lostCount: 0 }
+    const item = JSON.stringify('x'.repeat(8_000_000))
+    const app = await buildApp(t, {
+      settings: { ...settings, timeouts: { ...settings.timeouts, idleMs: 60_000 } },
+      queries: fakeQueries({
+        topicStatus: {
+          all: async () => [{ ...status, ...counts, nextOffset: BigInt(++count), messageCount: count }]
+        },
+        messageTail: {
+          since: async () => ({
+            rows: [{ topic: 'a', partition: 0, offset: BigInt(count), key: null, place, item }],
+            cut: []
+          })
+        }
+      })
+    })
+    await app.listen({ host: '127.0.0.1', port: 0 })
+    const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1').pause()
+    t.teardown(() => socket.destroy())
+    socket.on('error', () => undefined)
+    socket.write(`GET ${url} HTTP/1.1\r\nhost: x\r\n\r\n`)
+    await until(() => app.messageStreams.count() === 1 && count > 3)
+    const startedMs = performance.now()
+
+    await app.close()
+
+    t.ok(performance.now() - startedMs < 3_000, `${performance.now() - startedMs} ms`)
   })
 
   t.test('is over when the client has gone, with the line of its request', async t => {
