@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { startProcesses } from '../_support/processes.ts'
 import { startReceiver } from '../gateway/_support/webhook-receiver.ts'
@@ -31,8 +32,16 @@ async function stateOf(name: string, subject: string | null, gateway = 'gateway-
   return items.find(item => item.name === name)?.subjects.find(one => one.subject === subject)?.state ?? 'ok'
 }
 
+// Seldom: each look is a request that succeeds, and counts where the share of those that fail does.
+const LOOK_MS = 500
 const becomes = (name: string, subject: string | null, state: string, timeoutMs = 20_000) =>
-  system.until(async () => (await stateOf(name, subject)) === state, { timeoutMs, what: `${name} is ${state}` })
+  system.until(
+    async () => {
+      await sleep(LOOK_MS)
+      return (await stateOf(name, subject)) === state
+    },
+    { timeoutMs, what: `${name} is ${state}` }
+  )
 
 /** What the webhook was told of an alert. */
 const told = (name: string) =>
@@ -78,6 +87,12 @@ t.test('requests that fail raise the error rate, on whichever gateway they fail'
 t.test('a lag of more than 10,000 records is told after half a minute, and cleared when it is drained', async t => {
   const post = (verb: string) => fetch(`${system.gatewayUrl}/api/functions/error-logs/${verb}`, { method: 'POST' })
   t.equal((await post('pause')).status, 202)
+  await system.until(
+    async () => (await (await fetch(`${system.urlOf('runner-0')}/health`)).text()).includes('"paused"'),
+    {
+      what: 'the runner holds it up'
+    }
+  )
   const event = { service: 'test', level: 'warn', message: 'many' }
   await system.produce(
     'error-logs',
