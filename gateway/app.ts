@@ -1,18 +1,13 @@
-import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
-import type { IncomingMessage } from 'node:http'
-import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import { type TSchema, Type } from '@sinclair/typebox'
-import Fastify, { LogController } from 'fastify'
 import type { GatewayQueries, GatewayWrites } from '../db/queries/gateway.ts'
 import type { ClusterView } from '../kafka/types.ts'
 import { createTelemetry } from '../sdk/telemetry/telemetry.ts'
 import type { LoadedFunction } from '../sdk/types.ts'
 import { createRecentCounts } from './alerts/recent-counts.ts'
 import { alertRules } from './alerts/rules.ts'
-import { createClientErrorHandler, refuseExpectations } from './client-errors.ts'
 import type { AppSettings } from './config.ts'
 import consolePage from './console/serve.ts'
+import { createServer } from './create-server.ts'
 import { COSTLY_QUERIES } from './database-details.ts'
 import { guardQueries, type QueryReport } from './guard-queries.ts'
 import { type CheckHealth, createHealth } from './health.ts'
@@ -32,20 +27,18 @@ import documents from './plugins/documents.ts'
 import headers from './plugins/headers.ts'
 import limits from './plugins/limits.ts'
 import metrics from './plugins/metrics.ts'
-import problems, { sendProblem } from './plugins/problems.ts'
+import problems from './plugins/problems.ts'
 import requestLog from './plugins/request-log.ts'
 import security from './plugins/security.ts'
 import { createProduce, type Producing } from './produce.ts'
 import { createProduceOnce, type ProduceOnce } from './produce-once.ts'
 import { createRecordAges } from './record-ages.ts'
-import { createRequestLogger } from './request-logger.ts'
 import routes from './routes/index.ts'
 import { createSampler, type Sampler } from './sampler.ts'
 import { readGateway } from './telemetry/read-gateway.ts'
 import { createEventSender } from './telemetry/send-events.ts'
 import { createTopicReader, type TopicReader } from './topic-reader.ts'
 import type { App, GatewayDependencies } from './types.ts'
-import { compileValidator } from './validator-compiler.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -76,7 +69,6 @@ declare module 'fastify' {
   }
 }
 
-const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/
 const QUERY_TIMEOUT_MS = 1_900
 const MAX_PENDING_QUERIES = 1_000
 const KAFKA_READ_TIMEOUT_MS = 1_900
@@ -85,10 +77,6 @@ const MAX_WAITERS = 1_000
 const MAX_STREAMS = 100
 const STREAM_INTERVAL_MS = 500
 const CLEAN_INTERVAL_MS = 60_000
-const MAX_CONNECTIONS = 20_000
-const MAX_PARAM_LENGTH = 200
-/** Beside the time for Kafka: `Prefer: wait`, and the database. */
-const ANSWER_TIMEOUT_MS = 35_000
 
 /**
  * Builds the app of the gateway; nothing of it runs before `listen`, and `close` stops all that it started. What it was
@@ -227,47 +215,4 @@ function toChores({ deadLetterRetentionMs: retentionMs }: AppSettings, writes: G
   const chores: Record<string, () => Promise<number>> = { idempotency: idempotency.expire, alerts: alerts.expire }
   if (retentionMs !== null) chores.deadLetters = () => deadLetters.expire(retentionMs)
   return chores
-}
-
-function createServer({ settings: { timeouts, produceTimeoutMs }, log }: GatewayDependencies): App {
-  const app = Fastify({
-    loggerInstance: log,
-    logController: new LogController({ disableRequestLogging: true }),
-    childLoggerFactory: createRequestLogger,
-    genReqId: toRequestId,
-    requestTimeout: timeouts.requestMs,
-    connectionTimeout: timeouts.idleMs,
-    keepAliveTimeout: timeouts.keepAliveMs,
-    http: {
-      // Node swaps the two when this one is the longer, and then a slow body lives for a minute: measured.
-      headersTimeout: timeouts.headersMs,
-      connectionsCheckingInterval: timeouts.checkMs,
-      // A missing Host is answered by us, with a problem.
-      requireHostHeader: false
-    },
-    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
-    frameworkErrors: sendProblem,
-    clientErrorHandler: createClientErrorHandler({ answerTimeoutMs: produceTimeoutMs + ANSWER_TIMEOUT_MS }),
-    return503OnClosing: false
-  }).withTypeProvider<TypeBoxTypeProvider>()
-
-  // By route, because Fastify forgets the compilers of an instance where schemas are added. Answers are built by us,
-  // member by member; the schemas document them, and tests hold the one against the other.
-  app.addHook('onRoute', route => {
-    route.validatorCompiler ??= ({ schema }) => compileValidator(schema as TSchema)
-    route.serializerCompiler ??= () => JSON.stringify
-    // A route that names no query parameter has none: what is unknown is refused there too.
-    if (route.url.startsWith('/api/') && route.schema) route.schema.querystring ??= Type.Object({})
-    const scope = route.config?.scope
-    if (scope && scope !== 'public' && route.schema) route.schema.security ??= [{ bearer: [scope] }]
-  })
-  app.server.maxConnections = MAX_CONNECTIONS
-  refuseExpectations(app.server)
-  return app
-}
-
-/** A client's own id when it is harmless in a log, else a new one. */
-function toRequestId({ headers }: Pick<IncomingMessage, 'headers'>): string {
-  const given = headers['x-request-id']
-  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
 }

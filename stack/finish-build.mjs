@@ -5,7 +5,7 @@ import { join } from 'node:path'
 const root = join(import.meta.dirname, '..')
 const exports = { '.': './sdk/index.js', './testing': './sdk/testing.js' }
 
-for (const path of ['db/migrations', 'gateway/documents/theme.css'])
+for (const path of ['db/migrations', 'gateway/documents/theme.css', 'gateway/console/web/styles/tokens.css'])
   cpSync(join(root, path), join(root, 'dist', path), { recursive: true })
 writeFileSync(
   join(root, 'dist', 'package.json'),

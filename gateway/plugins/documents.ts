@@ -27,6 +27,9 @@ const PAGE_POLICY = [
   "frame-ancestors 'none'"
 ].join('; ')
 
+// The colours are the console's own.
+const STYLES = ['console/web/styles/tokens.css', 'documents/theme.css']
+
 const info = {
   ...ABOUT,
   summary: 'Functions on Kafka, with their effects in PostgreSQL, exactly once',
@@ -87,11 +90,11 @@ export default fp<{ scope: Scope }>(
     app.addHook('onRoute', route => {
       if (route.url.startsWith('/docs')) route.config = { ...route.config, scope }
     })
-    const css = await readFile(join(import.meta.dirname, '..', 'documents', 'theme.css'), 'utf8')
+    const styles = await Promise.all(STYLES.map(file => readFile(join(import.meta.dirname, '..', file), 'utf8')))
     await app.register(swaggerUi, {
       routePrefix: '/docs',
       staticCSP: PAGE_POLICY,
-      theme: { title: 'SMG Kafka: the API', css: [{ filename: 'theme.css', content: css }] },
+      theme: { title: 'SMG Kafka: the API', css: [{ filename: 'theme.css', content: styles.join('\n') }] },
       uiConfig: {
         // Without the bar of Swagger UI, whose switch knows its own colours only.
         layout: 'BaseLayout',

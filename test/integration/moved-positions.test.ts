@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { startProcesses, type TestProcesses } from '../_support/processes.ts'
+import { expectTransfers } from './_support/expect-transfers.ts'
 
 // Operators move positions while runners work: what is settled stays settled, once.
 
@@ -107,20 +108,7 @@ t.test('a function with transactions goes where it is sent, and does nothing twi
   const accepted = await producing
   await isDrained(processes, topic)
 
-  t.strictSame(
-    (await sql`SELECT id::text AS id FROM transfers ORDER BY id`).map(({ id }) => id),
-    accepted.toSorted()
-  )
-  const byAccount =
-    await sql`SELECT account, array_to_json(array_agg(n ORDER BY sequence))::text AS ns FROM transfers GROUP BY account`
-  for (const { account, ns } of byAccount) {
-    const numbers: number[] = JSON.parse(ns)
-    t.strictSame(
-      numbers,
-      numbers.toSorted((a, b) => a - b),
-      `${account} in order`
-    )
-  }
+  await expectTransfers(t, sql, accepted)
   t.ok(
     Number((await sql`SELECT sum(duplicate_count) AS sum FROM topic_status`)[0]?.sum) > 0,
     'there was something to double'

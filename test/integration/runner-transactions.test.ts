@@ -1,5 +1,6 @@
 import t from 'tap'
 import { startProcesses } from '../_support/processes.ts'
+import { expectTransfers } from './_support/expect-transfers.ts'
 
 const environment = { FUNCTIONS_DIR: `${import.meta.dirname}/_functions`, CONSUMER_SESSION_TIMEOUT_MS: '6000' }
 
@@ -28,20 +29,7 @@ t.test('a runner that is stopped under load ends well, and another one takes ove
   t.match(processes.output('runner-0'), /the runner has stopped/)
   t.match(processes.output('runner-0'), /ended: .*\b0\b/)
   t.ok(atStop < 4_000, 'the stop came before the end')
-  t.strictSame(
-    (await sql`SELECT id::text AS id FROM transfers ORDER BY id`).map(({ id }) => id),
-    accepted.toSorted()
-  )
-  const byAccount =
-    await sql`SELECT account, array_to_json(array_agg(n ORDER BY sequence))::text AS ns FROM transfers GROUP BY account`
-  for (const { account, ns } of byAccount) {
-    const numbers: number[] = JSON.parse(ns)
-    t.strictSame(
-      numbers,
-      numbers.toSorted((a, b) => a - b),
-      `${account} in order`
-    )
-  }
+  await expectTransfers(t, sql, accepted)
 })
 
 t.test('effect and publication of a transaction happen once when the runner is killed', async t => {

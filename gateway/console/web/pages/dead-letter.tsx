@@ -16,6 +16,7 @@ import { Moment } from '../ui/moment.tsx'
 import { Failure, Notice, Skeleton } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
 import { Panel } from '../ui/panel.tsx'
+import { ScrollRegion } from '../ui/scroll-region.tsx'
 import { Stale } from '../ui/stale.tsx'
 import { toast } from '../ui/toast.tsx'
 import { ValueView } from '../ui/value-view.tsx'
@@ -128,11 +129,9 @@ function WhyPanel({ letter: { error, stage, disposition, attempts } }: { readonl
               {isOpen ? 'Hide the stack' : 'Show the stack'}
             </Button>
             {isOpen && (
-              // It scrolls, and has to be reached by the keyboard.
-              // biome-ignore lint/a11y/noNoninteractiveTabindex: see above
-              <section class="json value__text" aria-label="Stack" tabIndex={0}>
+              <ScrollRegion class="code value__text" label="Stack">
                 <Text text={error.stack} />
-              </section>
+              </ScrollRegion>
             )}
           </div>
         )}

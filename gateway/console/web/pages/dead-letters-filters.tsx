@@ -1,8 +1,8 @@
 import { useEffect, useState } from 'preact/hooks'
 import { DISPOSITION_NAMES, STAGES, toWords } from '../dead-letter-words.ts'
 import { go, toHash } from '../router.ts'
-import { Button, LinkButton } from '../ui/button.tsx'
 import { Field, SearchBar, Select, TextInput } from '../ui/field.tsx'
+import { SearchButtons } from '../ui/filters.tsx'
 import { TimeFilter } from '../ui/time-filter.tsx'
 import { TopicSelect } from '../ui/topic-select.tsx'
 
@@ -81,16 +81,7 @@ export function DeadLetterFilters({ query }: { readonly query: URLSearchParams }
         )}
       </Field>
       <TimeFilter key={query.size === 0 ? 'none' : 'some'} query={query} onChange={time => apply({ ...time })} />
-      <div class="row">
-        <Button type="submit" tone="primary">
-          Search
-        </Button>
-        {query.size > 0 && (
-          <LinkButton to="#/dead-letters" tone="quiet">
-            Clear
-          </LinkButton>
-        )}
-      </div>
+      <SearchButtons clearTo="#/dead-letters" isFiltered={query.size > 0} />
     </SearchBar>
   )
 }

@@ -3,10 +3,9 @@ import { cutKey, type DeadLetter, type DeadLetterState } from '../records.ts'
 import { toHash } from '../router.ts'
 import { Badge } from '../ui/badge.tsx'
 import { LinkButton } from '../ui/button.tsx'
-import { KeyText } from '../ui/key-text.tsx'
-import { Moment } from '../ui/moment.tsx'
 import { Empty, Failure } from '../ui/notice.tsx'
 import { Panel } from '../ui/panel.tsx'
+import { ListPages, RECORD_COLUMNS } from '../ui/record-list.tsx'
 import { Stale } from '../ui/stale.tsx'
 import { type Column, Table } from '../ui/table.tsx'
 import { useList } from '../use-list.ts'
@@ -51,7 +50,6 @@ export function DeadLetterList({ path, query }: ListProps) {
   const list = useList(path, EVERY_MS, toLetterRow)
   const { data, error, reload } = list
   const cursor = query.get('cursor')
-  const to = (place: string) => toHash(['dead-letters'], { ...Object.fromEntries(query), cursor: place })
 
   return (
     <>
@@ -69,27 +67,13 @@ export function DeadLetterList({ path, query }: ListProps) {
           />
         )}
       </Panel>
-      {(cursor || data?.nextCursor) && (
-        <nav class="row row--between" aria-label="Pages">
-          {cursor ? <LinkButton to={to('')}>Newest</LinkButton> : <span />}
-          {data?.nextCursor && <LinkButton to={to(data.nextCursor)}>Older</LinkButton>}
-        </nav>
-      )}
+      <ListPages page="dead-letters" query={query} next={data?.nextCursor ?? null} />
     </>
   )
 }
 
 const COLUMNS: readonly Column<Row>[] = [
-  { header: 'Time', cell: ({ timestamp }) => <Moment value={timestamp} /> },
-  { header: 'Topic', cell: ({ topic }) => <Badge>{topic}</Badge> },
-  {
-    header: 'Key',
-    cell: ({ key }) => (
-      <span class="record-key">
-        <KeyText value={key} />
-      </span>
-    )
-  },
+  ...RECORD_COLUMNS,
   {
     header: 'Error',
     grow: true,

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { go, Link, toHash } from '../router.ts'
-import { Button, LinkButton } from '../ui/button.tsx'
 import { Field, SearchBar, TextInput } from '../ui/field.tsx'
+import { SearchButtons } from '../ui/filters.tsx'
 import { TimeFilter } from '../ui/time-filter.tsx'
 import { TopicSelect } from '../ui/topic-select.tsx'
 
@@ -36,16 +36,7 @@ export function MessageFilters({ query }: { readonly query: URLSearchParams }) {
         {control => <TextInput {...control} type="number" value={partition} onInput={setPartition} placeholder="any" />}
       </Field>
       <TimeFilter key={query.size === 0 ? 'none' : 'some'} query={query} onChange={time => apply({ ...time })} />
-      <div class="row">
-        <Button type="submit" tone="primary">
-          Search
-        </Button>
-        {query.size > 0 && (
-          <LinkButton to="#/messages" tone="quiet">
-            Clear
-          </LinkButton>
-        )}
-      </div>
+      <SearchButtons clearTo="#/messages" isFiltered={query.size > 0} />
     </SearchBar>
   )
 }

@@ -5,15 +5,14 @@ import { previewOf } from '../preview.ts'
 import { type Message, type MessageRow, toRow } from '../records.ts'
 import { Link, toHash, useRoute } from '../router.ts'
 import { idOf } from '../tail.ts'
-import { Badge } from '../ui/badge.tsx'
 import { Button, LinkButton } from '../ui/button.tsx'
 import { Filters } from '../ui/filters.tsx'
 import { Icon } from '../ui/icon.tsx'
-import { KeyText } from '../ui/key-text.tsx'
 import { Moment } from '../ui/moment.tsx'
 import { Empty, Failure, Notice } from '../ui/notice.tsx'
 import { Page } from '../ui/page.tsx'
 import { Panel } from '../ui/panel.tsx'
+import { ListPages, RECORD_COLUMNS } from '../ui/record-list.tsx'
 import { Stale } from '../ui/stale.tsx'
 import { type Column, Table } from '../ui/table.tsx'
 import { useList } from '../use-list.ts'
@@ -88,22 +87,13 @@ export function MessagesPage() {
           />
         )}
       </Panel>
-      <Pages query={query} cursor={cursor} next={data?.nextCursor ?? null} />
+      <ListPages page="messages" query={query} next={data?.nextCursor ?? null} />
     </Page>
   )
 }
 
 const COLUMNS: readonly Column<MessageRow>[] = [
-  { header: 'Time', cell: ({ timestamp }) => <Moment value={timestamp} /> },
-  { header: 'Topic', cell: ({ topic }) => <Badge>{topic}</Badge> },
-  {
-    header: 'Key',
-    cell: ({ key }) => (
-      <span class="record-key">
-        <KeyText value={key} />
-      </span>
-    )
-  },
+  ...RECORD_COLUMNS,
   { header: 'Value', cell: ({ preview }) => <bdi class="preview">{preview}</bdi>, grow: true, mono: true },
   { header: 'Partition', cell: ({ partition }) => partition, align: 'end', minor: true },
   { header: 'Offset', cell: ({ offset }) => toCount(offset), align: 'end', minor: true }
@@ -169,23 +159,5 @@ function NoMessages({ query }: { readonly query: URLSearchParams }) {
     >
       They appear here the moment a function has settled them.
     </Empty>
-  )
-}
-
-interface PagesProps {
-  readonly query: URLSearchParams
-  readonly cursor: string
-  readonly next: string | null
-}
-
-/** The ways to newer and older pages; each is an address, so that the browser's own buttons go there too. */
-function Pages({ query, cursor, next }: PagesProps) {
-  if (!cursor && !next) return null
-  const to = (place: string) => toHash(['messages'], { ...Object.fromEntries(query), cursor: place })
-  return (
-    <nav class="row row--between" aria-label="Pages">
-      {cursor ? <LinkButton to={to('')}>Newest</LinkButton> : <span />}
-      {next && <LinkButton to={to(next)}>Older</LinkButton>}
-    </nav>
   )
 }

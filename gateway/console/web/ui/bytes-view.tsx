@@ -2,6 +2,7 @@ import { useMemo, useState } from 'preact/hooks'
 import { toHexRows } from '../bytes.ts'
 import { toCount } from '../format.ts'
 import { Button } from './button.tsx'
+import { ScrollRegion } from './scroll-region.tsx'
 
 const FIRST_ROWS = 32
 const MORE_ROWS = 256
@@ -13,9 +14,7 @@ export function BytesView({ bytes }: { readonly bytes: Uint8Array }) {
   const left = bytes.length - rows.length * 16
 
   return (
-    // It scrolls, and has to be reached by the keyboard.
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: see above
-    <section class="hex" aria-label="Bytes" tabIndex={0}>
+    <ScrollRegion class="code" label="Bytes">
       {rows.map(({ offset, hex, ascii }) => (
         <div key={offset} class="hex__row">
           <span class="faint">{offset}</span>
@@ -28,6 +27,6 @@ export function BytesView({ bytes }: { readonly bytes: Uint8Array }) {
           Show more ({toCount(left)} bytes left)
         </Button>
       )}
-    </section>
+    </ScrollRegion>
   )
 }

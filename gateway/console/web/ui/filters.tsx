@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
-import { Button } from './button.tsx'
+import { Button, LinkButton } from './button.tsx'
 import { Icon } from './icon.tsx'
 import { Panel } from './panel.tsx'
 
@@ -23,5 +23,27 @@ export function Filters({ isFiltered, children }: FiltersProps) {
       </div>
       {children}
     </Panel>
+  )
+}
+
+interface SearchButtonsProps {
+  /** The list without filters. */
+  readonly clearTo: string
+  readonly isFiltered: boolean
+}
+
+/** The end of a bar of filters. */
+export function SearchButtons({ clearTo, isFiltered }: SearchButtonsProps) {
+  return (
+    <div class="row">
+      <Button type="submit" tone="primary">
+        Search
+      </Button>
+      {isFiltered && (
+        <LinkButton to={clearTo} tone="quiet">
+          Clear
+        </LinkButton>
+      )}
+    </div>
   )
 }

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
 import { toBytes } from '../format.ts'
 import { Button } from './button.tsx'
+import { ScrollRegion } from './scroll-region.tsx'
 
 const MAX_TEXT = 2_000
 const MAX_MEMBERS = 100
@@ -15,11 +16,9 @@ interface JsonViewProps {
 /** JSON as text that can be folded; long text and long lists are cut until somebody wants to see all of it. */
 export function JsonView({ value, open = 2, label = 'JSON' }: JsonViewProps) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and has to be reached by the keyboard
-    // biome-ignore lint/a11y/useSemanticElements: it is no set of fields
-    <div class="json" role="group" aria-label={label} tabIndex={0}>
+    <ScrollRegion class="code" label={label}>
       <Node value={value} open={open} />
-    </div>
+    </ScrollRegion>
   )
 }
 

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { Empty, Skeleton } from './notice.tsx'
+import { ScrollRegion } from './scroll-region.tsx'
 
 export interface Column<Row> {
   /** Its heading, and the label of its value where rows are cards. */
@@ -37,10 +38,7 @@ export function Table<Row>(props: TableProps<Row>) {
   if (rows.length === 0) return <>{typeof empty === 'string' ? <Empty title={empty} /> : empty}</>
 
   return (
-    // A region that scrolls has to be reached by the keyboard too.
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: see above
-    // biome-ignore lint/a11y/useSemanticElements: it is no set of fields
-    <div class="table-scroll" role="group" aria-label={label} tabIndex={0}>
+    <ScrollRegion class="table-scroll" label={label}>
       <table class="table">
         <thead>
           <tr>
@@ -57,7 +55,7 @@ export function Table<Row>(props: TableProps<Row>) {
           ))}
         </tbody>
       </table>
-    </div>
+    </ScrollRegion>
   )
 }
 

@@ -5,6 +5,7 @@ import { BytesView } from './bytes-view.tsx'
 import { CopyButton } from './copy-button.tsx'
 import { JsonView, Text } from './json-view.tsx'
 import { Panel } from './panel.tsx'
+import { ScrollRegion } from './scroll-region.tsx'
 import { Tabs } from './tabs.tsx'
 
 interface ValueViewProps {
@@ -64,11 +65,9 @@ function Bare({ title, children }: { readonly title: string; readonly children: 
 
 function Lines({ text }: { readonly text: string }) {
   return (
-    // It scrolls, and has to be reached by the keyboard.
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: see above
-    <section class="json value__text" aria-label="Text" tabIndex={0} dir="auto">
+    <ScrollRegion class="code value__text" label="Text" dir="auto">
       <Text text={text} />
-    </section>
+    </ScrollRegion>
   )
 }
 
