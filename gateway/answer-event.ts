@@ -17,7 +17,15 @@ export function toAccepted(
   topic: string,
   { id, partition, offset, timestampMs }: Exclude<ProduceOutcome, { error: Error }>
 ): Accepted {
-  return { id, topic, partition, offset, timestamp: new Date(timestampMs).toISOString() }
+  return { id, topic, partition, offset, timestamp: toTime(timestampMs) }
+}
+
+let latest = { timestampMs: -1, text: '' }
+
+/** ISO 8601. Events of one moment share it. */
+function toTime(timestampMs: number): string {
+  if (timestampMs !== latest.timestampMs) latest = { timestampMs, text: new Date(timestampMs).toISOString() }
+  return latest.text
 }
 
 /** Answers 202, or 200 with the outcome when the client prefers to wait for it and it is there in time. */

@@ -1,13 +1,21 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type TSchema, Type } from '@sinclair/typebox'
-import Fastify, { LogController } from 'fastify'
+import Fastify, { type FastifyRequest, LogController } from 'fastify'
 import { createClientErrorHandler, refuseExpectations } from './client-errors.ts'
 import { sendProblem } from './plugins/problems.ts'
 import { createRequestLogger } from './request-logger.ts'
 import type { App, GatewayDependencies } from './types.ts'
 import { compileValidator } from './validator-compiler.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** As `routeOptions`, which Fastify makes anew whenever it is asked for. */
+    readonly route: FastifyRequest['routeOptions']
+    knownRoute: FastifyRequest['routeOptions'] | null
+  }
+}
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/
 const MAX_CONNECTIONS = 20_000
@@ -51,13 +59,26 @@ export function createServer({
     const scope = route.config?.scope
     if (scope && scope !== 'public' && route.schema) route.schema.security ??= [{ bearer: [scope] }]
   })
+  app.decorateRequest('knownRoute', null)
+  app.decorateRequest('route', {
+    getter(this: FastifyRequest) {
+      this.knownRoute ??= this.routeOptions
+      return this.knownRoute
+    }
+  })
   app.server.maxConnections = MAX_CONNECTIONS
   refuseExpectations(app.server)
   return app
 }
 
+// Unique among processes, and cheaper than a random one each time.
+const PROCESS = randomBytes(6).toString('hex')
+let requests = 0
+
 /** A client's own id when it is harmless in a log, else a new one. */
 function toRequestId({ headers }: Pick<IncomingMessage, 'headers'>): string {
   const given = headers['x-request-id']
-  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
+  if (typeof given === 'string' && REQUEST_ID.test(given)) return given
+  requests += 1
+  return `${PROCESS}-${requests.toString(36)}`
 }

@@ -26,7 +26,7 @@ export function findIdempotencyKey({ raw }: FastifyRequest): string | null {
 /** Says which request a key means: that of its subject and its route. */
 export function toKeyedRequest(request: FastifyRequest, key: string, bodyHash: string): KeyedRequest {
   const subject = toStoredSubject(request.subject ?? '')
-  return { subject, route: `POST ${request.routeOptions.url}`, key, bodyHash }
+  return { subject, route: `POST ${request.route.url}`, key, bodyHash }
 }
 
 function toKey(text: string): string | null {

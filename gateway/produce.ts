@@ -91,9 +91,11 @@ export function createProduce({ producer, timeoutMs, now, onSent }: ProduceDepen
   async function produce(
     definition: LoadedFunction,
     events: readonly ValidEvent[],
-    options: ProduceOptions = {}
+    { traceparent }: ProduceOptions = {}
   ): Promise<ProduceOutcome[]> {
-    return (await offer(definition, events, options)).outcomes
+    const startedMs = performance.now()
+    const planned = plan(definition, events)
+    return send(definition.topic, planned instanceof Promise ? await planned : planned, { startedMs, traceparent })
   }
 
   /**
@@ -113,13 +115,22 @@ export function createProduce({ producer, timeoutMs, now, onSent }: ProduceDepen
   }
 
   /** Gives new events their ids and partitions. Rejects with SMG_GATEWAY_KAFKA_AWAY when these are not known. */
-  async function plan(
+  function plan(
     definition: LoadedFunction,
     events: readonly ValidEvent[],
     turn: number = takeTurn(definition.topic)
-  ): Promise<Plan> {
-    const partitions = await countPartitions(definition.topic)
+  ): Plan | Promise<Plan> {
+    // Mostly known: a promise for nothing is a part of what an event costs.
+    const partitions = countPartitions(definition.topic)
+    if (typeof partitions === 'number') return address(definition, events, { partitions, turn })
+    return partitions.then(count => address(definition, events, { partitions: count, turn }))
+  }
 
+  function address(
+    definition: LoadedFunction,
+    events: readonly ValidEvent[],
+    { partitions, turn }: { readonly partitions: number; readonly turn: number }
+  ): Plan {
     const timestampMs = now()
     const records = events.map(({ event, value }) => {
       const key = toKey(definition, event)

@@ -20,45 +20,73 @@ export interface Budget {
   usedBytes: number
 }
 
-/**
- * Builds an append of `count` records, which expires by itself after `timeoutMs`.
- */
-export function createAppend(count: number, { timeoutMs, budget }: { timeoutMs: number; budget: Budget }): Append {
-  const results = new Array<AppendResult>(count)
-  const entries: Entry[] = []
-  const { promise, resolve } = withResolvers<AppendResult[]>()
-  const timer = setTimeout(expire, timeoutMs)
-  let pending = count
+/** A class, so that its methods are made once: there is one a request. */
+class SomeAppend implements Append {
+  readonly settled: Promise<AppendResult[]>
+  readonly #results: AppendResult[]
+  readonly #entries: Entry[] = []
+  readonly #timeoutMs: number
+  readonly #budget: Budget
+  readonly #timer: NodeJS.Timeout
+  #resolve: (results: AppendResult[]) => void = () => undefined
+  #pending: number
 
-  function settle(index: number, result: AppendResult): void {
-    results[index] = result
-    pending -= 1
-    if (pending > 0) return
-    clearTimeout(timer)
-    resolve(results)
+  constructor(count: number, { timeoutMs, budget }: AppendOptions) {
+    this.#results = new Array<AppendResult>(count)
+    this.#pending = count
+    this.#timeoutMs = timeoutMs
+    this.#budget = budget
+    this.settled = new Promise(resolve => {
+      this.#resolve = resolve
+    })
+    this.#timer = setTimeout(expire, timeoutMs, this)
   }
 
-  function expire(): void {
-    // One error for all: a stack a record would cost more than the records.
-    const withdrawn = { error: new kafkaErrors.SMG_KAFKA_TIMEOUT(timeoutMs) }
-    const unknown = { error: new kafkaErrors.SMG_KAFKA_UNKNOWN_OUTCOME(`no answer within ${timeoutMs} ms`) }
+  add(entry: Entry): void {
+    this.#entries.push(entry)
+  }
 
-    for (const entry of entries) {
-      if (!entry.isSettled) giveUp(entry, entry.isSent ? unknown : withdrawn)
+  settle(index: number, result: AppendResult): void {
+    this.#results[index] = result
+    this.#pending -= 1
+    if (this.#pending > 0) return
+    clearTimeout(this.#timer)
+    this.#resolve(this.#results)
+  }
+
+  expire(): void {
+    // One error for all: a stack a record would cost more than the records.
+    const withdrawn = { error: new kafkaErrors.SMG_KAFKA_TIMEOUT(this.#timeoutMs) }
+    const unknown = { error: new kafkaErrors.SMG_KAFKA_UNKNOWN_OUTCOME(`no answer within ${this.#timeoutMs} ms`) }
+
+    for (const entry of this.#entries) {
+      if (!entry.isSettled) this.#giveUp(entry, entry.isSent ? unknown : withdrawn)
     }
   }
 
-  function withdraw(): void {
+  withdraw(): void {
     const withdrawn = { error: new kafkaErrors.SMG_KAFKA_WITHDRAWN() }
-    for (const entry of entries) if (!entry.isSettled && !entry.isSent) giveUp(entry, withdrawn)
+    for (const entry of this.#entries) if (!entry.isSettled && !entry.isSent) this.#giveUp(entry, withdrawn)
   }
 
-  function giveUp(entry: Entry, result: AppendResult): void {
-    settleEntry(entry, result, budget)
+  #giveUp(entry: Entry, result: AppendResult): void {
+    settleEntry(entry, result, this.#budget)
     if (!entry.isInFlight) entry.queue.noteWithdrawn()
   }
+}
 
-  return { settled: promise, add: entry => void entries.push(entry), settle, expire, withdraw }
+interface AppendOptions {
+  readonly timeoutMs: number
+  readonly budget: Budget
+}
+
+/** Builds an append of `count` records, which expires by itself after `timeoutMs`. */
+export function createAppend(count: number, options: AppendOptions): Append {
+  return new SomeAppend(count, options)
+}
+
+function expire(append: Append): void {
+  append.expire()
 }
 
 /** Settles a record once; later calls do nothing. Its bytes count until it is neither waiting nor in flight. */
@@ -73,12 +101,4 @@ export function settleEntry(entry: Entry, result: AppendResult, budget: Budget):
 export function landEntry(entry: Entry, budget: Budget): void {
   entry.isInFlight = false
   if (entry.isSettled) budget.usedBytes -= entry.bytes
-}
-
-function withResolvers<T>() {
-  let resolve: (value: T) => void = () => undefined
-  const promise = new Promise<T>(settle => {
-    resolve = settle
-  })
-  return { promise, resolve }
 }

@@ -138,9 +138,9 @@ function encodeRecords(records: readonly EncodableRecord[], times: readonly numb
       return
     }
     let count = 0
-    for (const name of Object.keys(headers)) count += toValues(headers[name])?.length ?? 1
+    for (const name in headers) count += toValues(headers[name])?.length ?? 1
     writeVarInt(count)
-    for (const name of Object.keys(headers)) {
+    for (const name in headers) {
       const values = toValues(headers[name])
       if (values) for (const value of values) writeHeader(name, value)
       else writeHeader(name, headers[name] as Bytes)
@@ -181,9 +181,10 @@ function toBound({ key, value, headers = {} }: EncodableRecord): number {
     for (const [name, header] of headers) bound += HEADER_BYTES + boundOf(name) + boundOf(header)
     return bound
   }
-  for (const name of Object.keys(headers)) {
-    const values = toValues(headers[name]) ?? [headers[name] as Bytes]
-    for (const header of values) bound += HEADER_BYTES + boundOf(name) + boundOf(header)
+  for (const name in headers) {
+    const values = toValues(headers[name])
+    if (values) for (const header of values) bound += HEADER_BYTES + boundOf(name) + boundOf(header)
+    else bound += HEADER_BYTES + boundOf(name) + boundOf(headers[name] as Bytes)
   }
   return bound
 }

@@ -27,8 +27,10 @@ export interface LaneDependencies {
 
 /** Write the records of all partitions, each in its order. */
 export interface Lanes {
+  /** Says that a record came into some queue, which is woken next. */
+  note(bytes: number): void
   /** Says that a queue got records. */
-  wake(queue: RecordQueue, added: { records: number; bytes: number }): void
+  wake(queue: RecordQueue): void
   /** Sends that are under way, those of partitions that go alone too. */
   inFlight(): number
 }
@@ -69,10 +71,13 @@ export function createLanes({
   let begunAtMs = Number.NEGATIVE_INFINITY
   let lingering: NodeJS.Timeout | undefined
 
-  function wake(queue: RecordQueue, { records, bytes }: { records: number; bytes: number }): void {
-    waiting.add(queue)
-    gathered.records += records
+  function note(bytes: number): void {
+    gathered.records += 1
     gathered.bytes += bytes
+  }
+
+  function wake(queue: RecordQueue): void {
+    waiting.add(queue)
     if (queue.isInFlight) return // the end of its send wakes it
     if (isAlone(queue)) pumpAlone(queue)
     else schedule()
@@ -286,7 +291,7 @@ export function createLanes({
     queue.isAlone = queue.maxRecords < MAX_RECORDS
   }
 
-  return { wake, inFlight: () => inFlight }
+  return { note, wake, inFlight: () => inFlight }
 }
 
 function toFinal({ doubt, queue }: Entry, error: unknown): Error {

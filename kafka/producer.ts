@@ -115,7 +115,7 @@ export function createProducer(
   }
 
   function enqueue(topic: string, records: readonly OutgoingRecord[], append: Append): void {
-    const woken = new Map<RecordQueue, { records: number; bytes: number }>()
+    const woken: RecordQueue[] = []
 
     records.forEach((record, index) => {
       const error = findFlaw(record)
@@ -144,13 +144,11 @@ export function createProducer(
       budget.usedBytes += bytes
       append.add(entry)
       queue.push(entry)
-
-      const added = woken.get(queue) ?? { records: 0, bytes: 0 }
-      woken.set(queue, added)
-      added.records += 1
-      added.bytes += bytes
+      lanes.note(bytes)
+      // Neighbours are often of one partition, and to wake a queue twice does nothing.
+      if (woken.at(-1) !== queue) woken.push(queue)
     })
-    for (const [queue, added] of woken) lanes.wake(queue, added)
+    for (const queue of woken) lanes.wake(queue)
   }
 
   /** Gives the reason why nothing can be taken now. */
@@ -176,23 +174,25 @@ export function createProducer(
     if (error) return refuse(records, error)
 
     const append = createAppend(records.length, { timeoutMs, budget })
+    const withdraw = signal && (() => append.withdraw())
     appends.add(append)
     enqueue(topic, records, append)
-    signal?.addEventListener('abort', append.withdraw)
+    if (withdraw) signal.addEventListener('abort', withdraw)
     const results = await append.settled
-    signal?.removeEventListener('abort', append.withdraw)
+    if (withdraw) signal.removeEventListener('abort', withdraw)
     appends.delete(append)
     turnstile.turn() // what was withdrawn counts no longer
     return results
   }
 
   return {
-    async append(topic, records, { timeoutMs, isPatient = false, signal }): Promise<AppendResult[]> {
-      if (records.length === 0) return []
+    append(topic, records, { timeoutMs, isPatient = false, signal }) {
+      if (records.length === 0) return Promise.resolve([])
       if (!isPatient || turnstile.isOpen()) return begin(topic, records, { timeoutMs, signal })
 
       const bytes = records.reduce((sum, one) => sum + sizeOf(one), 0)
-      if (patientBytes > 0 && patientBytes + bytes > maxQueuedBytes) return refuse(records, toQueueFull())
+      if (patientBytes > 0 && patientBytes + bytes > maxQueuedBytes)
+        return Promise.resolve(refuse(records, toQueueFull()))
       patientBytes += bytes
       const run = (leftMs: number) => {
         patientBytes -= bytes

@@ -1,12 +1,14 @@
 import { createHash, randomFillSync } from 'node:crypto'
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+const VARIANTS = ['8', '9', 'a', 'b']
 const LATEST_MS = 2 ** 48 - 1
 
-// Random bytes are drawn many at a time: a call into the system for each id is most of its cost.
+// Random digits are drawn many at a time: a call into the system for each id is most of its cost.
 const pool = Buffer.alloc(10 * 512)
-let drawn = pool.length
+const TAIL_DIGITS = 20
+let digits = ''
+let drawn = 0
 
 let latest = { timestampMs: -1, prefix: '00000000-0000' }
 
@@ -15,12 +17,12 @@ let latest = { timestampMs: -1, prefix: '00000000-0000' }
  * time, so that inserts go to the right edge of an index.
  */
 export function createEventId(timestampMs: number): string {
-  if (drawn === pool.length) {
-    randomFillSync(pool)
+  if (drawn === digits.length) {
+    digits = randomFillSync(pool).toString('hex')
     drawn = 0
   }
-  const tail = pool.subarray(drawn, drawn + 10)
-  drawn += 10
+  const tail = digits.slice(drawn, drawn + TAIL_DIGITS)
+  drawn += TAIL_DIGITS
   return toUuid(timestampMs, tail)
 }
 
@@ -33,7 +35,7 @@ export function deriveEventId(timestampMs: number, parts: readonly (string | Buf
     hash.update(part === null ? 'null;' : `${Buffer.byteLength(part)};`)
     if (part !== null) hash.update(part)
   }
-  return toUuid(timestampMs, hash.digest())
+  return toUuid(timestampMs, hash.digest('hex').slice(0, TAIL_DIGITS))
 }
 
 /** Says whether a text is a UUIDv7 in lower case. */
@@ -46,12 +48,10 @@ export function timestampMsOf(id: string): number {
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
 }
 
-function toUuid(timestampMs: number, tail: Buffer): string {
-  const at = (index: number) => HEX[tail[index] ?? 0]
-  const version = HEX[0x70 | ((tail[0] ?? 0) & 0x0f)]
-  const variant = HEX[0x80 | ((tail[2] ?? 0) & 0x3f)]
-
-  return `${toPrefix(timestampMs)}-${version}${at(1)}-${variant}${at(3)}-${at(4)}${at(5)}${at(6)}${at(7)}${at(8)}${at(9)}`
+/** Of the digits of the tail the first and the fifth make room for what a UUIDv7 is known by. */
+function toUuid(timestampMs: number, tail: string): string {
+  const variant = VARIANTS[Number.parseInt(tail[4] ?? '', 16) & 3]
+  return `${toPrefix(timestampMs)}-7${tail.slice(1, 4)}-${variant}${tail.slice(5, 8)}-${tail.slice(8)}`
 }
 
 /** Of the time. Events of one moment share it. */

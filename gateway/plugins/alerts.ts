@@ -64,7 +64,7 @@ export default fp<AlertsOptions>(
     app.decorate('alerts', alerts)
     app.addHook('onResponse', (request, reply, done) => {
       // Probes ask more often than anybody else, and a 503 is their answer.
-      if (request.routeOptions.url?.startsWith('/api/')) counts.countAnswer(reply.statusCode)
+      if (request.route.url?.startsWith('/api/')) counts.countAnswer(reply.statusCode)
       done()
     })
     app.addHook('onListen', async () => alerts.start())

@@ -35,30 +35,30 @@ export default fp(
     app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
       try {
         request.bodyBytes = body as Buffer
-        if (body.length === 0 && request.routeOptions.config.optionalBody) return done(null, null)
-        done(null, request.routeOptions.config.rawBody ? body : parseJson(body as Buffer))
+        if (body.length === 0 && request.route.config.optionalBody) return done(null, null)
+        done(null, request.route.config.rawBody ? body : parseJson(body as Buffer))
       } catch (error) {
         done(error as Error)
       }
     })
     app.addContentTypeParser('application/x-ndjson', (request, payload, done) => {
-      if (request.routeOptions.config.lines) done(null, payload)
+      if (request.route.config.lines) done(null, payload)
       else done(new gatewayErrors.SMG_GATEWAY_MEDIA_TYPE())
     })
   },
   { name: 'body', dependencies: ['problems'] }
 )
 
-function findTypeFault({ headers, is404, routeOptions }: FastifyRequest): Error | undefined {
+function findTypeFault({ headers, is404, route }: FastifyRequest): Error | undefined {
   const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
   // Without a body, a page of another site may post here and its browser asks nobody: JSON is what makes it ask.
-  const isForeign = routeOptions.config.optionalBody && FOREIGN.test(String(headers['sec-fetch-site']))
+  const isForeign = route.config.optionalBody && FOREIGN.test(String(headers['sec-fetch-site']))
   if (is404 || (!hasBody && headers['content-type'] === undefined && !isForeign)) return undefined
   // A route without a body ignores what comes with it, as Fastify does.
-  if (routeOptions.schema?.body === undefined) return undefined
+  if (route.schema?.body === undefined) return undefined
 
   const encoding = headers['content-encoding'] ?? 'identity'
   const type = headers['content-type'] ?? ''
-  const isTaken = JSON_TYPE.test(type) || (routeOptions.config.lines === true && NDJSON_TYPE.test(type))
+  const isTaken = JSON_TYPE.test(type) || (route.config.lines === true && NDJSON_TYPE.test(type))
   return isTaken && encoding.toLowerCase() === 'identity' ? undefined : new gatewayErrors.SMG_GATEWAY_MEDIA_TYPE()
 }

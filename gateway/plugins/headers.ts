@@ -11,11 +11,14 @@ export const SECURITY_HEADERS = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'"
 } as const
 
+const HEADERS = Object.entries(SECURITY_HEADERS)
+
 /** Sets the security headers of every answer, and refuses a request without a Host as RFC 9112 section 3.2 asks. */
 export default fp(
   async app => {
     app.addHook('onRequest', (request, reply, done) => {
-      reply.headers({ ...SECURITY_HEADERS, 'x-request-id': request.id })
+      for (const [name, value] of HEADERS) reply.header(name, value)
+      reply.header('x-request-id', request.id)
       if (app.isClosing()) reply.header('connection', 'close')
       const { httpVersion, headers } = request.raw
       if (httpVersion === '1.1' && headers.host === undefined) {

@@ -37,7 +37,7 @@ export default fp<LimitOptions>(
     const takeEvents = createWindowLimit({ max: maxEvents, windowMs, maxKeys: MAX_KEYS })
 
     app.addHook('onRequest', async (request, reply) => {
-      if (request.routeOptions.config.scope === 'public') return
+      if (request.route.config.scope === 'public') return
       const limit = toLimit(await takeRequest(request))
       announce(reply, { name: 'default', max: maxRequests, windowSeconds, limit })
       if (!limit.isAllowed) refuse(request, 'default', limit)

@@ -20,11 +20,11 @@ export default fp<MetricsOptions>(
   async (app, { measures: { registry, onRequest }, requests, now }) => {
     app.decorate('readMetrics', async () => ({ text: await registry.metrics(), contentType: registry.contentType }))
     app.addHook('onResponse', (request, reply, done) => {
-      if (request.routeOptions.config.isStream) return done()
+      if (request.route.config.isStream) return done()
       const { elapsedTime: durationMs, statusCode } = reply
       requests.record({ atMs: now(), durationMs, isError: statusCode >= 500 })
       // The route's pattern, never the path: a label may not grow with what clients think of.
-      onRequest(request.method, request.routeOptions.url ?? 'none', statusCode, durationMs / 1000)
+      onRequest(request.method, request.route.url ?? 'none', statusCode, durationMs / 1000)
       done()
     })
   },

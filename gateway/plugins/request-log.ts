@@ -12,7 +12,7 @@ export default fp(
         reqId: request.id,
         traceId: findTraceId(request.headers.traceparent),
         method: request.method,
-        route: request.routeOptions.url ?? null,
+        route: request.route.url ?? null,
         status: reply.statusCode,
         ms: Math.round(reply.elapsedTime * 100) / 100,
         subject: request.subject ?? undefined

@@ -43,7 +43,7 @@ export default fp<SecurityOptions>(
     const readClaims = await createVerifier(app, security)
     const countFailure = createFailureCounter(security)
     app.addHook('onRequest', async request => {
-      const { scope } = request.routeOptions.config
+      const { scope } = request.route.config
       if (scope === 'public') return
 
       const claims = readClaims(request, countFailure)
@@ -136,6 +136,6 @@ function forbidden() {
 
 function logged<E extends Error>(request: FastifyRequest, event: string, error: E): E {
   const subject = request.subject?.slice(0, MAX_SUBJECT)
-  request.log.warn({ event, subject, address: request.ip, route: request.routeOptions.url }, 'security')
+  request.log.warn({ event, subject, address: request.ip, route: request.route.url }, 'security')
   return error
 }

@@ -24,7 +24,7 @@ function createLanesOf(send: (toBatch: () => TopicMessages[]) => ReturnType<Send
   ): Entry {
     const timeoutMs = 60_000
     const append = createAppend(1, { timeoutMs, budget })
-    t.teardown(append.expire)
+    t.teardown(() => append.expire())
     const entry: Entry = {
       ...{ partition, key: null, value: null, headers: {}, timestamp: '1', bytes, append, index: 0, queue },
       ...{ isSent: false, doubt: 'none', isInFlight: false, isSettled: false }
@@ -32,7 +32,8 @@ function createLanesOf(send: (toBatch: () => TopicMessages[]) => ReturnType<Send
     budget.usedBytes += bytes
     append.add(entry)
     queue.push(entry)
-    running.wake(queue, { records: 1, bytes })
+    running.note(bytes)
+    running.wake(queue)
     return entry
   }
   return { push, budget }
