@@ -3,7 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { alertsBench } from './commands/alerts.ts'
 import { chainBench } from './commands/chain.ts'
+import { consoleBench } from './commands/console.ts'
 import { drainBench } from './commands/drain.ts'
 import { growthBench } from './commands/growth.ts'
 import { knobsBench } from './commands/knobs.ts'
@@ -26,7 +28,9 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   start: startBench,
   knobs: knobsBench,
   metrics: metricsBench,
-  outage: outageBench
+  outage: outageBench,
+  console: consoleBench,
+  alerts: alertsBench
 }
 const COMMON = {
   rounds: { type: 'string', default: '3' },

@@ -50,10 +50,10 @@ export function toRunnerCommand(
  * Our gateway, compiled, as in production with its line of log for each request; without security, as what it is beside:
  * nobody is limited then.
  */
-export function toGatewayCommand({ port, ...place }: Place): Command {
+export function toGatewayCommand({ port, ...place }: Place, { dist = DIST }: { readonly dist?: string } = {}): Command {
   const open = { SECURITY_ENABLED: 'false', ALLOW_INSECURE_PRODUCTION: 'true' }
   const env = { PORT: String(port), TELEMETRY_INTERVAL_MS: '0', ...open }
-  return toOurs('gateway', place, { env })
+  return toOurs('gateway', place, { dist, env })
 }
 
 /** A server of `bench/contenders`; it listens on `PORT`. */
@@ -93,7 +93,7 @@ const ALLOCATOR = { MALLOC_ARENA_MAX: '2' }
 function toOurs(
   room: string,
   place: Omit<Place, 'port'>,
-  { dist = DIST, env }: { readonly dist?: string; readonly env: NodeJS.ProcessEnv }
+  { dist, env }: { readonly dist: string; readonly env: NodeJS.ProcessEnv }
 ): Command {
   return {
     file: process.execPath,

@@ -1,16 +1,7 @@
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Command } from '../stack/launch.ts'
 import type { ContenderRun } from './contenders.ts'
-import { DIST, ROOT, toRunnerCommand } from './services.ts'
-
-interface Cut {
-  /** Of the compiled runner. */
-  readonly file: string
-  /** Is there exactly once. */
-  readonly find: string
-  readonly replace: string
-}
+import { type Cut, cutBuild } from './cut-build.ts'
+import { toRunnerCommand } from './services.ts'
 
 /** What the guarantee consists of, out of a compiled runner. Nothing of this is in the product, nor can be switched on there. */
 const CUTS: readonly Cut[] = [
@@ -49,17 +40,7 @@ const CUTS: readonly Cut[] = [
   { file: 'db/queries/inbox.js', find: 'ON CONFLICT (topic, id) DO NOTHING', replace: '' }
 ]
 
-/** Makes a copy of the compiled runner in the folder of the run, takes the guarantee out of it, and gives its process. */
+/** The process of a runner whose guarantee was taken out, in the folder of the run. */
 export function toUnguardedCommand(run: ContenderRun): Command {
-  mkdirSync(run.folder)
-  const dist = join(run.folder, 'dist')
-  cpSync(DIST, dist, { recursive: true })
-  symlinkSync(join(ROOT, 'node_modules'), join(run.folder, 'node_modules'))
-  for (const { file, find, replace } of CUTS) {
-    const path = join(dist, file)
-    const parts = readFileSync(path, 'utf8').split(find)
-    if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times: ${find}`)
-    writeFileSync(path, parts.join(replace))
-  }
-  return toRunnerCommand(run, { dist })
+  return toRunnerCommand(run, { dist: cutBuild(run.folder, CUTS) })
 }

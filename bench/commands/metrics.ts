@@ -3,33 +3,52 @@ import { createMinuteStats } from '../../gateway/minute-stats.ts'
 import { createMetrics } from '../../runner/metrics.ts'
 import { timeHandle } from '../../runner/time-handle.ts'
 import type { LoadedFunction } from '../../sdk/types.ts'
+import { compareGateways, compareRunners } from '../compare-metrics.ts'
 import { toCount } from '../options.ts'
 import { type Measurement, summarise, toTable } from '../report.ts'
-import type { Bench } from '../types.ts'
+import type { Bench, Values } from '../types.ts'
 
 const TOPIC = 'user-activities'
 const GROUP = 'smg.user-activities'
 
-/** What metrics cost: the time of every call that one unit of work makes for them, in this process and without anything else. */
+/**
+ * What metrics cost: the time of every call that one unit of work makes for them, in this process and without anything else;
+ * and gateway and runner beside builds out of which they were taken.
+ */
 export const metricsBench: Bench = {
-  options: { calls: { type: 'string', default: '1000000' } },
+  options: {
+    calls: { type: 'string', default: '1000000' },
+    seconds: { type: 'string', default: '10' },
+    connections: { type: 'string', default: '64' },
+    events: { type: 'string', default: '100000' }
+  },
 
-  async run(_servers, values) {
-    const [calls, rounds] = [toCount(values, 'calls'), toCount(values, 'rounds')]
-    const measurements: Measurement[] = []
-    // The first round warms everything up, and does not count.
-    for (let round = 0; round <= rounds; round += 1) {
-      for (const [name, call] of Object.entries(toUnits())) {
-        const measurement = { name, round, figures: { 'ns each': timeCalls(call, calls) }, void: null }
-        if (round > 0) measurements.push(measurement)
-      }
+  async run(servers, values) {
+    const calls = timeUnits(values)
+    const requests = await compareGateways(servers, values)
+    const records = await compareRunners(servers, values)
+    return {
+      text: [toTable(calls.summaries), NOTE, requests.text, records.text].join('\n'),
+      data: { calls, requests: requests.data, records: records.data },
+      isVoid: requests.isVoid || records.isVoid
     }
-    const summaries = summarise(measurements)
-    return { text: `${toTable(summaries)}\n${NOTE}`, data: { summaries, measurements }, isVoid: false }
   }
 }
 
-const NOTE = 'Hold them against the µs of CPU a request, an event and a record: npm run bench -- produce, drain.'
+const NOTE = 'Hold them against the µs of CPU a request, an event and a record:'
+
+function timeUnits(values: Values) {
+  const [calls, rounds] = [toCount(values, 'calls'), toCount(values, 'rounds')]
+  const measurements: Measurement[] = []
+  // The first round warms everything up, and does not count.
+  for (let round = 0; round <= rounds; round += 1) {
+    for (const [name, call] of Object.entries(toUnits())) {
+      const measurement = { name, round, figures: { 'ns each': timeCalls(call, calls) }, void: null }
+      if (round > 0) measurements.push(measurement)
+    }
+  }
+  return { summaries: summarise(measurements), measurements }
+}
 
 function toUnits(): Record<string, (index: number) => void> {
   const measures = createMeasures()

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Cell, runRounds } from '../cells.ts'
 import { offerEvents } from '../chain/offer.ts'
+import { countSettled } from '../chain/rows.ts'
 import type { Chain } from '../chain/start-chain.ts'
 import type { PlannedRequest } from '../load/plan.ts'
 import { runLoad, writeRequests } from '../load/run-load.ts'
@@ -167,10 +168,4 @@ async function waitUntilSettled(chain: Chain, events: number): Promise<string | 
   for (const untilMs = performance.now() + SETTLE_MS; performance.now() < untilMs; await sleep(POLL_MS))
     if ((await countSettled(chain)) >= events) return null
   return 'the events beside it were not settled'
-}
-
-async function countSettled({ sql, groupId }: Chain): Promise<number> {
-  const [row] = await sql`SELECT coalesce(sum(message_count), 0)::int AS count FROM topic_status
-    WHERE group_id = ${groupId}`
-  return row?.count
 }

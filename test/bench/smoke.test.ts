@@ -107,6 +107,6 @@ t.test('npm run profile writes a profile, and says where the time went', { timeo
 t.test('npm run bench says what there is to measure', async t => {
   await t.rejects(runMain('main.ts', 'everything'), {
     code: 2,
-    stderr: 'drain | growth | produce | chain | latency | read | start | knobs | metrics | outage'
+    stderr: 'drain | growth | produce | chain | latency | read | start | knobs | metrics | outage | console | alerts'
   })
 })
