@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type TSchema, Type } from '@sinclair/typebox'
 import Fastify, { type FastifyRequest, LogController } from 'fastify'
+import { drawDigits } from '../sdk/random-digits.ts'
 import { createClientErrorHandler, refuseExpectations } from './client-errors.ts'
 import { sendProblem } from './plugins/problems.ts'
 import { createRequestLogger } from './request-logger.ts'
@@ -11,12 +11,13 @@ import { compileValidator } from './validator-compiler.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** As `routeOptions`, which Fastify makes anew whenever it is asked for. */
+    /** As `routeOptions`, which Fastify makes anew whenever it is asked for; it stays that of the first look. */
     readonly route: FastifyRequest['routeOptions']
     knownRoute: FastifyRequest['routeOptions'] | null
   }
 }
 
+const ID_DIGITS = 24
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/
 const MAX_CONNECTIONS = 20_000
 const MAX_PARAM_LENGTH = 200
@@ -71,14 +72,8 @@ export function createServer({
   return app
 }
 
-// Unique among processes, and cheaper than a random one each time.
-const PROCESS = randomBytes(6).toString('hex')
-let requests = 0
-
-/** A client's own id when it is harmless in a log, else a new one. */
+/** A client's own id when it is harmless in a log, else one that nobody could send before. */
 function toRequestId({ headers }: Pick<IncomingMessage, 'headers'>): string {
   const given = headers['x-request-id']
-  if (typeof given === 'string' && REQUEST_ID.test(given)) return given
-  requests += 1
-  return `${PROCESS}-${requests.toString(36)}`
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : drawDigits(ID_DIGITS)
 }

@@ -20,7 +20,7 @@ export function compileValidator(schema: TSchema) {
   const isNothingFine = Object.keys(defaults).length === 0 && findFaults({}) === null
 
   return (given: Record<string, unknown>) => {
-    if (isNothingFine && isNothing(given)) return true
+    if (isNothingFine && isNothing(given)) return { value: {} }
     const value = { ...defaults, ...toNumbers(given, properties) }
     const faults = findFaults(value) ?? findNul(value)
     return faults ? { error: toInvalid(faults) } : { value }

@@ -48,7 +48,7 @@ const UNIT_BYTES = 3
 /** Numbers below this are written with the operators of 32 bits. */
 const SMALL = 2 ** 30
 
-/** Encodes a record batch in one pass over its records: every byte is what KafkaJS writes. */
+/** Encodes a record batch in one pass over its records: every byte is what KafkaJS writes, for headers that inherit nothing. */
 export async function encodeBatch(
   records: readonly EncodableRecord[],
   { producerId, producerEpoch, firstSequence }: BatchProducer,

@@ -185,20 +185,23 @@ export function createProducer(
     return results
   }
 
+  /** As `begin`, when there is room. */
+  async function beginInTurn(...[topic, records, { timeoutMs, signal }]: Parameters<typeof begin>) {
+    const bytes = records.reduce((sum, one) => sum + sizeOf(one), 0)
+    if (patientBytes > 0 && patientBytes + bytes > maxQueuedBytes) return refuse(records, toQueueFull())
+    patientBytes += bytes
+    const run = (leftMs: number) => {
+      patientBytes -= bytes
+      return begin(topic, records, { timeoutMs: leftMs, signal })
+    }
+    return turnstile.enter(run, { timeoutMs, signal })
+  }
+
   return {
     append(topic, records, { timeoutMs, isPatient = false, signal }) {
       if (records.length === 0) return Promise.resolve([])
-      if (!isPatient || turnstile.isOpen()) return begin(topic, records, { timeoutMs, signal })
-
-      const bytes = records.reduce((sum, one) => sum + sizeOf(one), 0)
-      if (patientBytes > 0 && patientBytes + bytes > maxQueuedBytes)
-        return Promise.resolve(refuse(records, toQueueFull()))
-      patientBytes += bytes
-      const run = (leftMs: number) => {
-        patientBytes -= bytes
-        return begin(topic, records, { timeoutMs: leftMs, signal })
-      }
-      return turnstile.enter(run, { timeoutMs, signal })
+      const isFree = !isPatient || turnstile.isOpen()
+      return (isFree ? begin : beginInTurn)(topic, records, { timeoutMs, signal })
     },
 
     partitionCount: topic => counts.get(topic),

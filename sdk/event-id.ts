@@ -1,14 +1,11 @@
-import { createHash, randomFillSync } from 'node:crypto'
+import { createHash } from 'node:crypto'
+import { drawDigits } from './random-digits.ts'
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 const VARIANTS = ['8', '9', 'a', 'b']
 const LATEST_MS = 2 ** 48 - 1
 
-// Random digits are drawn many at a time: a call into the system for each id is most of its cost.
-const pool = Buffer.alloc(10 * 512)
 const TAIL_DIGITS = 20
-let digits = ''
-let drawn = 0
 
 let latest = { timestampMs: -1, prefix: '00000000-0000' }
 
@@ -17,13 +14,7 @@ let latest = { timestampMs: -1, prefix: '00000000-0000' }
  * time, so that inserts go to the right edge of an index.
  */
 export function createEventId(timestampMs: number): string {
-  if (drawn === digits.length) {
-    digits = randomFillSync(pool).toString('hex')
-    drawn = 0
-  }
-  const tail = digits.slice(drawn, drawn + TAIL_DIGITS)
-  drawn += TAIL_DIGITS
-  return toUuid(timestampMs, tail)
+  return toUuid(timestampMs, drawDigits(TAIL_DIGITS))
 }
 
 /** Derives an id of the form of a UUIDv7 from anything that names the event: the same parts always give the same id. */

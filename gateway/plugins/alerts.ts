@@ -70,5 +70,5 @@ export default fp<AlertsOptions>(
     app.addHook('onListen', async () => alerts.start())
     app.addHook('preClose', async () => alerts.stop())
   },
-  { name: 'alerts' }
+  { name: 'alerts', decorators: { request: ['route'] } }
 )

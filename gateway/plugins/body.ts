@@ -46,7 +46,7 @@ export default fp(
       else done(new gatewayErrors.SMG_GATEWAY_MEDIA_TYPE())
     })
   },
-  { name: 'body', dependencies: ['problems'] }
+  { name: 'body', dependencies: ['problems'], decorators: { request: ['route'] } }
 )
 
 function findTypeFault({ headers, is404, route }: FastifyRequest): Error | undefined {

@@ -48,7 +48,7 @@ export default fp<LimitOptions>(
       if (!limit.isAllowed) refuse(request, 'events', limit)
     })
   },
-  { name: 'limits', dependencies: ['security'] }
+  { name: 'limits', dependencies: ['security'], decorators: { request: ['route'] } }
 )
 
 /** Counts for the package: its own store goes by the wall clock, and set back, that would end no window for an hour. */

@@ -28,5 +28,5 @@ export default fp<MetricsOptions>(
       done()
     })
   },
-  { name: 'metrics' }
+  { name: 'metrics', decorators: { request: ['route'] } }
 )

@@ -34,5 +34,5 @@ export default fp(
       }
     })
   },
-  { name: 'request-log', dependencies: ['security'] }
+  { name: 'request-log', dependencies: ['security'], decorators: { request: ['route'] } }
 )

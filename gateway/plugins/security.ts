@@ -53,7 +53,7 @@ export default fp<SecurityOptions>(
       if (!request.is404 && !hasScope(claims, scope)) throw logged(request, 'denied', forbidden())
     })
   },
-  { name: 'security', dependencies: ['headers'] }
+  { name: 'security', dependencies: ['headers'], decorators: { request: ['route'] } }
 )
 
 interface Claims {

@@ -124,6 +124,14 @@ t.test('the id of a request', async t => {
     const { headers } = await app.inject({ url: '/health/live', headers: { 'x-request-id': given } })
     t.equal(headers['x-request-id'] === given, taken, given)
   }
+
+  const drawn = await Promise.all(Array.from({ length: 50 }, () => app.inject({ url: '/health/live' })))
+  const ids = new Set(drawn.map(({ headers }) => headers['x-request-id']))
+  t.equal(ids.size, 50, 'each has its own')
+  t.ok(
+    [...ids].every(id => /^[0-9a-f]{24}$/.test(String(id))),
+    'that nobody can foresee'
+  )
 })
 
 t.test('PostgreSQL that is away', async t => {

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from 'preact/hooks'
+import { useCallback, useLayoutEffect, useState } from 'preact/hooks'
 import { createPoll, type Poll, type PollState } from './poll.ts'
 import { askForToken, readToken } from './session.ts'
 
@@ -133,7 +133,8 @@ export function usePoll<T>(path: string | null, everyMs: number, options: PollOp
   const poll = path === null ? null : findPoll<T>(path, options)
   const [, refresh] = useState(0)
 
-  useEffect(() => poll?.subscribe(() => refresh(count => count + 1), everyMs), [poll, everyMs])
+  // Not after the first paint, as effects are: on a busy machine the answers would come that much later.
+  useLayoutEffect(() => poll?.subscribe(() => refresh(count => count + 1), everyMs), [poll, everyMs])
   const reload = useCallback(async () => poll?.reload(), [poll])
   return { ...(poll?.read() ?? (IDLE as PollState<T>)), reload }
 }
