@@ -34,7 +34,9 @@ export async function drain(servers: Servers, options: DrainOptions): Promise<vo
   try {
     // Round 0 warms the servers, and does not count.
     for (let round = options.isCold ? 1 : 0; round <= options.rounds; round += 1) {
-      for (const contender of options.contenders) {
+      // Whoever comes second finds another machine: each is first in every other round.
+      const inTurn = round % 2 === 0 ? options.contenders : options.contenders.toReversed()
+      for (const contender of inTurn) {
         const result = await runOnce(contender, round)
         if (round > 0 || result.void !== null) options.onResult(result)
       }

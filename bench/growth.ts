@@ -21,15 +21,13 @@ export interface GrowthOptions {
   readonly onResult: (result: DrainResult) => void
 }
 
-// Many functions are longer at work when the last of them has a row: a younger process would look dearer beside them.
-const WARM_SHARE = 0.25
 const PROGRESS_ROWS = 1_000_000
 
 /** Lets our runner drain under each condition in turn, in every round new events of new topics. */
 export async function growth(servers: Servers, { points, rounds, isCold, onResult }: GrowthOptions): Promise<void> {
   const databases = await openDatabases(servers.databaseUrl)
   const run = `b${randomBytes(4).toString('hex')}`
-  const filled = new Map<number, string>()
+  const filled = new Map<number, Filled>()
   try {
     for (const { rows } of points)
       if (rows > 0 && !filled.has(rows)) filled.set(rows, await fillDatabase(databases, rows))
@@ -58,11 +56,11 @@ export async function growth(servers: Servers, { points, rounds, isCold, onResul
 
     const full = filled.get(point.rows)
     const fresh = `bench_${prefix.replaceAll('.', '_')}`
-    const databaseUrl = full ?? (await databases.create(fresh))
-    if (full) await tidy(full)
+    const databaseUrl = full?.url ?? (await databases.create(fresh))
+    if (full) await tidy(full, point.rows)
     const place = { kafkaBrokers, databaseUrl, topicPrefix: prefix, groupPrefix: prefix, port: await site.findPort(0) }
     const { tableBytes, ...drained } = await drainOnce(servers, {
-      ...{ name: `growth-${prefix}`, databaseUrl, topics, warmShare: WARM_SHARE },
+      ...{ name: `growth-${prefix}`, databaseUrl, topics },
       command: toRunnerCommand(place, { functionsFolder })
     })
     await deleteTopics(kafkaBrokers, kafkaTopics)
@@ -88,10 +86,18 @@ function writeFunctions(folder: string, topics: readonly string[]) {
   for (const topic of topics) writeFileSync(join(folder, `${topic}.mjs`), `export { default } from '${shipped}'\n`)
 }
 
-async function fillDatabase(databases: Databases, rows: number): Promise<string> {
+/** A database with rows of an hour ago and before. */
+interface Filled {
+  readonly url: string
+  /** Before it was filled: what came later is of runs. */
+  readonly at: Date
+}
+
+async function fillDatabase(databases: Databases, rows: number): Promise<Filled> {
   const url = await databases.create(`bench_rows_${rows}`)
   const sql = openSql(url)
   const startedMs = performance.now()
+  const at = new Date()
   try {
     await fillTables(sql, {
       ...{ rows, topic: toTopic(0) },
@@ -104,16 +110,20 @@ async function fillDatabase(databases: Databases, rows: number): Promise<string>
     await sql.end()
   }
   console.log(`filled both tables with ${rows} rows in ${toSeconds(startedMs)} s`)
-  return url
+  return { url, at }
 }
 
-/** What a run leaves behind that would disturb the next one: positions of its groups, statistics, dirty pages. */
-async function tidy(url: string): Promise<void> {
+/** Takes away what a run left behind: its rows, positions of its groups, statistics, dirty pages. */
+async function tidy({ url, at }: Filled, rows: number): Promise<void> {
   const sql = openSql(url)
   try {
     await sql`TRUNCATE topic_status, function_states`
+    await sql`DELETE FROM messages WHERE received_at >= ${at}`
+    await sql`DELETE FROM user_activities WHERE received_at >= ${at}`
     await sql`VACUUM (ANALYZE) messages, user_activities`
     await sql`CHECKPOINT`
+    const [left] = await sql`SELECT count(*)::int AS count FROM messages`
+    if (left?.count !== rows) throw new Error(`${left?.count} rows are there before a run, and not ${rows}`)
   } finally {
     await sql.end()
   }
