@@ -33,8 +33,6 @@ const LOCK_TIMEOUT = '55P03'
 export interface WriterOptions {
   /** Shown in pg_stat_activity. */
   readonly applicationName: string
-  /** PostgreSQL ends the connection when nothing came over it for so long; by default, and at 0, as its own settings say. */
-  readonly idleSessionMs?: number
   /** Told the pids of backends that were ended, because their processes froze with locks that a transaction waited for. */
   readonly onFrozenEnded?: (pids: readonly number[]) => void
 }
@@ -46,7 +44,7 @@ export interface WriterOptions {
  * a socket that is null, which ends the process (seen with 3.4.9), and its own `begin` does that with its ROLLBACK.
  */
 export function createWriter(url: string, options: WriterOptions): Writer {
-  const { applicationName, idleSessionMs = 0, onFrozenEnded = () => undefined } = options
+  const { applicationName, onFrozenEnded = () => undefined } = options
   let session: Session | null = null
   let isBusy = false
 
@@ -66,8 +64,7 @@ export function createWriter(url: string, options: WriterOptions): Writer {
       // once, some are in flight, and the others wait in the driver.
       ...({ max_pipeline: 2 * AHEAD, socket: sockets.open } as object),
       max: 1,
-      // The driver leaves a 0 out, which would undo what is set for the role, and which PgBouncer refuses.
-      connection: { application_name: applicationName, idle_session_timeout: idleSessionMs, TimeZone: 'UTC' },
+      connection: { application_name: applicationName, TimeZone: 'UTC' },
       onclose: () => {
         opened.isLost = true
         rejectUnanswered(opened)

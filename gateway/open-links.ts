@@ -15,8 +15,6 @@ import { takeTurns } from './take-turns.ts'
 // PostgreSQL gives a query up before the gateway answers for it.
 const STATEMENT_TIMEOUT_MS = 1_800
 const HOUR_MS = 3_600_000
-// More than a turn of the alerts takes, with all that it waits for.
-const ALERT_TURN_MS = 15_000
 const RETRY_MS = 1_000
 const WRONG = /^SMG_KAFKA_(TOPICS_MISSING|BAD_SETTING)/
 
@@ -35,11 +33,8 @@ export function openLinks(environment: GatewayEnvironment, log: Logger) {
     statementTimeoutMs: STATEMENT_TIMEOUT_MS
   })
   const writer = createWriter(environment.DATABASE_URL, { applicationName: 'smg-gateway-writer' })
-  // Its connection holds the lock of the gateway that evaluates the alerts: one that froze lets it go.
-  const alertWriter = createWriter(environment.DATABASE_URL, {
-    applicationName: 'smg-gateway-alerts',
-    idleSessionMs: 3 * environment.ALERT_INTERVAL_MS + ALERT_TURN_MS
-  })
+  // Its own: a turn of the alerts waits for those of other gateways, and no request waits behind it.
+  const alertWriter = createWriter(environment.DATABASE_URL, { applicationName: 'smg-gateway-alerts' })
 
   return {
     producer,

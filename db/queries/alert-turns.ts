@@ -1,4 +1,5 @@
 import type { WriteTransaction } from '../write-transaction.ts'
+import { claimLease, giveUpLease, type LeaseClaim } from './alert-lease.ts'
 import type { RunTransaction } from './dead-letter-requests.ts'
 
 /** What a rule says of one subject. */
@@ -51,9 +52,8 @@ export interface PendingDelivery {
 export type SlotCounts = readonly [ageMs: number, requests: number, errors: number, databaseFailures: number]
 
 /** What a gateway brings to its turn. */
-export interface AlertReport {
-  /** Of the process. */
-  readonly instance: string
+export interface AlertReport extends LeaseClaim {
+  readonly seesKafka: boolean
   readonly counts: readonly SlotCounts[]
   /** What it made of the rules while PostgreSQL was away; empty lists otherwise. */
   readonly alone: { readonly notices: readonly Notice[]; readonly states: readonly AlertState[] }
@@ -90,18 +90,14 @@ export interface AlertTurn {
 
 type Query = WriteTransaction['query']
 
-// Any numbers of ours. Turns come one after the other; who leads keeps its lock until its connection ends.
+// Any number of ours. Turns come one after the other.
 const TURN_LOCK = 7_361_094
-const LEADER_LOCK = 7_361_095
 
 /** Seconds since 1970 of a parameter in milliseconds, as a time. */
 const toTime = (ms: string) => `to_timestamp(${ms} / 1000.0)`
 const toMs = (column: string) => `(extract(epoch FROM ${column}) * 1000)::float8`
 
-/**
- * Builds the turns of one gateway. All run on one connection, which holds the lock of the one that leads: who has lost
- * the connection has lost the lock, and can write nothing more with it.
- */
+/** Builds the turns of one gateway. Each is one transaction, on whichever connection: nothing of it outlives its end. */
 export function createAlertTurns(runTransaction: RunTransaction) {
   return {
     /**
@@ -112,8 +108,8 @@ export function createAlertTurns(runTransaction: RunTransaction) {
     take(report: AlertReport, evaluate: (stored: StoredAlerts) => Evaluated): Promise<AlertTurn> {
       return runTransaction(async ({ query }) => {
         await query(`SELECT pg_advisory_xact_lock(${TURN_LOCK})`)
-        const { leads, nowMs } = await lead(query)
         await writeReport(query, report)
+        const { leads, nowMs } = await claimLease(query, report)
         await handOver(query, report)
         const states = await readAlertStates(query)
         if (!leads) return { leads, nowMs, states, pending: [] }
@@ -126,26 +122,24 @@ export function createAlertTurns(runTransaction: RunTransaction) {
         ])
         return { leads, nowMs, states: evaluated.states, pending: await readPending(query) }
       })
+    },
+
+    /** Says that a gateway takes no more turns: the next one to take one may lead. */
+    async leave(instance: string): Promise<void> {
+      await runTransaction(({ query }) => giveUpLease(query, instance))
     }
   }
 }
 
 export type AlertTurns = ReturnType<typeof createAlertTurns>
 
-/** Takes the lock of the one that leads if it is free. Asked first, because a lock that is taken twice is held twice. */
-async function lead(query: Query): Promise<{ leads: boolean; nowMs: number }> {
-  const [row] = await query(`
-    SELECT CASE WHEN EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 0 AND objid = ${LEADER_LOCK}
-        AND objsubid = 1 AND pid = pg_backend_pid() AND granted)
-      THEN true ELSE pg_try_advisory_lock(${LEADER_LOCK}) END AS leads, ${toMs('clock_timestamp()')} AS now`)
-  return { leads: row?.leads === true, nowMs: Math.round(Number(row?.now)) }
-}
-
-async function writeReport(query: Query, { instance, counts }: AlertReport): Promise<void> {
+async function writeReport(query: Query, { instance, counts, seesKafka }: AlertReport): Promise<void> {
   await query(
-    `INSERT INTO gateway_reports (instance, counts, reported_at) VALUES ($1::uuid, $2::text::json, clock_timestamp())
-     ON CONFLICT (instance) DO UPDATE SET counts = excluded.counts, reported_at = excluded.reported_at`,
-    [instance, JSON.stringify(counts)]
+    `INSERT INTO gateway_reports (instance, counts, sees_kafka, reported_at)
+     VALUES ($1::uuid, $2::text::json, $3::boolean, clock_timestamp())
+     ON CONFLICT (instance) DO UPDATE SET counts = excluded.counts, sees_kafka = excluded.sees_kafka,
+       reported_at = excluded.reported_at`,
+    [instance, JSON.stringify(counts), seesKafka]
   )
   await query(`DELETE FROM gateway_reports WHERE reported_at < clock_timestamp() - interval '1 hour'`)
 }

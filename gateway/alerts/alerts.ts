@@ -4,7 +4,7 @@ import { gatewayErrors } from '../errors.ts'
 import { within } from '../within.ts'
 import type { Deliveries } from './deliveries.ts'
 import { evaluate } from './evaluate.ts'
-import type { LocalInputs } from './read-inputs.ts'
+import { type LocalInputs, READING_TIMEOUT_MS } from './read-inputs.ts'
 import type { RecentCounts } from './recent-counts.ts'
 import type { AlertRule } from './types.ts'
 
@@ -39,16 +39,19 @@ interface AlertDependencies {
 }
 
 const TURN_TIMEOUT_MS = 3_000
+/** A little more than a transaction may wait for its turn: one that comes later is not begun. */
+const LEAVE_TIMEOUT_MS = 2_000
 /** Notices that were made without PostgreSQL, at most; the oldest are dropped. */
 const MAX_ALONE = 1_000
 
 /**
- * Builds the evaluation of the rules. Of all gateways one evaluates, tells and delivers, as long as it has the lock in
+ * Builds the evaluation of the rules. Of all gateways one evaluates, tells and delivers, as long as it renews its lease in
  * PostgreSQL; the others know what it wrote. While PostgreSQL is away each goes on from there by itself, and what it made
  * of it is written afterwards: notices of the same fault have the same id.
  */
 export function createAlerts(dependencies: AlertDependencies) {
   const { rules, readInputs, turns, readStored, deliveries, settle, sinks, counts, log, now, steadyMs } = dependencies
+  const { intervalMs, instance } = dependencies
   let states: readonly AlertState[] = []
   let source: AlertReading['source'] = 'database'
   let evaluatedAtMs: number | null = null
@@ -81,7 +84,9 @@ export function createAlerts(dependencies: AlertDependencies) {
     const handed = alone
     const results = deliveries.results()
     const report = {
-      instance: dependencies.instance,
+      instance,
+      leaseMs: toLeaseMs(intervalMs),
+      seesKafka: inputs.seesKafka,
       counts: counts.read(),
       alone: { notices: handed, states: source === 'memory' ? states : [] },
       deliveries: results,
@@ -134,16 +139,31 @@ export function createAlerts(dependencies: AlertDependencies) {
   function start(): void {
     void turn().then(() => {
       if (isStopped) return
-      timer = setTimeout(start, dependencies.intervalMs)
+      timer = setTimeout(start, intervalMs)
       timer.unref()
     })
   }
 
-  function stop(): void {
+  /** Takes no more turns, and lets another gateway lead at once. Resolves after 2 seconds at the latest; rejects never. */
+  async function stop(): Promise<void> {
     isStopped = true
     if (timer) clearTimeout(timer)
     deliveries.close()
+    // Without PostgreSQL a lease ends by itself, and before the first turn there is none.
+    if (clockOffsetMs === null || source === 'memory') return
+    const late = () => new gatewayErrors.SMG_GATEWAY_DATABASE_AWAY()
+    await within(turns.leave(instance), LEAVE_TIMEOUT_MS, late).catch(err =>
+      log.debug({ err }, 'the lease of the alerts ends by itself')
+    )
   }
+}
+
+/**
+ * How long a gateway leads without a turn: a slow turn does not end it, nor, unless the interval is short, one that was
+ * missed.
+ */
+function toLeaseMs(intervalMs: number): number {
+  return Math.max(3 * intervalMs, intervalMs + READING_TIMEOUT_MS + TURN_TIMEOUT_MS)
 }
 
 export type Alerts = ReturnType<typeof createAlerts>

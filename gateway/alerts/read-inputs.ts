@@ -20,9 +20,13 @@ interface InputDependencies {
 }
 
 /** All but what every gateway counts. */
-export type LocalInputs = Omit<AlertInputs, 'counts'>
+export interface LocalInputs extends Omit<AlertInputs, 'counts'> {
+  /** A broker answers, and the logs could be read. */
+  readonly seesKafka: boolean
+}
 
-const BROKERS_TIMEOUT_MS = 2_000
+/** A reading takes no longer, give or take some milliseconds: for the brokers it waits, the rest is in memory. */
+export const READING_TIMEOUT_MS = 2_000
 const SHORT_WINDOW_MS = 300_000
 const LONG_WINDOW_MS = 3_600_000
 const LEAST_WINDOW_MS = 120_000
@@ -40,12 +44,13 @@ export function createInputReader({ functions, groupPrefix, sampler, cluster, st
 
   return async function readInputs(): Promise<LocalInputs> {
     const late = () => new Error('late')
-    const answering = await within(cluster.brokers(), BROKERS_TIMEOUT_MS, late).catch((): readonly number[] => [])
+    const answering = await within(cluster.brokers(), READING_TIMEOUT_MS, late).catch((): readonly number[] => [])
     const { atMs, away, topics, functionStates, database } = sampler.snapshot()
     const hasKafka = atMs !== null && away.kafka === null
     const hasDatabase = atMs !== null && away.database === null
     const states = toOwn(functionStates)
     return {
+      seesKafka: hasKafka && answering.length > 0,
       topics: hasKafka && hasDatabase ? toTopics(topics, states) : null,
       underReplicated: hasKafka ? topics.map(toUnderReplicated) : null,
       brokers: brokers.see(answering, replicasOf(topics)),

@@ -68,7 +68,7 @@ export default fp<AlertsOptions>(
       done()
     })
     app.addHook('onListen', async () => alerts.start())
-    app.addHook('preClose', async () => alerts.stop())
+    app.addHook('preClose', alerts.stop)
   },
   { name: 'alerts', decorators: { request: ['route'] } }
 )

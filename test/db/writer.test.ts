@@ -72,20 +72,6 @@ t.test('commits what the work wrote, and gives what it gave', async t => {
   t.strictSame(await ids(), [1])
 })
 
-t.test('leaves the idle limit of a session to PostgreSQL, unless it has one of its own', async t => {
-  const own = await createTestDatabase(t)
-  const name = new URL(own.databaseUrl).pathname.slice(1)
-  await own.sql`ALTER DATABASE ${own.sql(name)} SET idle_session_timeout = '90s'`
-  const limitOf = async (idleSessionMs?: number) => {
-    const writer = createWriter(own.databaseUrl, { applicationName: 'test-writer', idleSessionMs })
-    t.teardown(() => writer.close())
-    const [row] = await writer.transaction(tx => tx.query('SHOW idle_session_timeout'), LIMITS)
-    return row?.idle_session_timeout
-  }
-
-  t.strictSame([await limitOf(), await limitOf(0), await limitOf(60_000)], ['90s', '90s', '1min'])
-})
-
 t.test('rolls back when the work rejects, and keeps the connection', async t => {
   const writer = open(t)
   const pids: unknown[] = []

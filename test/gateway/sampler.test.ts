@@ -55,7 +55,8 @@ async function buildWorld(t: Test) {
       async take({ counts }) {
         world.failures = counts.reduce((sum, [, , , failures]) => sum + failures, 0)
         return { leads: false, nowMs: NOW_MS, states: [], pending: [] }
-      }
+      },
+      leave: async () => undefined
     }
   })
   /** Samples three seconds later. */

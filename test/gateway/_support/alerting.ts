@@ -35,6 +35,7 @@ export interface TestGateway {
   /** Refused events, for the first rule. */
   refused: number
   failures: number
+  seesKafka: boolean
   /** What it delivered, in that order. */
   readonly told: Notice[]
   readonly alerts: ReturnType<typeof createAlerts>
@@ -46,21 +47,22 @@ interface GatewayOptions {
   /** Beside the one that remembers. */
   readonly sinks?: Readonly<Record<string, Sink>>
   readonly nowMs?: () => number
+  readonly intervalMs?: number
 }
 
 /** The alerts of a gateway, with two rules and inputs that a test sets; it takes its turns when it is told to. */
 export function startAlerting(
   t: Pick<Test, 'teardown'>,
-  { turns, sql, sinks = {}, nowMs = Date.now }: GatewayOptions
+  { turns, sql, sinks = {}, nowMs = Date.now, intervalMs = 10 }: GatewayOptions
 ): TestGateway {
   const told: Notice[] = []
   const remember: Sink = { send: async notice => void told.push(notice) }
   const all = new Map<string, Sink>([['memory', remember], ...Object.entries(sinks)])
   const log = pino({ enabled: false })
-  const shown = { refused: 0, failures: 0 }
+  const shown = { refused: 0, failures: 0, seesKafka: true }
   const readInputs = async (): Promise<LocalInputs> => {
-    const outbox = { oldestSeconds: 0, refused: shown.refused }
-    return { topics: null, underReplicated: null, brokers: new Map(), functions: null, deadLetters: null, outbox }
+    const unknown = { topics: null, underReplicated: null, brokers: new Map(), functions: null, deadLetters: null }
+    return { ...unknown, seesKafka: shown.seesKafka, outbox: { oldestSeconds: 0, refused: shown.refused } }
   }
   const alerts = createAlerts({
     rules: testRules,
@@ -74,7 +76,7 @@ export function startAlerting(
     log,
     now: nowMs,
     steadyMs: () => performance.now(),
-    intervalMs: 10,
+    intervalMs,
     instance: randomUUID()
   })
   t.teardown(alerts.stop)
@@ -82,12 +84,8 @@ export function startAlerting(
 }
 
 /** Turns on a connection of their own to PostgreSQL, as a gateway takes them. */
-export function openTurns(
-  t: Pick<Test, 'teardown'>,
-  databaseUrl: string,
-  { name = 'test-alerts', idleSessionMs = 60_000 } = {}
-) {
-  const writer = createWriter(databaseUrl, { applicationName: name, idleSessionMs })
+export function openTurns(t: Pick<Test, 'teardown'>, databaseUrl: string) {
+  const writer = createWriter(databaseUrl, { applicationName: 'test-alerts' })
   t.teardown(writer.close)
   return createAlertTurns(takeTurns(writer))
 }

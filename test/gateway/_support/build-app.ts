@@ -156,7 +156,8 @@ export function fakeWrites(overrides: WriteOverrides = {}): GatewayWrites {
 
 /** Turns of a gateway that never leads. */
 export const fakeAlertTurns: AlertTurns = {
-  take: async () => ({ leads: false, nowMs: NOW_MS, states: [], pending: [] })
+  take: async () => ({ leads: false, nowMs: NOW_MS, states: [], pending: [] }),
+  leave: async () => undefined
 }
 
 /** The app on fakes, closed after the test. */

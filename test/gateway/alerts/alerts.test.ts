@@ -8,6 +8,7 @@ const NOW_MS = Date.UTC(2026, 0, 31, 12)
 /** A store that can be away, and that this gateway leads or not. */
 function fakeStore({ leads = true }: { leads?: boolean } = {}) {
   const reports: AlertReport[] = []
+  const left: string[] = []
   const store = { isAway: false, leads, states: [] as StoredAlerts['states'], counts: [] as StoredAlerts['counts'] }
   const turns: AlertTurns = {
     async take(report, evaluate) {
@@ -18,9 +19,10 @@ function fakeStore({ leads = true }: { leads?: boolean } = {}) {
       store.states = evaluated.states
       const pending = evaluated.notices.map(notice => ({ notice, sink: 'memory', attempts: 0 }))
       return { leads: true, nowMs: NOW_MS, states: evaluated.states, pending }
-    }
+    },
+    leave: async instance => void left.push(instance)
   }
-  return Object.assign(store, { turns, reports })
+  return Object.assign(store, { turns, reports, left })
 }
 
 t.test('who leads evaluates what all gateways counted, and tells of it', async t => {
@@ -116,7 +118,7 @@ t.test('a turn that came through too late is handed over again', async t => {
 })
 
 t.test('a PostgreSQL that hangs holds up a turn for 3 seconds at most', async t => {
-  const gateway = startAlerting(t, { turns: { take: () => new Promise(() => undefined) } })
+  const gateway = startAlerting(t, { turns: { ...fakeStore().turns, take: () => new Promise(() => undefined) } })
   Object.assign(gateway, { refused: 101 })
 
   await gateway.alerts.turn()
@@ -149,9 +151,53 @@ t.test('turns are taken again and again until it is stopped', async t => {
 
   gateway.alerts.start()
   await until(() => store.reports.length > 2)
-  gateway.alerts.stop()
+  await gateway.alerts.stop()
   const before = store.reports.length
   await new Promise(resolve => setTimeout(resolve, 50))
 
   t.ok(store.reports.length <= before + 1)
+})
+
+for (const { when, intervalMs, leaseMs } of [
+  { when: 'one turn may be missed', intervalMs: 10_000, leaseMs: 30_000 },
+  { when: 'at a short interval a slow turn fits into it', intervalMs: 500, leaseMs: 5_500 }
+]) {
+  t.test(`asks for a lease with what it sees of Kafka: ${when}`, async t => {
+    const store = fakeStore()
+    const gateway = startAlerting(t, { ...store, intervalMs })
+
+    await gateway.alerts.turn()
+    Object.assign(gateway, { seesKafka: false })
+    await gateway.alerts.turn()
+
+    t.match(store.reports, [
+      { leaseMs, seesKafka: true },
+      { leaseMs, seesKafka: false }
+    ])
+  })
+}
+
+t.test('who stops gives its lease up, and does not ask a PostgreSQL that is away, or that it never asked', async t => {
+  const stores = [fakeStore(), fakeStore(), fakeStore()]
+  const gateways = stores.map(store => startAlerting(t, store))
+  for (const { alerts } of gateways.slice(0, 2)) await alerts.turn()
+  Object.assign(stores[1] ?? {}, { isAway: true })
+  await gateways[1]?.alerts.turn()
+
+  for (const { alerts } of gateways) await alerts.stop()
+
+  t.strictSame(
+    stores.map(({ left }) => left),
+    [[stores[0]?.reports[0]?.instance], [], []]
+  )
+})
+
+t.test('a PostgreSQL that hangs, or refuses, holds up no stop', async t => {
+  for (const leave of [() => new Promise<void>(() => undefined), async () => Promise.reject(new Error('refused'))]) {
+    const { turns } = fakeStore()
+    const gateway = startAlerting(t, { turns: { ...turns, leave } })
+    await gateway.alerts.turn()
+
+    await t.resolves(gateway.alerts.stop())
+  }
 })

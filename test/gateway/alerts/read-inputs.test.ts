@@ -180,6 +180,7 @@ t.test('what is away is not known, and neither raised nor cleared', async t => {
     const away = { kafka: null, database: null, [part]: START_MS }
     const { inputs, firing } = await look({ position: 20_000n, end: 20_000n }, { away })
     t.equal(inputs.topics, null)
+    t.equal(inputs.seesKafka, part === 'database')
     t.strictSame(firing, ['HighConsumerLag'])
   }
   const { firing } = await look({ position: 20_000n, end: 20_000n }, { away: { kafka: null, database: null } })
@@ -190,13 +191,20 @@ t.test('each part is known as long as it is there', async t => {
   const outbox = { waiting: 1, oldestSeconds: 61, refused: 2 }
   const database = { stats: null, outbox, deadLetters: new Map([[TOPIC, { waiting: 3, oldestSeconds: 7 }]]) }
   const { look, read } = observe()
-  t.match(await read(), { topics: null, underReplicated: null, functions: null, deadLetters: null, outbox: null })
+  t.match(await read(), {
+    seesKafka: false,
+    topics: null,
+    underReplicated: null,
+    functions: null,
+    deadLetters: null,
+    outbox: null
+  })
 
   const whole = await look({}, { database })
   const late = await look({}, { database: { ...database, outbox: null } })
   const { inputs } = await look({}, { database, away: { kafka: null, database: START_MS } })
 
-  t.match(whole.inputs, { outbox, deadLetters: [{ topic: TOPIC, oldestSeconds: 7 }] })
+  t.match(whole.inputs, { seesKafka: true, outbox, deadLetters: [{ topic: TOPIC, oldestSeconds: 7 }] })
   t.match(late.inputs, { outbox: null, deadLetters: [{ topic: TOPIC, oldestSeconds: 7 }] })
   t.match(inputs, { functions: null, deadLetters: null, outbox: null })
   t.strictSame(inputs.underReplicated, [{ topic: TOPIC, partitions: 0 }])
@@ -207,5 +215,7 @@ t.test('a Kafka that does not answer has no broker that does', async t => {
   const sampler = { snapshot: () => ({ ...NOTHING, atMs: START_MS, topics: [toReading({})] }) }
   const read = createInputReader({ functions, groupPrefix: 'smg.', sampler, cluster, steadyMs: () => 0 })
 
-  t.strictSame([...(await read()).brokers], [[1, false]])
+  const { brokers, seesKafka } = await read()
+  t.strictSame([...brokers], [[1, false]])
+  t.equal(seesKafka, false, 'although the last sample did')
 })

@@ -35,6 +35,7 @@ t.test('counts the answers of the API and the queries that found no PostgreSQL, 
   const app = await buildApp(t, {
     queries: fakeQueries({ functionStates: { all: away } }),
     alertTurns: {
+      ...fakeAlertTurns,
       take: async (report, evaluate) => {
         reports.push(report)
         return fakeAlertTurns.take(report, evaluate)
@@ -54,6 +55,19 @@ t.test('counts the answers of the API and the queries that found no PostgreSQL, 
   t.strictSame(reports[0]?.sinks, ['log', 'notifications'])
 })
 
+t.test('lets another gateway lead before it closes', async t => {
+  const left: string[] = []
+  const app = await buildApp(t, {
+    alertTurns: { ...fakeAlertTurns, leave: async instance => void left.push(instance) }
+  })
+  app.addHook('onClose', async () => void left.push('closed'))
+  await app.alerts.turn()
+
+  await app.close()
+
+  t.match(left, [/^[0-9a-f-]{36}$/, 'closed'])
+})
+
 t.test('goes to the log, to the webhook and to the topic notifications', async t => {
   const receiver = await startReceiver(t)
   const producer = fakeProducer()
@@ -62,7 +76,7 @@ t.test('goes to the log, to the webhook and to the topic notifications', async t
     producer,
     settings: { ...settings, alerts: { intervalMs: 50, webhook } },
     queries: fakeQueries({ stats: { outbox: async () => ({ waiting: 0, oldestSeconds: 0, refused: 3 }) } }),
-    alertTurns: { take: async () => Promise.reject(new Error('away')) }
+    alertTurns: { ...fakeAlertTurns, take: async () => Promise.reject(new Error('away')) }
   })
 
   await app.listen({ port: 0, host: '127.0.0.1' })
@@ -82,7 +96,7 @@ t.test('goes to the log, to the webhook and to the topic notifications', async t
 t.test('shows in the metrics whether each alert fires', async t => {
   const app = await buildApp(t, {
     queries: fakeQueries({ stats: { outbox: async () => ({ waiting: 0, oldestSeconds: 0, refused: 3 }) } }),
-    alertTurns: { take: async () => Promise.reject(new Error('away')) }
+    alertTurns: { ...fakeAlertTurns, take: async () => Promise.reject(new Error('away')) }
   })
   await app.sampler.sample()
   await app.alerts.turn()

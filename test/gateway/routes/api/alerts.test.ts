@@ -1,6 +1,6 @@
 import t from 'tap'
 import { alertRules } from '../../../../gateway/alerts/rules.ts'
-import { buildApp, fakeQueries, NOW_MS } from '../../_support/build-app.ts'
+import { buildApp, fakeAlertTurns, fakeQueries, NOW_MS } from '../../_support/build-app.ts'
 import { buildDatabaseApp } from '../../_support/database-app.ts'
 import { isDocumented } from '../../_support/documented.ts'
 
@@ -57,7 +57,7 @@ t.test('GET /api/alerts', async t => {
         alerts: { states: away },
         stats: { outbox: async () => ({ waiting: 0, oldestSeconds: 0, refused: 3 }) }
       }),
-      alertTurns: { take: away }
+      alertTurns: { ...fakeAlertTurns, take: away }
     })
     await app.sampler.sample()
     await app.alerts.turn()
