@@ -4,12 +4,6 @@ interface Notice {
   readonly event: 'fired' | 'cleared'
 }
 
-/** What the system is when somebody looks at its alerts: all functions run, and its own telemetry is data among the other. */
-export const WITH_ALERTS = {
-  FUNCTIONS: 'user-activities,system-metrics,error-logs,notifications',
-  TELEMETRY_INTERVAL_MS: '10000'
-}
-
 /** Names of the alerts that a gateway says to fire now. */
 export async function readFiring(url: string): Promise<string[]> {
   const { items } = await ask<{ readonly name: string; readonly state: string }>(url, '/api/alerts')

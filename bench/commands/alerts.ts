@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { offerEvents } from '../chain/offer.ts'
-import { readFired, readFiring, WITH_ALERTS } from '../chain/read-alerts.ts'
+import { readFired, readFiring } from '../chain/read-alerts.ts'
 import { countRows, countSettled, findFault } from '../chain/rows.ts'
-import type { Chain } from '../chain/start-chain.ts'
+import { type Chain, WITH_ALERTS } from '../chain/start-chain.ts'
+import { withChain } from '../chain/with-chain.ts'
 import { runLoad, writeRequests } from '../load/run-load.ts'
 import { toCount } from '../options.ts'
 import { alignColumns } from '../report.ts'
 import type { Bench, Report, Values } from '../types.ts'
 import { makeBatches } from '../workload.ts'
-import { withChain } from './chain.ts'
 
 /** Alerts in real time, where a test would take too long: none in health, a database that went away, and a long lag. */
 export const alertsBench: Bench = {
@@ -19,7 +19,10 @@ export const alertsBench: Bench = {
     lag: { type: 'string', default: '1000000' }
   },
 
-  run: (servers, values) => withChain(servers, chain => measureAlerts(chain, values), WITH_ALERTS)
+  run: (servers, values) =>
+    withChain(servers, { events: Number.POSITIVE_INFINITY, settings: WITH_ALERTS }, chain =>
+      measureAlerts(chain, values)
+    )
 }
 
 interface Result {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readFired, WITH_ALERTS } from '../chain/read-alerts.ts'
-import type { Chain } from '../chain/start-chain.ts'
+import { readFired } from '../chain/read-alerts.ts'
+import { type Chain, WITH_ALERTS } from '../chain/start-chain.ts'
+import { withChain } from '../chain/with-chain.ts'
 import { openSql } from '../databases.ts'
 import { fillTables } from '../fill-tables.ts'
 import { runLoad, writeRequests } from '../load/run-load.ts'
@@ -9,7 +10,6 @@ import { type OpenPage, openOverview } from '../page/open-page.ts'
 import { type Measurement, summarise, toLine, toTable } from '../report.ts'
 import type { Bench, Report, Values } from '../types.ts'
 import { makeBatches, makeSingles } from '../workload.ts'
-import { withChain } from './chain.ts'
 
 /** The console's overview while events arrive: how soon it is usable, what it costs, and which alerts fire meanwhile. */
 export const consoleBench: Bench = {
@@ -20,7 +20,10 @@ export const consoleBench: Bench = {
     minutes: { type: 'string', default: '10' }
   },
 
-  run: (servers, values) => withChain(servers, chain => measureConsole(chain, values), WITH_ALERTS)
+  run: (servers, values) =>
+    withChain(servers, { events: Number.POSITIVE_INFINITY, settings: WITH_ALERTS }, chain =>
+      measureConsole(chain, values)
+    )
 }
 
 const CONNECTIONS = 16

@@ -3,6 +3,7 @@ import { type Cell, runRounds } from '../cells.ts'
 import { offerEvents } from '../chain/offer.ts'
 import { countSettled } from '../chain/rows.ts'
 import type { Chain } from '../chain/start-chain.ts'
+import { withChain } from '../chain/with-chain.ts'
 import type { PlannedRequest } from '../load/plan.ts'
 import { runLoad, writeRequests } from '../load/run-load.ts'
 import { toCount } from '../options.ts'
@@ -10,7 +11,6 @@ import { summarise, toRatio, toTable } from '../report.ts'
 import { type Service, startService, toContenderCommand } from '../services.ts'
 import type { Bench, Report, Values } from '../types.ts'
 import { makeSingles } from '../workload.ts'
-import { withChain } from './chain.ts'
 
 /**
  * One message by id, and a page of 50: our gateway beside a bare server, alone and while events arrive, as fast as can be
@@ -27,7 +27,7 @@ export const readBench: Bench = {
   },
 
   run: (servers, values) =>
-    withChain(servers, async chain => {
+    withChain(servers, { events: countEvents(values) }, async chain => {
       const bare = await startService(servers, 'bare-reads', {
         toCommand: port => toContenderCommand('bare-reads', { DATABASE_URL: chain.databaseUrl, PORT: String(port) }),
         path: '/health/ready'
@@ -49,6 +49,8 @@ const IDS = 5_000
 const PAGE: PlannedRequest = { method: 'GET', path: '/api/messages?limit=50', body: null }
 /** The load that events come from begins before the reads and ends after them. */
 const MARGIN_SECONDS = 3
+/** Cells with events beside them: two kinds of two sides, as fast as can be and at a fixed rate. */
+const BESIDE = 8
 const CONNECTIONS_OF_CHAIN = 64
 const SETTLE_MS = 60_000
 const POLL_MS = 50
@@ -71,6 +73,12 @@ async function measureReads(chain: Chain, bare: Service, values: Values): Promis
     data: { summaries, ratios, measurements },
     isVoid: measurements.some(measurement => measurement.void !== null)
   }
+}
+
+/** What is filled in, and what comes beside the reads. */
+function countEvents(values: Values): number {
+  const seconds = toCount(values, 'seconds') + MARGIN_SECONDS
+  return toCount(values, 'events') + BESIDE * (toCount(values, 'rounds') + 1) * seconds * toCount(values, 'rate')
 }
 
 async function fill(chain: Chain, events: number): Promise<void> {

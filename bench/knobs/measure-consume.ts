@@ -17,6 +17,8 @@ const WARM_SECONDS = 1
 /** While a runner is killed. */
 const KILL = { eventsPerSecond: 200, seconds: 6, afterMs: 2_000 }
 const JOIN_MS = 60_000
+/** Of a chain, at most: both have little to do. */
+const EVENTS = 5_000
 const POLL_MS = 200
 
 /** Measures a setting of the consumer: the runner drains a topic, with one value after the other. */
@@ -119,7 +121,7 @@ async function eachOnChain(
   const measurements: Measurement[] = []
   for (let round = 1; round <= load.rounds; round += 1) {
     for (const value of knob.values) {
-      const chain = await startChain(servers, { [knob.name]: value })
+      const chain = await startChain(servers, { events: EVENTS, settings: { [knob.name]: value } })
       try {
         const measurement = await measure(chain, { name: toName(knob, value), value, round })
         measurements.push(measurement)

@@ -12,6 +12,8 @@ import { type Knob, type KnobLoad, MB, toName } from './knobs.ts'
 
 const WARM_SECONDS = 2
 const CONNECTIONS = 64
+/** What a gateway takes that is kept busy, about. */
+const FULL_RATE = 20_000
 const DRAIN_MS = 60_000
 const POLL_MS = 100
 
@@ -20,7 +22,9 @@ const POLL_MS = 100
  * rate, and then all that it takes.
  */
 export async function measureProduce(servers: Servers, knob: Knob, load: KnobLoad): Promise<Measurement[]> {
-  const chain = await startChain(servers)
+  const perSecond = load.rate + FULL_RATE / 2
+  const events = knob.values.length * (WARM_SECONDS + load.rounds * load.seconds) * perSecond
+  const chain = await startChain(servers, { events })
   const gateways = [chain.gateway]
   const measurements: Measurement[] = []
   try {
