@@ -70,5 +70,5 @@ export const contenders: readonly Contender[] = [
   consumer('careful', 'eachBatch, Drizzle'),
   consumer('careful-postgres', 'eachBatch, postgres.js'),
   debezium,
-  consumer('ceiling', 'PostgreSQL alone')
+  consumer('ceiling', 'from memory, as json')
 ]
