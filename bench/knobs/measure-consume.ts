@@ -5,11 +5,12 @@ import { countRows, findFault } from '../chain/rows.ts'
 import { type Chain, startChain } from '../chain/start-chain.ts'
 import { watchPositions } from '../chain/watch-positions.ts'
 import { drain } from '../drain.ts'
-import type { Measurement } from '../report.ts'
+import { MB } from '../memory.ts'
+import { type Measurement, pickFigures } from '../report.ts'
 import type { Servers } from '../servers.ts'
 import { toRunnerCommand } from '../services.ts'
 import { countMembers } from '../topics.ts'
-import { type Knob, type KnobLoad, MB, toName } from './knobs.ts'
+import { type Knob, type KnobLoad, toName } from './knobs.ts'
 
 /** Of an idle chain. */
 const IDLE_RATE = 20
@@ -56,15 +57,13 @@ export function measureIdle(servers: Servers, knob: Knob, load: KnobLoad): Promi
     // The first fetch of a runner may have to wait for as long as one may: that is its start.
     const warm = await offerEvents(chain, { ...offer, seconds: WARM_SECONDS })
     const { figures, void: why } = await offerEvents(chain, offer)
-    const names = ['µs kafka', 'µs runner', 'µs postgres', 'µs all']
     return {
       ...{ name, round },
-      figures: {
-        'p50 ms': figures['visible p50 ms'] ?? 0,
-        'p99 ms': figures['visible p99 ms'] ?? 0,
-        ...Object.fromEntries(names.map(figure => [figure, figures[figure] ?? 0])),
-        MB: figures['RSS MB runner'] ?? 0
-      },
+      figures: pickFigures(figures, {
+        ...{ 'p50 ms': 'visible p50 ms', 'p99 ms': 'visible p99 ms' },
+        ...{ 'µs kafka': 'µs kafka', 'µs runner': 'µs runner', 'µs postgres': 'µs postgres', 'µs all': 'µs all' },
+        MB: 'RSS MB runner'
+      }),
       void: warm.void ?? why
     }
   })

@@ -5,10 +5,11 @@ import { countRows, findFault } from '../chain/rows.ts'
 import { type Chain, startChain } from '../chain/start-chain.ts'
 import { readMemory } from '../cpu.ts'
 import { writeRequests } from '../load/run-load.ts'
-import type { Measurement } from '../report.ts'
+import { MB } from '../memory.ts'
+import { type Measurement, pickFigures } from '../report.ts'
 import type { Servers } from '../servers.ts'
 import { makeSingles } from '../workload.ts'
-import { type Knob, type KnobLoad, MB, toName } from './knobs.ts'
+import { type Knob, type KnobLoad, toName } from './knobs.ts'
 
 const WARM_SECONDS = 2
 const CONNECTIONS = 64
@@ -52,16 +53,14 @@ async function measureOnce(chain: Chain, once: Once): Promise<Measurement> {
   const { name, round, rate } = once
   const offered = await offerEvents(chain, { ...once, eventsPerSecond: rate, batch: 1 })
   const full = await saturate(chain, once)
-  const { figures } = offered
   return {
     ...{ name, round },
     figures: {
-      'p50 ms': figures['visible p50 ms'] ?? 0,
-      'p99 ms': figures['visible p99 ms'] ?? 0,
-      'events/s': full.figures['events/s'] ?? 0,
-      ...pick(figures, ['µs gateway', 'µs kafka', 'µs runner', 'µs postgres', 'µs all']),
-      'µs gateway full': full.figures['µs gateway'] ?? 0,
-      'µs kafka full': full.figures['µs kafka'] ?? 0,
+      ...pickFigures(offered.figures, { 'p50 ms': 'visible p50 ms', 'p99 ms': 'visible p99 ms' }),
+      ...pickFigures(full.figures, { 'events/s': 'events/s' }),
+      ...pickFigures(offered.figures, { 'µs gateway': 'µs gateway', 'µs kafka': 'µs kafka', 'µs runner': 'µs runner' }),
+      ...pickFigures(offered.figures, { 'µs postgres': 'µs postgres', 'µs all': 'µs all' }),
+      ...pickFigures(full.figures, { 'µs gateway full': 'µs gateway', 'µs kafka full': 'µs kafka' }),
       MB: readMemory(chain.gateway.pid) / MB
     },
     void: offered.void ?? full.void
@@ -87,8 +86,4 @@ async function saturate(chain: Chain, { name, round, seconds }: Once): Promise<M
     }
   }
   return runCell(site, cell, { round, units: 'events' })
-}
-
-function pick(figures: Readonly<Record<string, number>>, names: readonly string[]): Record<string, number> {
-  return Object.fromEntries(names.map(name => [name, figures[name] ?? 0]))
 }
