@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { sendSignal } from '../../stack/processes.ts'
 import { sendAndFollow } from '../chain/follow.ts'
 import { offerEvents } from '../chain/offer.ts'
 import { countRows, findFault } from '../chain/rows.ts'
@@ -9,7 +10,7 @@ import { MB } from '../memory.ts'
 import { type Measurement, pickFigures } from '../report.ts'
 import type { Servers } from '../servers.ts'
 import { toRunnerCommand } from '../services.ts'
-import { countMembers } from '../topics.ts'
+import { readShares } from '../topics.ts'
 import { type Knob, type KnobLoad, toName } from './knobs.ts'
 
 /** Of an idle chain. */
@@ -76,8 +77,9 @@ export function measureKill(servers: Servers, knob: Knob, load: KnobLoad): Promi
     const victim = await chain.start('runner')
     try {
       const untilMs = performance.now() + JOIN_MS
-      while ((await countMembers(servers.kafkaBrokers, chain.groupId)) < 2 && performance.now() < untilMs)
-        await sleep(POLL_MS)
+      while (!(await isShared(chain)) && performance.now() < untilMs) await sleep(POLL_MS)
+      // Whoever kills a runner that owns nothing learns nothing.
+      if (!(await isShared(chain))) return { name, round, figures: {}, void: 'not both runners owned partitions' }
       return { name, round, ...(await killBeside(chain, victim.pid, { longestMs: Number(value) + JOIN_MS })) }
     } finally {
       await victim.stop()
@@ -85,23 +87,37 @@ export function measureKill(servers: Servers, knob: Knob, load: KnobLoad): Promi
   })
 }
 
+/** Whether both runners own partitions; the topic has more of them than there are runners. */
+async function isShared({ servers, groupId }: Chain): Promise<boolean> {
+  const shares = await readShares(servers.kafkaBrokers, groupId)
+  return shares.length === 2 && shares.every(partitions => partitions > 0)
+}
+
 async function killBeside(chain: Chain, pid: number, { longestMs }: { readonly longestMs: number }) {
   const before = await countRows(chain)
   const watch = await watchPositions(chain)
+  let isKilled = false
   const { result, events } = await sendAndFollow(
     chain,
     { ...KILL, batch: 1 },
     {
       watch,
       drainMs: longestMs,
-      onBegin: () => void setTimeout(() => process.kill(pid, 'SIGKILL'), KILL.afterMs)
+      onBegin() {
+        setTimeout(() => {
+          isKilled = sendSignal(pid, 'SIGKILL')
+        }, KILL.afterMs)
+      }
     }
   )
   await watch.stop()
   const waitsMs = events.map(({ dueMs, visibleMs }) => (visibleMs ?? Number.POSITIVE_INFINITY) - dueMs)
   return {
     figures: { 'stands still s': Math.max(...waitsMs) / 1000 },
-    void: result.firstFailure ?? (await findFault(chain, events.length, before))
+    void:
+      result.firstFailure ??
+      (isKilled ? null : 'the runner was gone before it was killed') ??
+      (await findFault(chain, events.length, before))
   }
 }
 
