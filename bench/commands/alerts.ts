@@ -5,7 +5,7 @@ import { countRows, countSettled, findFault } from '../chain/rows.ts'
 import { type Chain, WITH_ALERTS } from '../chain/start-chain.ts'
 import { withChain } from '../chain/with-chain.ts'
 import { runLoad, writeRequests } from '../load/run-load.ts'
-import { toCount } from '../options.ts'
+import { toCount, toNumber } from '../options.ts'
 import { alignColumns } from '../report.ts'
 import type { Bench, Report, Values } from '../types.ts'
 import { makeBatches, makeSingles } from '../workload.ts'
@@ -20,7 +20,7 @@ export const alertsBench: Bench = {
   },
 
   run(servers, values) {
-    const events = toCount(values, 'minutes') * 60 * toCount(values, 'rate') + toCount(values, 'lag')
+    const events = toNumber(values, 'minutes') * 60 * toNumber(values, 'rate') + toCount(values, 'lag')
     return withChain(servers, { events, settings: WITH_ALERTS }, chain => measureAlerts(chain, values))
   }
 }
@@ -64,8 +64,8 @@ async function measureAlerts(chain: Chain, values: Values): Promise<Report> {
 }
 
 async function stayHealthy(chain: Chain, values: Values): Promise<Result[]> {
-  const minutes = toCount(values, 'minutes')
-  const load = { eventsPerSecond: toCount(values, 'rate'), batch: 1, seconds: minutes * 60 }
+  const minutes = toNumber(values, 'minutes')
+  const load = { eventsPerSecond: toNumber(values, 'rate'), batch: 1, seconds: minutes * 60 }
   const sinceMs = await readDatabaseMs(chain)
   const measurement = await offerEvents(chain, { name: 'healthy', round: 1, ...load })
   return [
@@ -77,9 +77,9 @@ async function stayHealthy(chain: Chain, values: Values): Promise<Result[]> {
 async function loseDatabase(chain: Chain, values: Values): Promise<Result[]> {
   const name = 'DatabaseConnectionFailure'
   // A notice of what fires while PostgreSQL is away is written when it is back: it has to be away for long enough.
-  const awayS = Math.max(toCount(values, 'away'), 2 * TWO_LOOKS_S)
+  const awayS = Math.max(toNumber(values, 'away'), 2 * TWO_LOOKS_S)
   const [rows, settled] = [await countRows(chain), await countSettled(chain)]
-  const rate = Math.min(toCount(values, 'rate'), WAITING / awayS)
+  const rate = Math.min(toNumber(values, 'rate'), WAITING / awayS)
   const load = await startLoad(chain, { rate, seconds: awayS + 2 * PATIENCE_S })
 
   const crashedMs = await readDatabaseMs(chain)

@@ -2,7 +2,7 @@ import { type Offer, offerEvents } from '../chain/offer.ts'
 import type { Chain } from '../chain/start-chain.ts'
 import { WATCH_MS } from '../chain/watch-positions.ts'
 import { withChain } from '../chain/with-chain.ts'
-import { toCount } from '../options.ts'
+import { toCount, toNumber } from '../options.ts'
 import { type Measurement, summarise, toLine, toTable } from '../report.ts'
 import type { Servers } from '../servers.ts'
 import type { Bench, Report } from '../types.ts'
@@ -28,12 +28,12 @@ export const chainBench: Bench = {
   run(servers, values) {
     const batch = toCount(values, 'batch')
     const ways: Way[] = [
-      { name: 'single', eventsPerSecond: toCount(values, 'rate'), batch: 1 },
-      { name: `batches of ${batch}`, eventsPerSecond: toCount(values, 'batch-rate'), batch }
+      { name: 'single', eventsPerSecond: toNumber(values, 'rate'), batch: 1 },
+      { name: `batches of ${batch}`, eventsPerSecond: toNumber(values, 'batch-rate'), batch }
     ]
-    const load = { seconds: toCount(values, 'seconds'), rounds: toCount(values, 'rounds') }
+    const load = { seconds: toNumber(values, 'seconds'), rounds: toCount(values, 'rounds') }
     if (!values.find) return offerInTurn(servers, ways, load)
-    const step = toCount(values, 'step')
+    const step = toNumber(values, 'step')
     return withChain(servers, { events: Number.POSITIVE_INFINITY }, chain => findLimits(chain, ways, { ...load, step }))
   }
 }

@@ -7,7 +7,7 @@ import { openSql } from '../databases.ts'
 import { fillTables } from '../fill-tables.ts'
 import type { LoadResult, Plan } from '../load/plan.ts'
 import { runLoad, writeRequests } from '../load/run-load.ts'
-import { toCount } from '../options.ts'
+import { toCount, toNumber } from '../options.ts'
 import { type OpenPage, openOverview } from '../page/open-page.ts'
 import { type Measurement, summarise, toLine, toTable } from '../report.ts'
 import type { Bench, Report, Values } from '../types.ts'
@@ -23,7 +23,7 @@ export const consoleBench: Bench = {
   },
 
   run(servers, values) {
-    const events = toCount(values, 'rows') + planSeconds(values) * toCount(values, 'rate')
+    const events = toCount(values, 'rows') + planSeconds(values) * toNumber(values, 'rate')
     return withChain(servers, { events, settings: WITH_ALERTS }, chain => measureConsole(chain, values))
   }
 }
@@ -125,7 +125,7 @@ function toPlan({ servers, gateway }: Chain, values: Values): Plan {
   const requests = batch === 1 ? makeSingles() : makeBatches(batch)
   return {
     ...{ url: gateway.url, connections: CONNECTIONS, seconds, answersFile: null },
-    requestsPerSecond: toCount(values, 'rate') / batch,
+    requestsPerSecond: toNumber(values, 'rate') / batch,
     expectedStatus: 202,
     requestsFile: writeRequests(servers.site, 'beside-console', requests)
   }

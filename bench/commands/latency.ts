@@ -1,4 +1,4 @@
-import { toCount } from '../options.ts'
+import { toCount, toNumber } from '../options.ts'
 import type { Bench } from '../types.ts'
 import { offerInTurn } from './chain.ts'
 
@@ -10,8 +10,8 @@ export const latencyBench: Bench = {
   },
 
   run(servers, values) {
-    const way = { name: 'single', eventsPerSecond: toCount(values, 'rate'), batch: 1 }
-    const load = { seconds: toCount(values, 'seconds'), rounds: toCount(values, 'rounds') }
+    const way = { name: 'single', eventsPerSecond: toNumber(values, 'rate'), batch: 1 }
+    const load = { seconds: toNumber(values, 'seconds'), rounds: toCount(values, 'rounds') }
     return offerInTurn(servers, [way], load)
   }
 }

@@ -7,7 +7,7 @@ import { watchPositions } from '../chain/watch-positions.ts'
 import { withChain } from '../chain/with-chain.ts'
 import { readStarved, startCpuMeter } from '../cpu.ts'
 import { machineMs } from '../machine-clock.ts'
-import { toCount } from '../options.ts'
+import { toNumber } from '../options.ts'
 import { toQuantiles } from '../quantiles.ts'
 import { alignColumns } from '../report.ts'
 import type { Bench, Report, Values } from '../types.ts'
@@ -45,13 +45,13 @@ interface Away {
 }
 
 function countEvents(values: Values): number {
-  const seconds = ['before', 'away', 'after'].reduce((sum, name) => sum + toCount(values, name), WARM_SECONDS)
-  return seconds * toCount(values, 'rate')
+  const seconds = ['before', 'away', 'after'].reduce((sum, name) => sum + toNumber(values, name), WARM_SECONDS)
+  return seconds * toNumber(values, 'rate')
 }
 
 async function measureOutage(chain: Chain, values: Values): Promise<Report> {
-  const [before = 0, away = 0, after = 0] = ['before', 'away', 'after'].map(name => toCount(values, name))
-  const load = { eventsPerSecond: toCount(values, 'rate'), seconds: before + away + after, batch: 1 }
+  const [before = 0, away = 0, after = 0] = ['before', 'away', 'after'].map(name => toNumber(values, name))
+  const load = { eventsPerSecond: toNumber(values, 'rate'), seconds: before + away + after, batch: 1 }
   const rows = await countRows(chain)
   const watch = await watchPositions(chain)
   const warm = await sendAndFollow(chain, { ...load, seconds: Math.min(WARM_SECONDS, before) }, { watch })
@@ -72,7 +72,7 @@ async function measureOutage(chain: Chain, values: Values): Promise<Report> {
   const seconds = toSeconds(events, result.startMs)
   const toMachineMs = (second: number) => result.startMs + second * 1000
   const sinceReturn = (second: number | null) => second && Math.max(0, (toMachineMs(second) - toMs) / 1000)
-  const recovered = findRecovery(seconds, toCount(values, 'limit'))
+  const recovered = findRecovery(seconds, toNumber(values, 'limit'))
   const caughtUp = findCaughtUp(seconds, Math.floor((toMs - result.startMs) / 1000), CAUGHT_UP_MS)
   const caughtUpMs = caughtUp === null ? toMachineMs(load.seconds) : toMachineMs(caughtUp)
   const figures = {

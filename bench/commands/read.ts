@@ -6,7 +6,7 @@ import type { Chain } from '../chain/start-chain.ts'
 import { withChain } from '../chain/with-chain.ts'
 import type { PlannedRequest } from '../load/plan.ts'
 import { runLoad, writeRequests } from '../load/run-load.ts'
-import { toCount } from '../options.ts'
+import { toCount, toNumber } from '../options.ts'
 import { summarise, toRatio, toTable } from '../report.ts'
 import { type Service, startService, toContenderCommand } from '../services.ts'
 import type { Bench, Report, Values } from '../types.ts'
@@ -77,8 +77,8 @@ async function measureReads(chain: Chain, bare: Service, values: Values): Promis
 
 /** What is filled in, and what comes beside the reads. */
 function countEvents(values: Values): number {
-  const seconds = toCount(values, 'seconds') + MARGIN_SECONDS
-  return toCount(values, 'events') + BESIDE * (toCount(values, 'rounds') + 1) * seconds * toCount(values, 'rate')
+  const seconds = toNumber(values, 'seconds') + MARGIN_SECONDS
+  return toCount(values, 'events') + BESIDE * (toCount(values, 'rounds') + 1) * seconds * toNumber(values, 'rate')
 }
 
 async function fill(chain: Chain, events: number): Promise<void> {
@@ -118,7 +118,7 @@ function toCells(
   const alone = kinds.flatMap(([kind, requests]) =>
     sides.map(([side, service]) => toCell(kind, side, { requests, service }))
   )
-  const offered = alone.map(cell => atFixedRate(cell, toCount(values, 'reads')))
+  const offered = alone.map(cell => atFixedRate(cell, toNumber(values, 'reads')))
   return [...alone, ...[...alone, ...offered].map(cell => ({ ...cell, ...besideEvents(chain, cell, values) }))]
 
   function toCell(
@@ -131,7 +131,7 @@ function toCells(
       plan: {
         ...{ url: service.url, requestsPerSecond: null, expectedStatus: 200, answersFile: null },
         connections: toCount(values, 'connections'),
-        seconds: toCount(values, 'seconds'),
+        seconds: toNumber(values, 'seconds'),
         requestsFile: writeRequests(site, kind, requests)
       },
       unitsPerRequest: 1,
@@ -148,7 +148,7 @@ function atFixedRate(cell: Cell, requestsPerSecond: number): Cell {
 /** The same cell while events are posted, one a request. */
 function besideEvents(chain: Chain, { name, plan }: Cell, values: Values): Pick<Cell, 'name' | 'around'> {
   const { servers, gateway } = chain
-  const rate = toCount(values, 'rate')
+  const rate = toNumber(values, 'rate')
   const events = {
     ...{ url: gateway.url, connections: CONNECTIONS_OF_CHAIN, requestsPerSecond: rate, answersFile: null },
     seconds: plan.seconds + MARGIN_SECONDS,
