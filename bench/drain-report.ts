@@ -48,9 +48,9 @@ export function summariseDrain(results: readonly DrainResult[], names: readonly 
   })
 }
 
-/** A table for a terminal: rates, CPU by process, and how ours compares; the first summary is ours. */
-export function toDrainTable(summaries: readonly DrainSummary[]): string {
-  const [ours] = summaries
+/** A table for a terminal: rates, CPU by process, and how the one of that name compares with the others. */
+export function toDrainTable(summaries: readonly DrainSummary[], name: string): string {
+  const ours = summaries.find(summary => summary.name === name)
   const head = [
     '',
     'events/s',

@@ -29,21 +29,21 @@ export async function measureDrain(servers: Servers, knob: Knob, load: KnobLoad)
   const contenders = knob.values.map((value, index) => ({
     // Part of the name of a database.
     name: `value-${index}`,
-    title: value,
+    value,
     toCommand: (run: Parameters<typeof toRunnerCommand>[0]) =>
       toRunnerCommand({ ...run, settings: { [knob.name]: value } })
   }))
   await drain(servers, {
     ...{ events: load.events, rounds: load.rounds, isCold: false, contenders },
     onResult({ name: contender, round, eventsPerSecond, cpu, maxMemoryBytes, void: why }) {
-      const { title = '' } = contenders.find(({ name }) => name === contender) ?? {}
+      const { value = '' } = contenders.find(({ name }) => name === contender) ?? {}
       const figures = {
         'events/s': eventsPerSecond,
         ...{ 'µs kafka': cpu.kafka, 'µs runner': cpu.self, 'µs postgres': cpu.postgres },
         'µs all': cpu.kafka + cpu.self + cpu.postgres,
         MB: maxMemoryBytes / MB
       }
-      const measurement = { name: toName(knob, title), round, figures, void: why }
+      const measurement = { name: toName(knob, value), round, figures, void: why }
       measurements.push(measurement)
       load.onMeasured(measurement)
     }

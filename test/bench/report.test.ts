@@ -49,9 +49,9 @@ t.test('a contender without a round that counts has dashes, and no ratio', async
     cpu: { self: 1, postgres: 2, kafka: 3 },
     diskBytes: { postgres: 4, kafka: 5 }
   }
-  const summaries = summariseDrain([result, { ...result, name: 'theirs', void: 'gone' }], ['ours', 'theirs'])
+  const summaries = summariseDrain([result, { ...result, name: 'theirs', void: 'gone' }], ['theirs', 'ours'])
 
-  const [, ours, theirs, why] = toDrainTable(summaries).split('\n')
+  const [, theirs, ours, why] = toDrainTable(summaries, 'ours').split('\n')
 
   t.match(ours, /ours +100 +100 to 100 +1\.0 +2\.0 +3\.0 +6\.0 +1 +4 */)
   t.match(theirs, /theirs +– +– to – +– +– +– +– +– +– +– +–$/)
