@@ -20,8 +20,8 @@ export interface Cell {
 }
 
 /**
- * Runs the cells of each round in their order, so that sides alternate. The first round warms everything up, and does not
- * count.
+ * Runs the cells of each round, in every other round from the last to the first: sides alternate, and none always comes
+ * behind the same one. The first round warms everything up, and does not count.
  */
 export async function runRounds(
   { site }: Servers,
@@ -30,7 +30,7 @@ export async function runRounds(
 ): Promise<Measurement[]> {
   const measurements: Measurement[] = []
   for (let round = 0; round <= rounds; round += 1) {
-    for (const cell of cells) {
+    for (const cell of round % 2 === 0 ? cells : cells.toReversed()) {
       const run = () => runCell(site, cell, { round, units })
       const measurement = await (cell.around ? cell.around(run) : run())
       if (round === 0 && measurement.void === null) continue

@@ -4,14 +4,16 @@ import { OURS } from './contenders.ts'
 import { cutBuild } from './cut-build.ts'
 import { openDatabases } from './databases.ts'
 import { drain } from './drain.ts'
-import { type DrainResult, summariseDrain, toDrainLine, toDrainTable } from './drain-report.ts'
+import { type DrainResult, toDrainLine } from './drain-report.ts'
+import { createLossLooks } from './kafka-loss.ts'
 import { writeRequests } from './load/run-load.ts'
-import { toCount } from './options.ts'
-import { summarise, toRatio, toTable } from './report.ts'
+import { MB } from './memory.ts'
+import { toCount, toNumber } from './options.ts'
+import { type Measurement, summarise, toRatio, toTable } from './report.ts'
 import type { Servers } from './servers.ts'
 import { DIST, type Service, startService, toGatewayCommand, toRunnerCommand } from './services.ts'
 import type { Report, Values } from './types.ts'
-import { METRICS_CUTS } from './without-metrics.ts'
+import { findCounted, METRICS_CUTS } from './without-metrics.ts'
 import { makeSingles } from './workload.ts'
 
 const WITHOUT = `${OURS}-without-metrics`
@@ -20,6 +22,7 @@ const WITHOUT = `${OURS}-without-metrics`
 export async function compareGateways(servers: Servers, values: Values): Promise<Report> {
   const databases = await openDatabases(servers.databaseUrl)
   const services: Service[] = []
+  const findLoss = createLossLooks(servers.kafkaBrokers)
   try {
     const cells: Cell[] = []
     for (const [name, dist] of [
@@ -34,16 +37,18 @@ export async function compareGateways(servers: Servers, values: Values): Promise
         path: '/health/ready'
       })
       services.push(service)
-      cells.push(toCell(servers, service, { name, values }))
+      cells.push({
+        ...toCell(servers, service, { name, values }),
+        async check(result) {
+          const loss = await findLoss(result, { topic: `${prefix}user-activities`, eventsPerRequest: 1 })
+          return loss ?? (name === WITHOUT ? findCounted(service.url) : null)
+        }
+      })
     }
-    const measurements = await runRounds(servers, cells, { rounds: toCount(values, 'rounds'), units: 'events' })
-    const summaries = summarise(measurements)
-    const ratios = ['events/s', 'µs server'].map(figure => toRatio(measurements, figure, [OURS, WITHOUT]))
-    return {
-      text: [toTable(summaries), ...ratios].join('\n'),
-      data: { summaries, ratios, measurements },
-      isVoid: measurements.some(measurement => measurement.void !== null)
-    }
+    return toReport(
+      await runRounds(servers, cells, { rounds: toCount(values, 'rounds'), units: 'events' }),
+      'µs server'
+    )
   } finally {
     await Promise.all(services.map(service => service.stop()))
     await databases.close()
@@ -60,7 +65,7 @@ function toCell(
     plan: {
       ...{ url: service.url, requestsPerSecond: null, expectedStatus: 202, answersFile: null },
       connections: toCount(values, 'connections'),
-      seconds: toCount(values, 'seconds'),
+      seconds: toNumber(values, 'seconds'),
       requestsFile: writeRequests(site, name, makeSingles())
     },
     unitsPerRequest: 1,
@@ -76,11 +81,11 @@ export async function compareRunners(servers: Servers, values: Values): Promise<
     rounds: toCount(values, 'rounds'),
     isCold: false,
     contenders: [
-      { name: OURS, title: 'with metrics', toCommand: run => toRunnerCommand(run) },
+      { name: OURS, toCommand: run => toRunnerCommand(run) },
       {
         name: WITHOUT,
-        title: 'without',
-        toCommand: run => toRunnerCommand(run, { dist: cutBuild(run.folder, METRICS_CUTS) })
+        toCommand: run => toRunnerCommand(run, { dist: cutBuild(run.folder, METRICS_CUTS) }),
+        check: ({ env }) => findCounted(`http://127.0.0.1:${env.RUNNER_PORT}`)
       }
     ],
     onResult(result) {
@@ -88,10 +93,26 @@ export async function compareRunners(servers: Servers, values: Values): Promise<
       console.log(toDrainLine(result))
     }
   })
-  const summaries = summariseDrain(results, [OURS, WITHOUT])
+  return toReport(results.map(toMeasurement), 'µs runner')
+}
+
+function toMeasurement({ name, round, eventsPerSecond, cpu, maxMemoryBytes, void: why }: DrainResult): Measurement {
+  const figures = {
+    'events/s': eventsPerSecond,
+    ...{ 'µs runner': cpu.self, 'µs postgres': cpu.postgres, 'µs kafka': cpu.kafka },
+    'µs all': cpu.self + cpu.postgres + cpu.kafka,
+    MB: maxMemoryBytes / MB
+  }
+  return { name, round, figures, void: why }
+}
+
+/** Both sides, and how often one goes into the other, round by round; `own` is the CPU of what is compared. */
+function toReport(measurements: readonly Measurement[], own: string): Report {
+  const summaries = summarise(measurements)
+  const ratios = ['events/s', own].map(figure => toRatio(measurements, figure, [OURS, WITHOUT]))
   return {
-    text: toDrainTable(summaries),
-    data: { summaries, results },
-    isVoid: results.some(result => result.void !== null)
+    text: [toTable(summaries), ...ratios].join('\n'),
+    data: { summaries, ratios, measurements },
+    isVoid: measurements.some(measurement => measurement.void !== null)
   }
 }

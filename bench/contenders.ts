@@ -5,12 +5,18 @@ import { type Place, toContenderCommand, toRunnerCommand } from './services.ts'
 import { toUnguardedCommand } from './without-guarantee.ts'
 
 /** Who takes events from the topic into the two tables. */
-export interface Contender {
+export interface Drainer {
   readonly name: string
-  /** For a chart: some 26 letters have room. */
-  readonly title: string
   /** Prepares what it needs, and makes its process. */
   readonly toCommand: (run: ContenderRun) => Command | Promise<Command>
+  /** Looks, while the process that drained still runs, for what makes the run void; null when it counts. */
+  readonly check?: (command: Command) => Promise<string | null>
+}
+
+/** One that is drawn beside others. */
+export interface Contender extends Drainer {
+  /** For a chart: some 26 letters have room. */
+  readonly title: string
 }
 
 /** Where one run of a contender reads and writes. */
@@ -70,5 +76,5 @@ export const contenders: readonly Contender[] = [
   consumer('careful', 'eachBatch, Drizzle'),
   consumer('careful-postgres', 'eachBatch, postgres.js'),
   debezium,
-  consumer('ceiling', 'PostgreSQL alone')
+  consumer('ceiling', 'from memory, as json')
 ]

@@ -11,11 +11,11 @@ export interface Cut {
   readonly replace: string
 }
 
-/** Makes a copy of the build in a new folder, cuts it, and gives where it is; throws when a cut does not fit. */
-export function cutBuild(folder: string, cuts: readonly Cut[]): string {
+/** Makes a copy of a build in a new folder, cuts it, and gives where it is; throws when a cut does not fit. */
+export function cutBuild(folder: string, cuts: readonly Cut[], build = DIST): string {
   mkdirSync(folder)
   const dist = join(folder, 'dist')
-  cpSync(DIST, dist, { recursive: true })
+  cpSync(build, dist, { recursive: true })
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
   for (const { file, find, replace } of cuts) {
     const path = join(dist, file)

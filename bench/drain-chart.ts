@@ -48,7 +48,8 @@ export function toDrainBar(
 ): Bar {
   return {
     ...{ label, isMarked },
-    parts: [cpu.self.median, cpu.postgres.median, cpu.kafka.median],
-    note: Math.round(eventsPerSecond.median).toLocaleString('en')
+    // Without a round that counts there is no bar: the chart says that it is void.
+    parts: [cpu.self, cpu.postgres, cpu.kafka].map(({ median }) => median || 0),
+    note: Math.round(eventsPerSecond.median || 0).toLocaleString('en')
   }
 }

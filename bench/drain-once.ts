@@ -16,6 +16,8 @@ export interface DrainRun {
   readonly databaseUrl: string
   /** By topic, as the inbox names it: what is in Kafka. */
   readonly topics: ReadonlyMap<string, readonly BenchEvent[]>
+  /** See `Drainer`. */
+  readonly check?: (command: Command) => Promise<string | null>
 }
 
 // Measured from there on: until then all of them compile what they run, a JVM the longest.
@@ -26,7 +28,7 @@ const STOP_DEADLINE_MS = 10_000
 /** Lets a process drain topics, and ends it. */
 export async function drainOnce(
   { site, pids }: Servers,
-  { name, command, databaseUrl, topics }: DrainRun
+  { name, command, databaseUrl, topics, check }: DrainRun
 ): Promise<Drained & { readonly tableBytes: number }> {
   const sql = openSql(databaseUrl)
   try {
@@ -38,7 +40,8 @@ export async function drainOnce(
     )
     try {
       const drained = await measureDrain(rows, { running, pids })
-      return { ...drained, tableBytes: ((await readTableBytes(sql)) - bytesBefore) / rows.events }
+      const why = drained.void ?? (await check?.(command)) ?? null
+      return { ...drained, void: why, tableBytes: ((await readTableBytes(sql)) - bytesBefore) / rows.events }
     } finally {
       await running.end('SIGTERM', STOP_DEADLINE_MS)
     }

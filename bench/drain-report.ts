@@ -1,6 +1,7 @@
 import type { EventBytes } from './disk.ts'
 import type { Drained } from './measure-drain.ts'
-import { alignColumns, type Spread, toSpread } from './report.ts'
+import { MB } from './memory.ts'
+import { alignColumns, type Spread, toDigits, toSpread } from './report.ts'
 
 /** What one side did in one round. */
 export interface DrainResult extends Drained {
@@ -15,6 +16,7 @@ export interface DrainSummary {
   readonly eventsPerSecond: Spread
   /** CPU microseconds an event, of each process and together. */
   readonly cpu: { readonly self: Spread; readonly postgres: Spread; readonly kafka: Spread; readonly all: Spread }
+  /** NaN, as all others, when no round counts. */
   readonly maxMemoryBytes: number
   readonly diskBytes: EventBytes
   /** Rounds that do not count, and why. */
@@ -36,7 +38,7 @@ export function summariseDrain(results: readonly DrainResult[], names: readonly 
         kafka: spread(({ cpu }) => cpu.kafka),
         all: spread(({ cpu }) => cpu.self + cpu.postgres + cpu.kafka)
       },
-      maxMemoryBytes: Math.max(0, ...valid.map(({ maxMemoryBytes }) => maxMemoryBytes)),
+      maxMemoryBytes: valid.length === 0 ? Number.NaN : Math.max(...valid.map(({ maxMemoryBytes }) => maxMemoryBytes)),
       diskBytes: {
         postgres: spread(({ diskBytes }) => diskBytes.postgres).median,
         kafka: spread(({ diskBytes }) => diskBytes.kafka).median
@@ -46,9 +48,9 @@ export function summariseDrain(results: readonly DrainResult[], names: readonly 
   })
 }
 
-/** A table for a terminal: rates, CPU by process, and how ours compares; the first summary is ours. */
-export function toDrainTable(summaries: readonly DrainSummary[]): string {
-  const [ours] = summaries
+/** A table for a terminal: rates, CPU by process, and how the one of that name compares with the others. */
+export function toDrainTable(summaries: readonly DrainSummary[], name: string): string {
+  const ours = summaries.find(summary => summary.name === name)
   const head = [
     '',
     'events/s',
@@ -67,13 +69,13 @@ export function toDrainTable(summaries: readonly DrainSummary[]): string {
     const ratios = ours && ours !== summary ? toRatios(ours, summary) : null
     return [
       name,
-      rate.median.toFixed(0),
-      `${rate.min.toFixed(0)} to ${rate.max.toFixed(0)}`,
-      ...[cpu.self, cpu.postgres, cpu.kafka, cpu.all].map(({ median }) => median.toFixed(1)),
-      (maxMemoryBytes / 1024 / 1024).toFixed(0),
-      diskBytes.postgres.toFixed(0),
-      ratios ? `${ratios.rate.toFixed(2)}×` : '',
-      ratios ? `${ratios.perCpu.toFixed(2)}×` : ''
+      toDigits(rate.median, 0),
+      `${toDigits(rate.min, 0)} to ${toDigits(rate.max, 0)}`,
+      ...[cpu.self, cpu.postgres, cpu.kafka, cpu.all].map(({ median }) => toDigits(median, 1)),
+      toDigits(maxMemoryBytes / MB, 0),
+      toDigits(diskBytes.postgres, 0),
+      ratios ? toDigits(ratios.rate, 2, '×') : '',
+      ratios ? toDigits(ratios.perCpu, 2, '×') : ''
     ]
   })
   return [alignColumns([head, ...rows]), ...toVoidLines(summaries)].join('\n')

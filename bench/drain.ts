@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Contender } from './contenders.ts'
+import type { Drainer } from './contenders.ts'
 import { openDatabases } from './databases.ts'
 import { readLogBytes } from './disk.ts'
 import { drainOnce } from './drain-once.ts'
@@ -14,7 +14,7 @@ export interface DrainOptions {
   readonly rounds: number
   /** No round before the first warms the servers: for a look at whether it works. */
   readonly isCold: boolean
-  readonly contenders: readonly Contender[]
+  readonly contenders: readonly Drainer[]
   readonly onResult: (result: DrainResult) => void
 }
 
@@ -45,7 +45,7 @@ export async function drain(servers: Servers, options: DrainOptions): Promise<vo
     await databases.close()
   }
 
-  async function runOnce(contender: Contender, round: number): Promise<DrainResult> {
+  async function runOnce(contender: Drainer, round: number): Promise<DrainResult> {
     const name = `bench_${contender.name.replaceAll('-', '_')}_${round}`
     const url = await databases.create(name)
     try {
@@ -55,7 +55,7 @@ export async function drain(servers: Servers, options: DrainOptions): Promise<vo
         groupPrefix: `${topicPrefix}${round}.`
       })
       const { tableBytes, ...drained } = await drainOnce(servers, {
-        ...{ name: `${contender.name}-${round}`, command, databaseUrl: url },
+        ...{ name: `${contender.name}-${round}`, command, databaseUrl: url, check: contender.check },
         topics: new Map([[TOPIC, events]])
       })
       const diskBytes = { postgres: tableBytes, kafka: logBytes }

@@ -1,4 +1,4 @@
-import { toCount, toCounts } from './options.ts'
+import { toChosen, toCount, toCounts, toNumber } from './options.ts'
 import type { Values } from './types.ts'
 
 /** Under what our runner drains. */
@@ -28,10 +28,7 @@ export const BASE_NAME = 'base'
 
 /** The causes that are asked for; all without `--only`. Throws for one that is not known. */
 export function toCauses(values: Values): readonly Cause[] {
-  const only = String(values.only).split(',').filter(Boolean)
-  if (!only.every(name => CAUSES.some(cause => cause === name)))
-    throw new Error(`--only is ${values.only}: it must be some of ${CAUSES.join(', ')}`)
-  return CAUSES.filter(cause => only.length === 0 || only.includes(cause))
+  return toChosen(values, 'only', CAUSES)
 }
 
 /** The name of the point where one cause has this value. */
@@ -41,7 +38,7 @@ export function toPointName(cause: Cause, value: number): string {
 
 /** The base, and each cause's values alone; every point once. Large events are fewer, so that no run takes long. */
 export function toPoints(values: Values): Point[] {
-  const [events, maxBytes] = [toCount(values, 'events'), toCount(values, 'megabytes') * 1e6]
+  const [events, maxBytes] = [toCount(values, 'events'), toNumber(values, 'megabytes') * 1e6]
   const varied = toCauses(values).flatMap(cause =>
     toCounts(values, cause).map(value => ({ name: toPointName(cause, value), ...BASE, [cause]: value }))
   )

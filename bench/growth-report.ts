@@ -1,7 +1,8 @@
 import { toCpuChart, toDrainBar } from './drain-chart.ts'
 import { type DrainSummary, toVoidLines } from './drain-report.ts'
 import { BASE_NAME, type Cause, type Point, toPointName } from './growth-points.ts'
-import { alignColumns } from './report.ts'
+import { MB } from './memory.ts'
+import { alignColumns, toDigits } from './report.ts'
 
 /** What was measured of one cause: its values, upwards. */
 export interface Series {
@@ -23,13 +24,13 @@ export function toGrowthTable(summaries: readonly DrainSummary[], points: readon
   const rows = summaries.map(({ name, eventsPerSecond: rate, cpu, maxMemoryBytes, diskBytes }) => [
     name,
     String(points.find(point => point.name === name)?.events ?? ''),
-    rate.median.toFixed(0),
-    `${rate.min.toFixed(0)} to ${rate.max.toFixed(0)}`,
-    ...[cpu.self, cpu.postgres, cpu.kafka, cpu.all].map(({ median }) => median.toFixed(1)),
-    base ? `${(cpu.all.median / base.cpu.all.median).toFixed(2)}×` : '',
-    (maxMemoryBytes / 1024 / 1024).toFixed(0),
-    diskBytes.postgres.toFixed(0),
-    diskBytes.kafka.toFixed(0)
+    toDigits(rate.median, 0),
+    `${toDigits(rate.min, 0)} to ${toDigits(rate.max, 0)}`,
+    ...[cpu.self, cpu.postgres, cpu.kafka, cpu.all].map(({ median }) => toDigits(median, 1)),
+    base ? toDigits(cpu.all.median / base.cpu.all.median, 2, '×') : '',
+    toDigits(maxMemoryBytes / MB, 0),
+    toDigits(diskBytes.postgres, 0),
+    toDigits(diskBytes.kafka, 0)
   ])
   return [alignColumns([[...head, 'B in PG', 'B in Kafka'], ...rows]), ...toVoidLines(summaries)].join('\n')
 }

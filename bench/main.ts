@@ -55,7 +55,9 @@ writeFileSync(
   JSON.stringify({ command: name, values, startedAt, machine, ...report.data }, null, 1)
 )
 if (report.chart !== undefined) writeFileSync(join(values.out, `${name}.svg`), report.chart)
-process.exit(report.isVoid ? 1 : 0)
+if (report.isVoid) console.error('VOID: not all of it counts.')
+if (report.isMissed) console.error('MISSED: not all that was wanted came.')
+process.exit(report.isVoid || report.isMissed ? 1 : 0)
 
 async function measure({ run }: Bench): Promise<Report> {
   const servers = await startServers()

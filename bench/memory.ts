@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { listTree } from './cpu.ts'
 
+/** Bytes of one. */
+export const MB = 1024 * 1024
 const KILOBYTES_PER_MB = 1024
 
 /**

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Sql } from 'postgres'
 import type { BenchEvent } from './events.ts'
 import type { RowLooks } from './measure-drain.ts'
@@ -42,6 +43,17 @@ export async function createRowLooks(
     return (Number(row?.messages) + Number(row?.activities)) / 2
   }
 
+  /** Compares what both tables say of each event with what was sent. */
+  async function findWrong(): Promise<string | null> {
+    const found = await sql`
+      SELECT id::text, md5(concat_ws(E'\\n', topic, partition, key, value::text, user_id, action,
+        to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))) AS hash
+      FROM messages JOIN user_activities USING (id) WHERE topic IN ${sql(names)} AND ${areNew}`
+    const hashes = new Map(found.map(({ id, hash }) => [id, hash]))
+    const wrong = all.filter(event => hashes.get(event.id) !== hashOf(event))
+    return wrong.length === 0 ? null : `${wrong.length} of ${events} not as they were sent, one is ${wrong[0]?.id}`
+  }
+
   return {
     events,
     count,
@@ -74,7 +86,14 @@ export async function createRowLooks(
         both: Number(row?.both)
       }
       const isWhole = Object.values(rows).every(count => count === events)
-      return isWhole ? null : `${JSON.stringify(rows)} of ${events}`
+      return isWhole ? findWrong() : `${JSON.stringify(rows)} of ${events}`
     }
   }
+}
+
+/** Of what the tables are to say of an event, as the SQL above makes it. */
+function hashOf({ topic, partition, key, value }: BenchEvent & { readonly topic: string }): string {
+  const { userId, action, timestamp } = JSON.parse(value)
+  const text = [topic, partition, key, value, userId, action, timestamp].join('\n')
+  return createHash('md5').update(text).digest('hex')
 }

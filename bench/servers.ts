@@ -82,7 +82,10 @@ export async function startServers(): Promise<Servers> {
       },
       async crashPostgres() {
         // Immediate shutdown: no checkpoint, every connection breaks. The stop keeps it from being started again.
-        sendSignal(postgres.pid() ?? 0, 'SIGQUIT')
+        const pid = postgres.pid()
+        // To signal 0 is to signal oneself, with one's whole group.
+        if (pid === null) throw new Error('PostgreSQL does not run: there is nothing to crash')
+        sendSignal(pid, 'SIGQUIT')
         await postgres.stop()
         return async () => {
           // A finder of its own: that of the site gives no port twice.

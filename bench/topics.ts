@@ -1,4 +1,4 @@
-import { type Admin, Kafka, logLevel } from 'kafkajs'
+import { type Admin, AssignerProtocol, Kafka, logLevel } from 'kafkajs'
 
 /** Of a topic, where nothing else is said: as the functions' topics have. */
 export const PARTITIONS = 3
@@ -26,12 +26,16 @@ export function deleteTopics(brokers: string, topics: readonly string[]): Promis
   return withAdmin(brokers, admin => admin.deleteTopics({ topics: [...topics] }))
 }
 
-/** Members of a group that all know their partitions; 0 while it shares them out. */
-export function countMembers(brokers: string, groupId: string): Promise<number> {
+/** How many partitions each member of a group owns; empty while it shares them out. */
+export function readShares(brokers: string, groupId: string): Promise<number[]> {
   return withAdmin(brokers, async admin => {
     const { groups } = await admin.describeGroups([groupId])
     const [group] = groups
-    return group?.state === 'Stable' ? group.members.length : 0
+    if (group?.state !== 'Stable') return []
+    return group.members.map(({ memberAssignment }) => {
+      const { assignment = {} } = AssignerProtocol.MemberAssignment.decode(memberAssignment) ?? {}
+      return Object.values(assignment).flat().length
+    })
   })
 }
 

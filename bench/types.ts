@@ -22,4 +22,6 @@ export interface Report {
   readonly chart?: string
   /** A run did not count. */
   readonly isVoid: boolean
+  /** What was wanted did not come, in runs that count. Default: nothing was wanted. */
+  readonly isMissed?: boolean
 }

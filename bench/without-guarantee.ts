@@ -4,7 +4,7 @@ import { type Cut, cutBuild } from './cut-build.ts'
 import { toRunnerCommand } from './services.ts'
 
 /** What the guarantee consists of, out of a compiled runner. Nothing of this is in the product, nor can be switched on there. */
-const CUTS: readonly Cut[] = [
+export const GUARANTEE_CUTS: readonly Cut[] = [
   // The positions in PostgreSQL: not locked, compared or moved; Kafka's own commit is all that is left.
   {
     file: 'runner/positions-of-cycle.js',
@@ -42,5 +42,5 @@ const CUTS: readonly Cut[] = [
 
 /** The process of a runner whose guarantee was taken out, in the folder of the run. */
 export function toUnguardedCommand(run: ContenderRun): Command {
-  return toRunnerCommand(run, { dist: cutBuild(run.folder, CUTS) })
+  return toRunnerCommand(run, { dist: cutBuild(run.folder, GUARANTEE_CUTS) })
 }

@@ -3,6 +3,7 @@ import type { Sql } from 'postgres'
 import { openDatabases, openSql } from '../databases.ts'
 import type { Servers } from '../servers.ts'
 import { type Place, type Service, startService, toGatewayCommand, toRunnerCommand } from '../services.ts'
+import { layOutWal } from './lay-out-wal.ts'
 
 /** From POST to row: a gateway, and a runner of `user-activities`, with a topic and a database of their own. */
 export interface Chain {
@@ -21,8 +22,21 @@ export interface Chain {
 type Part = 'gateway' | 'runner'
 type Settings = Place['settings']
 
-/** Starts the chain, with empty tables and with settings of both parts. */
-export async function startChain(servers: Servers, settings: Settings = {}): Promise<Chain> {
+export interface ChainOptions {
+  /** How many it will take, about, without end where nobody knows: the write-ahead log is laid out for them. */
+  readonly events: number
+  /** Of both parts. */
+  readonly settings?: Settings
+}
+
+/** What the system is when somebody looks at its alerts: all functions run, and its own telemetry is data among the other. */
+export const WITH_ALERTS: Settings = {
+  FUNCTIONS: 'user-activities,system-metrics,error-logs,notifications',
+  TELEMETRY_INTERVAL_MS: '10000'
+}
+
+/** Starts the chain, with empty tables. */
+export async function startChain(servers: Servers, { events, settings = {} }: ChainOptions): Promise<Chain> {
   const { kafkaBrokers } = servers
   const id = `b${randomBytes(4).toString('hex')}`
   const prefix = `${id}.`
@@ -33,6 +47,7 @@ export async function startChain(servers: Servers, settings: Settings = {}): Pro
   const gateway = await start('gateway', settings)
   const runner = await start('runner', settings)
   const sql = openSql(databaseUrl)
+  await layOutWal(sql, events)
 
   return {
     ...{ servers, gateway, runner, databaseUrl, sql, groupId: `${prefix}user-activities`, start },

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { offerEvents } from '../chain/offer.ts'
-import { readFired, readFiring, WITH_ALERTS } from '../chain/read-alerts.ts'
+import { findNoticeMs, readDatabaseMs, readFired, readFiring } from '../chain/read-alerts.ts'
 import { countRows, countSettled, findFault } from '../chain/rows.ts'
-import type { Chain } from '../chain/start-chain.ts'
+import { type Chain, WITH_ALERTS } from '../chain/start-chain.ts'
+import { withChain } from '../chain/with-chain.ts'
 import { runLoad, writeRequests } from '../load/run-load.ts'
-import { toCount } from '../options.ts'
+import { toCount, toNumber } from '../options.ts'
 import { alignColumns } from '../report.ts'
 import type { Bench, Report, Values } from '../types.ts'
-import { makeBatches } from '../workload.ts'
-import { withChain } from './chain.ts'
+import { makeBatches, makeSingles } from '../workload.ts'
 
 /** Alerts in real time, where a test would take too long: none in health, a database that went away, and a long lag. */
 export const alertsBench: Bench = {
@@ -19,7 +19,10 @@ export const alertsBench: Bench = {
     lag: { type: 'string', default: '1000000' }
   },
 
-  run: (servers, values) => withChain(servers, chain => measureAlerts(chain, values), WITH_ALERTS)
+  run(servers, values) {
+    const events = toNumber(values, 'minutes') * 60 * toNumber(values, 'rate') + toCount(values, 'lag')
+    return withChain(servers, { events, settings: WITH_ALERTS }, chain => measureAlerts(chain, values))
+  }
 }
 
 interface Result {
@@ -32,13 +35,18 @@ interface Result {
 // ALERT_INTERVAL_MS, twice, and what the rules look back on.
 const TWO_LOOKS_S = 20
 const WINDOW_S = 300
-const LAG_ALERTS = ['HighConsumerLag', 'HighLagSeconds']
-const POLL_MS = 250
-const DEADLINE_MS = 900_000
+/** How long each has to hold, and of the second how old the oldest record has to be. */
+const LAG_ALERTS = { HighConsumerLag: 30, HighLagSeconds: 300 + 30 }
+const POLL_MS = 2_000
+/** What did not come until then does not come. */
+const PATIENCE_S = 900
 const BATCH = 1_000
 const CONNECTIONS = 4
 /** Events a second while the lag is made. */
 const FILL_RATE = 40_000
+/** Events that may wait when PostgreSQL comes back: so few that their lag is no alert, and so many that an error rate would be. */
+const WAITING = 5_000
+const CONNECTIONS_BESIDE = 64
 
 async function measureAlerts(chain: Chain, values: Values): Promise<Report> {
   const results: Result[] = []
@@ -50,84 +58,116 @@ async function measureAlerts(chain: Chain, values: Values): Promise<Report> {
   return {
     text: alignColumns([['what', 'came', 'wanted', ''], ...results.map(toLine)]),
     data: { results },
-    isVoid: results.some(({ isGood }) => !isGood)
+    isVoid: false,
+    isMissed: results.some(({ isGood }) => !isGood)
   }
 }
 
 async function stayHealthy(chain: Chain, values: Values): Promise<Result[]> {
-  const minutes = toCount(values, 'minutes')
-  const load = { eventsPerSecond: toCount(values, 'rate'), batch: 1, seconds: minutes * 60 }
+  const minutes = toNumber(values, 'minutes')
+  const load = { eventsPerSecond: toNumber(values, 'rate'), batch: 1, seconds: minutes * 60 }
+  const sinceMs = await readDatabaseMs(chain)
   const measurement = await offerEvents(chain, { name: 'healthy', round: 1, ...load })
-  const fired = await readFired(chain.gateway.url)
   return [
-    {
-      what: `alerts in ${minutes} minutes with ${load.eventsPerSecond} events/s`,
-      came: toList(fired),
-      wanted: 'none',
-      isGood: fired.length === 0
-    },
-    {
-      what: 'each event of them has its row',
-      came: measurement.void ?? 'yes',
-      wanted: 'yes',
-      isGood: measurement.void === null
-    }
+    toNone(`alerts in ${minutes} minutes with ${load.eventsPerSecond} events/s`, await readFired(chain, sinceMs)),
+    toYes('each event of them has its row', measurement.void)
   ]
 }
 
 async function loseDatabase(chain: Chain, values: Values): Promise<Result[]> {
   const name = 'DatabaseConnectionFailure'
-  const url = chain.gateway.url
-  const awayMs = toCount(values, 'away') * 1000
-  const before = new Set(await readFired(url))
-  const crashedMs = performance.now()
+  // A notice of what fires while PostgreSQL is away is written when it is back: it has to be away for long enough.
+  const awayS = Math.max(toNumber(values, 'away'), 2 * TWO_LOOKS_S)
+  const [rows, settled] = [await countRows(chain), await countSettled(chain)]
+  const rate = Math.min(toNumber(values, 'rate'), WAITING / awayS)
+  const load = await startLoad(chain, { rate, seconds: awayS + 2 * PATIENCE_S })
+
+  const crashedMs = await readDatabaseMs(chain)
   const startPostgres = await chain.servers.crashPostgres()
-  const firedS = await secondsUntil(async () => (await readFiring(url)).includes(name))
-  await sleep(Math.max(0, crashedMs + awayMs - performance.now()))
+  await sleep(awayS * 1000)
+  // Once: each good answer makes an error rate smaller.
+  const isSaid = (await readFiring(chain.gateway.url)).includes(name)
   await startPostgres()
-  const clearedS = await secondsUntil(async () => !(await readFiring(url)).includes(name))
-  const others = (await readFired(url)).filter(other => other !== name && !before.has(other))
+  const backMs = await readDatabaseMs(chain)
+  const firedMs = await waitFor(() => findNoticeMs(chain, { name, event: 'fired' }, crashedMs))
+  const clearedMs = firedMs && (await waitFor(() => findNoticeMs(chain, { name, event: 'cleared' }, firedMs)))
+  const others = (await readFired(chain, crashedMs)).filter(other => other !== name)
+
+  const { requests, firstFailure } = await load.end()
+  await waitFor(async () => ((await countSettled(chain)) >= settled + requests ? true : null))
   return [
     // The tenth failure comes when ten queries have failed: the gateway asks some every few seconds.
-    toTime(`${name} fires after PostgreSQL went`, firedS, TWO_LOOKS_S),
-    toTime(`${name} clears after it is back`, clearedS, WINDOW_S + TWO_LOOKS_S),
-    { what: 'other alerts meanwhile', came: toList(others), wanted: 'none', isGood: others.length === 0 }
+    toTime(`${name} fires after PostgreSQL went`, toSeconds(crashedMs, firedMs), TWO_LOOKS_S),
+    toYes('the gateway says so while it is away', isSaid ? null : 'no'),
+    toTime(`${name} clears after it is back`, toSeconds(backMs, clearedMs), WINDOW_S + TWO_LOOKS_S),
+    toNone(`other alerts with ${rate.toFixed(0)} events/s meanwhile`, others),
+    toYes(`each of ${requests} events has its row`, firstFailure ?? (await findFault(chain, requests, rows)))
   ]
 }
 
 async function catchUp(chain: Chain, values: Values): Promise<Result[]> {
   const url = chain.gateway.url
-  const lag = toCount(values, 'lag')
-  const before = new Set(await readFired(url))
   const [rows, settled] = [await countRows(chain), await countSettled(chain)]
   await turn(url, 'pause')
-  const sent = await fill(chain, lag)
-  await secondsUntil(async () => isSubset(LAG_ALERTS, await readFiring(url)))
+  const filledMs = await readDatabaseMs(chain)
+  const sent = await fill(chain, toCount(values, 'lag'))
+  const fires: Result[] = []
+  for (const [name, seconds] of Object.entries(LAG_ALERTS)) {
+    const firedMs = await waitFor(() => findNoticeMs(chain, { name, event: 'fired' }, filledMs))
+    fires.push(toTime(`${name} fires after the lag began`, toSeconds(filledMs, firedMs), seconds + TWO_LOOKS_S))
+  }
   await turn(url, 'resume')
-  const drainedS = await secondsUntil(async () => (await countSettled(chain)) >= settled + sent)
-  const clearedS = await secondsUntil(async () => (await readFiring(url)).length === 0)
-  const others = (await readFired(url)).filter(name => !LAG_ALERTS.includes(name) && !before.has(name))
-  const fault = await findFault(chain, sent, rows)
+  const resumedMs = await readDatabaseMs(chain)
+  const drainedMs = await waitFor(async () => {
+    return (await countSettled(chain)) >= settled + sent ? readDatabaseMs(chain) : null
+  })
+  const clears: Result[] = []
+  for (const name of Object.keys(LAG_ALERTS)) {
+    const clearedMs = await waitFor(() => findNoticeMs(chain, { name, event: 'cleared' }, resumedMs))
+    const seconds = drainedMs && toSeconds(drainedMs, clearedMs)
+    clears.push(toTime(`${name} clears after all is settled`, seconds, TWO_LOOKS_S))
+  }
+  const others = (await readFired(chain, filledMs)).filter(name => !(name in LAG_ALERTS))
   return [
-    {
-      what: `${sent} records of lag are settled, each once`,
-      came: fault ?? `after ${drainedS.toFixed(0)} s`,
-      wanted: 'yes',
-      isGood: fault === null
-    },
-    toTime('its alerts clear after that', clearedS, TWO_LOOKS_S),
-    {
-      what: `alerts besides ${LAG_ALERTS.join(' and ')}`,
-      came: toList(others),
-      wanted: 'none',
-      isGood: others.length === 0
-    }
+    ...fires,
+    toTime(`${sent} records of lag are settled`, toSeconds(resumedMs, drainedMs), PATIENCE_S),
+    toYes('each of them once', await findFault(chain, sent, rows)),
+    ...clears,
+    toNone('other alerts', others)
   ]
 }
 
 async function turn(url: string, verb: 'pause' | 'resume'): Promise<void> {
   const response = await fetch(`${url}/api/functions/user-activities/${verb}`, { method: 'POST' })
   if (!response.ok) throw new Error(`${verb} was answered with ${response.status}`)
+}
+
+/** Posts single events until it is ended, and gives how to, when the first is on its way. */
+async function startLoad(
+  { servers: { site }, gateway }: Chain,
+  { rate, seconds }: { readonly rate: number; readonly seconds: number }
+) {
+  const until = new AbortController()
+  const requestsFile = writeRequests(site, 'beside-alerts', makeSingles())
+  const plan = { ...{ url: gateway.url, connections: CONNECTIONS_BESIDE, seconds, requestsFile }, answersFile: null }
+  let begin: () => void = () => undefined
+  const begun = new Promise<void>(resolve => {
+    begin = resolve
+  })
+  const load = runLoad(
+    site,
+    { ...plan, requestsPerSecond: rate, expectedStatus: 202 },
+    { onBegin: () => begin(), until: until.signal }
+  )
+  // One that fails later is seen by whoever ends it.
+  load.catch(() => undefined)
+  await Promise.race([begun, load])
+  return {
+    end() {
+      until.abort()
+      return load
+    }
+  }
 }
 
 /** Gives how many events were accepted. */
@@ -142,24 +182,31 @@ async function fill({ servers, gateway }: Chain, events: number): Promise<number
   return requests * BATCH
 }
 
-/** @throws when it does not come within a quarter of an hour */
-async function secondsUntil(isSo: () => Promise<boolean>): Promise<number> {
-  const beganMs = performance.now()
-  for (; !(await isSo()); await sleep(POLL_MS))
-    if (performance.now() - beganMs > DEADLINE_MS) throw new Error('waited a quarter of an hour in vain')
-  return (performance.now() - beganMs) / 1000
+/** Asks again and again until there is something; null when there is nothing after a quarter of an hour. */
+async function waitFor<T>(find: () => Promise<T | null>): Promise<T | null> {
+  for (const untilMs = performance.now() + PATIENCE_S * 1000; performance.now() < untilMs; await sleep(POLL_MS)) {
+    const found = await find()
+    if (found !== null) return found
+  }
+  return null
 }
 
-function isSubset(part: readonly string[], whole: readonly string[]): boolean {
-  return part.every(one => whole.includes(one))
+/** From one moment to another, 0 when that came before; null when it did not come. */
+function toSeconds(fromMs: number, toMs: number | null): number | null {
+  return toMs === null ? null : Math.max(0, toMs - fromMs) / 1000
 }
 
-function toTime(what: string, seconds: number, limit: number): Result {
-  return { what, came: `${seconds.toFixed(1)} s`, wanted: `${limit} s at most`, isGood: seconds <= limit }
+function toTime(what: string, seconds: number | null, limit: number): Result {
+  const came = seconds === null ? 'never' : `${seconds.toFixed(1)} s`
+  return { what, came, wanted: `${limit} s at most`, isGood: seconds !== null && seconds <= limit }
 }
 
-function toList(names: readonly string[]): string {
-  return names.length === 0 ? 'none' : names.join(', ')
+function toNone(what: string, names: readonly string[]): Result {
+  return { what, came: names.join(', ') || 'none', wanted: 'none', isGood: names.length === 0 }
+}
+
+function toYes(what: string, fault: string | null): Result {
+  return { what, came: fault ?? 'yes', wanted: 'yes', isGood: fault === null }
 }
 
 function toLine({ what, came, wanted, isGood }: Result): string[] {

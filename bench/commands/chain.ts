@@ -1,13 +1,18 @@
-import { layOutWal } from '../chain/lay-out-wal.ts'
 import { type Offer, offerEvents } from '../chain/offer.ts'
-import { type Chain, startChain } from '../chain/start-chain.ts'
+import type { Chain } from '../chain/start-chain.ts'
 import { WATCH_MS } from '../chain/watch-positions.ts'
-import { toCount } from '../options.ts'
+import { withChain } from '../chain/with-chain.ts'
+import { toCount, toNumber } from '../options.ts'
 import { type Measurement, summarise, toLine, toTable } from '../report.ts'
 import type { Servers } from '../servers.ts'
-import type { Bench, Report, Values } from '../types.ts'
+import type { Bench, Report } from '../types.ts'
 
 type Way = Pick<Offer, 'name' | 'eventsPerSecond' | 'batch'>
+
+interface TurnLoad {
+  readonly seconds: number
+  readonly rounds: number
+}
 
 /** POST until the row is visible, at a fixed rate, one event a request and many. */
 export const chainBench: Bench = {
@@ -20,7 +25,17 @@ export const chainBench: Bench = {
     step: { type: 'string', default: '1.25' }
   },
 
-  run: (servers, values) => withChain(servers, chain => measureChain(chain, values))
+  run(servers, values) {
+    const batch = toCount(values, 'batch')
+    const ways: Way[] = [
+      { name: 'single', eventsPerSecond: toNumber(values, 'rate'), batch: 1 },
+      { name: `batches of ${batch}`, eventsPerSecond: toNumber(values, 'batch-rate'), batch }
+    ]
+    const load = { seconds: toNumber(values, 'seconds'), rounds: toCount(values, 'rounds') }
+    if (!values.find) return offerInTurn(servers, ways, load)
+    const step = toNumber(values, 'step')
+    return withChain(servers, { events: Number.POSITIVE_INFINITY }, chain => findLimits(chain, ways, { ...load, step }))
+  }
 }
 
 /** A rate is too high when 1 of 100 events becomes visible so late. */
@@ -31,42 +46,15 @@ const NOTE = `Times run from when a request was due. A row counts as visible at 
 are ${WATCH_MS} ms apart. The generator's CPU is with that of looking. Memory is read at the last answer, of a part with all
 its processes; what they share is in RSS once for each, and in PSS once; wanted: all together below 4,096 MB.`
 
-async function measureChain(chain: Chain, values: Values): Promise<Report> {
-  const batch = toCount(values, 'batch')
-  const ways: Way[] = [
-    { name: 'single', eventsPerSecond: toCount(values, 'rate'), batch: 1 },
-    { name: `batches of ${batch}`, eventsPerSecond: toCount(values, 'batch-rate'), batch }
-  ]
-  const load = { seconds: toCount(values, 'seconds'), rounds: toCount(values, 'rounds') }
-  return values.find
-    ? findLimits(chain, ways, { ...load, step: toCount(values, 'step') })
-    : offerInTurn(chain, ways, load)
-}
-
-/** Runs something on a chain of its own, and ends it. */
-export async function withChain<T>(
-  servers: Servers,
-  work: (chain: Chain) => Promise<T>,
-  settings: NodeJS.ProcessEnv = {}
-): Promise<T> {
-  const chain = await startChain(servers, settings)
-  try {
-    return await work(chain)
-  } finally {
-    await chain.stop()
-  }
-}
-
 /** Offers each way in each round, in turn; a short round before the first warms everything up, and does not count. */
-export async function offerInTurn(
-  chain: Chain,
-  ways: readonly Way[],
-  { seconds, rounds }: { readonly seconds: number; readonly rounds: number }
-): Promise<Report> {
-  const measurements: Measurement[] = []
+export function offerInTurn(servers: Servers, ways: readonly Way[], load: TurnLoad): Promise<Report> {
   const perSecond = ways.reduce((sum, { eventsPerSecond }) => sum + eventsPerSecond, 0)
-  await layOutWal(chain.sql, perSecond * (WARM_SECONDS + rounds * seconds))
+  const events = perSecond * (WARM_SECONDS + load.rounds * load.seconds)
+  return withChain(servers, { events }, chain => offerOnChain(chain, ways, load))
+}
 
+async function offerOnChain(chain: Chain, ways: readonly Way[], { seconds, rounds }: TurnLoad): Promise<Report> {
+  const measurements: Measurement[] = []
   for (let round = 0; round <= rounds; round += 1) {
     for (const way of ways) {
       const isWarming = round === 0
@@ -87,18 +75,19 @@ export async function offerInTurn(
 
 /**
  * Raises the rate of each way in steps, from its own on, until 1 of 100 events takes 100 ms or more. A rate holds when
- * it does in more than half of its rounds; the rest are not run.
+ * it does in more than half of its rounds; the rest are not run. A void round holds none, and is reported.
  */
 async function findLimits(
   chain: Chain,
   ways: readonly Way[],
-  { seconds, rounds, step }: { readonly seconds: number; readonly rounds: number; readonly step: number }
+  { seconds, rounds, step }: TurnLoad & { readonly step: number }
 ): Promise<Report> {
   const measurements: Measurement[] = []
   const limits: { readonly name: string; readonly eventsPerSecond: number | null }[] = []
 
   for (const way of ways) {
-    await offerEvents(chain, { ...way, round: 0, seconds: Math.min(seconds, WARM_SECONDS) })
+    const warm = await offerEvents(chain, { ...way, round: 0, seconds: Math.min(seconds, WARM_SECONDS) })
+    if (warm.void !== null) measurements.push(warm)
     let held: number | null = null
     for (let rate = way.eventsPerSecond; await isHeld({ ...way, eventsPerSecond: rate }); rate *= step) held = rate
     limits.push({ name: way.name, eventsPerSecond: held })
@@ -109,7 +98,7 @@ async function findLimits(
   return {
     text: [toTable(summarise(measurements)), ...lines, NOTE].join('\n'),
     data: { limits, measurements },
-    isVoid: false
+    isVoid: measurements.some(measurement => measurement.void !== null)
   }
 
   async function isHeld(way: Way): Promise<boolean> {

@@ -3,7 +3,7 @@ import { toDiskText } from '../disk.ts'
 import { drain } from '../drain.ts'
 import { toDrainChart } from '../drain-chart.ts'
 import { type DrainResult, summariseDrain, toDrainLine, toDrainTable, toGuaranteeLines } from '../drain-report.ts'
-import { toCount } from '../options.ts'
+import { toChosen, toCount } from '../options.ts'
 import type { Bench } from '../types.ts'
 
 /** Topic into tables: our runner beside consumers by hand. */
@@ -15,8 +15,12 @@ export const drainBench: Bench = {
   },
 
   async run(servers, values) {
-    const only = String(values.only).split(',').filter(Boolean)
-    const chosen = contenders.filter(({ name }) => only.length === 0 || only.includes(name))
+    const names = toChosen(
+      values,
+      'only',
+      contenders.map(({ name }) => name)
+    )
+    const chosen = contenders.filter(({ name }) => names.includes(name))
     const results: DrainResult[] = []
 
     await drain(servers, {
@@ -29,11 +33,10 @@ export const drainBench: Bench = {
         console.log(toDrainLine(result))
       }
     })
-    const names = chosen.map(({ name }) => name)
     const summaries = summariseDrain(results, names)
     const disk = summaries.flatMap(({ name, diskBytes }) => (name === OURS ? [toDiskText(diskBytes)] : []))
     return {
-      text: [toDrainTable(summaries), ...toGuaranteeLines(results, [OURS, UNGUARDED]), ...disk].join('\n'),
+      text: [toDrainTable(summaries, OURS), ...toGuaranteeLines(results, [OURS, UNGUARDED]), ...disk].join('\n'),
       data: { summaries, results },
       chart: toDrainChart(summaries, chosen),
       isVoid: results.some(result => result.void !== null)

@@ -2,7 +2,7 @@ import { type KnobLoad, parseKnobs, type Way } from '../knobs/knobs.ts'
 import { measureDrain, measureIdle, measureKill } from '../knobs/measure-consume.ts'
 import { measureProduce } from '../knobs/measure-produce.ts'
 import { toKnobTable } from '../knobs/table.ts'
-import { toCount } from '../options.ts'
+import { toCount, toNumber } from '../options.ts'
 import { type Measurement, summarise, toLine } from '../report.ts'
 import type { Bench } from '../types.ts'
 
@@ -27,9 +27,9 @@ export const knobsBench: Bench = {
     const knobs = parseKnobs(String(values.only))
     const measurements: Measurement[] = []
     const load: KnobLoad = {
-      rate: toCount(values, 'rate'),
+      rate: toNumber(values, 'rate'),
       events: toCount(values, 'events'),
-      seconds: toCount(values, 'seconds'),
+      seconds: toNumber(values, 'seconds'),
       rounds: toCount(values, 'rounds'),
       onMeasured: measurement => console.log(toLine(measurement))
     }

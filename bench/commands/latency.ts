@@ -1,6 +1,6 @@
-import { toCount } from '../options.ts'
+import { toCount, toNumber } from '../options.ts'
 import type { Bench } from '../types.ts'
-import { offerInTurn, withChain } from './chain.ts'
+import { offerInTurn } from './chain.ts'
 
 /** How long an event takes at a moderate rate, from POST to row. */
 export const latencyBench: Bench = {
@@ -10,8 +10,8 @@ export const latencyBench: Bench = {
   },
 
   run(servers, values) {
-    const way = { name: 'single', eventsPerSecond: toCount(values, 'rate'), batch: 1 }
-    const load = { seconds: toCount(values, 'seconds'), rounds: toCount(values, 'rounds') }
-    return withChain(servers, chain => offerInTurn(chain, [way], load))
+    const way = { name: 'single', eventsPerSecond: toNumber(values, 'rate'), batch: 1 }
+    const load = { seconds: toNumber(values, 'seconds'), rounds: toCount(values, 'rounds') }
+    return offerInTurn(servers, [way], load)
   }
 }

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { type Cell, runRounds } from '../cells.ts'
 import { openDatabases } from '../databases.ts'
-import type { LoadResult, PlannedRequest } from '../load/plan.ts'
+import { createLossLooks } from '../kafka-loss.ts'
+import type { PlannedRequest } from '../load/plan.ts'
 import { writeRequests } from '../load/run-load.ts'
-import { toCount, toCounts } from '../options.ts'
+import { toCount, toCounts, toNumber } from '../options.ts'
 import { summarise, toRatio, toTable } from '../report.ts'
 import type { Servers } from '../servers.ts'
 import { type Service, startService, toContenderCommand, toGatewayCommand } from '../services.ts'
-import { countRecords, createTopic } from '../topics.ts'
+import { createTopic } from '../topics.ts'
 import type { Bench, Values } from '../types.ts'
 import { makeBatches, makeSingles } from '../workload.ts'
 
@@ -79,9 +80,9 @@ async function toCells(
   values: Values,
   { ours, plain }: { readonly ours: Side; readonly plain: Side }
 ): Promise<Cell[]> {
-  const seconds = toCount(values, 'seconds')
+  const seconds = toNumber(values, 'seconds')
   const singles = makeSingles()
-  const takeGrowth = createGrowth(servers.kafkaBrokers)
+  const findLoss = createLossLooks(servers.kafkaBrokers)
   const single = toCounts(values, 'connections').flatMap(connections => [
     toCell(`ours, ${connections} connections`, ours, { requests: singles, connections, events: 1 }),
     toCell(`plain, ${connections} connections`, plain, { requests: singles, connections, events: 1 })
@@ -106,25 +107,9 @@ async function toCells(
       },
       unitsPerRequest: events,
       pids: { server: service.pid, ...servers.pids },
-      check: async result => findLoss(result, { events, grown: await takeGrowth(topic) })
+      check: result => findLoss(result, { topic, eventsPerRequest: events })
     }
   }
-}
-
-/** Gives how many records came into a new topic since it was last asked. */
-function createGrowth(brokers: string): (topic: string) => Promise<number> {
-  const seen = new Map<string, number>()
-  return async topic => {
-    const [before, after] = [seen.get(topic) ?? 0, await countRecords(brokers, topic)]
-    seen.set(topic, after)
-    return after - before
-  }
-}
-
-/** More than was acknowledged is no loss: KafkaJS writes again what it does not know the outcome of. */
-function findLoss({ requests }: LoadResult, { events, grown }: { events: number; grown: number }): string | null {
-  const acknowledged = requests * events
-  return grown >= acknowledged ? null : `${acknowledged} events acknowledged, ${grown} in Kafka`
 }
 
 /** Which figures of which names are compared below the table. */

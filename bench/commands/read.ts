@@ -3,14 +3,14 @@ import { type Cell, runRounds } from '../cells.ts'
 import { offerEvents } from '../chain/offer.ts'
 import { countSettled } from '../chain/rows.ts'
 import type { Chain } from '../chain/start-chain.ts'
+import { withChain } from '../chain/with-chain.ts'
 import type { PlannedRequest } from '../load/plan.ts'
 import { runLoad, writeRequests } from '../load/run-load.ts'
-import { toCount } from '../options.ts'
+import { toCount, toNumber } from '../options.ts'
 import { summarise, toRatio, toTable } from '../report.ts'
 import { type Service, startService, toContenderCommand } from '../services.ts'
 import type { Bench, Report, Values } from '../types.ts'
 import { makeSingles } from '../workload.ts'
-import { withChain } from './chain.ts'
 
 /**
  * One message by id, and a page of 50: our gateway beside a bare server, alone and while events arrive, as fast as can be
@@ -27,7 +27,7 @@ export const readBench: Bench = {
   },
 
   run: (servers, values) =>
-    withChain(servers, async chain => {
+    withChain(servers, { events: countEvents(values) }, async chain => {
       const bare = await startService(servers, 'bare-reads', {
         toCommand: port => toContenderCommand('bare-reads', { DATABASE_URL: chain.databaseUrl, PORT: String(port) }),
         path: '/health/ready'
@@ -49,6 +49,8 @@ const IDS = 5_000
 const PAGE: PlannedRequest = { method: 'GET', path: '/api/messages?limit=50', body: null }
 /** The load that events come from begins before the reads and ends after them. */
 const MARGIN_SECONDS = 3
+/** Cells with events beside them: two kinds of two sides, as fast as can be and at a fixed rate. */
+const BESIDE = 8
 const CONNECTIONS_OF_CHAIN = 64
 const SETTLE_MS = 60_000
 const POLL_MS = 50
@@ -71,6 +73,12 @@ async function measureReads(chain: Chain, bare: Service, values: Values): Promis
     data: { summaries, ratios, measurements },
     isVoid: measurements.some(measurement => measurement.void !== null)
   }
+}
+
+/** What is filled in, and what comes beside the reads. */
+function countEvents(values: Values): number {
+  const seconds = toNumber(values, 'seconds') + MARGIN_SECONDS
+  return toCount(values, 'events') + BESIDE * (toCount(values, 'rounds') + 1) * seconds * toNumber(values, 'rate')
 }
 
 async function fill(chain: Chain, events: number): Promise<void> {
@@ -110,7 +118,7 @@ function toCells(
   const alone = kinds.flatMap(([kind, requests]) =>
     sides.map(([side, service]) => toCell(kind, side, { requests, service }))
   )
-  const offered = alone.map(cell => atFixedRate(cell, toCount(values, 'reads')))
+  const offered = alone.map(cell => atFixedRate(cell, toNumber(values, 'reads')))
   return [...alone, ...[...alone, ...offered].map(cell => ({ ...cell, ...besideEvents(chain, cell, values) }))]
 
   function toCell(
@@ -123,7 +131,7 @@ function toCells(
       plan: {
         ...{ url: service.url, requestsPerSecond: null, expectedStatus: 200, answersFile: null },
         connections: toCount(values, 'connections'),
-        seconds: toCount(values, 'seconds'),
+        seconds: toNumber(values, 'seconds'),
         requestsFile: writeRequests(site, kind, requests)
       },
       unitsPerRequest: 1,
@@ -140,7 +148,7 @@ function atFixedRate(cell: Cell, requestsPerSecond: number): Cell {
 /** The same cell while events are posted, one a request. */
 function besideEvents(chain: Chain, { name, plan }: Cell, values: Values): Pick<Cell, 'name' | 'around'> {
   const { servers, gateway } = chain
-  const rate = toCount(values, 'rate')
+  const rate = toNumber(values, 'rate')
   const events = {
     ...{ url: gateway.url, connections: CONNECTIONS_OF_CHAIN, requestsPerSecond: rate, answersFile: null },
     seconds: plan.seconds + MARGIN_SECONDS,

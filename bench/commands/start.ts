@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readMemory } from '../cpu.ts'
 import { openDatabases } from '../databases.ts'
+import { MB } from '../memory.ts'
 import { toCount } from '../options.ts'
 import { type Measurement, summarise, toLine, toTable } from '../report.ts'
 import type { Servers } from '../servers.ts'
@@ -9,7 +10,6 @@ import { type Place, startService, toGatewayCommand, toRunnerCommand } from '../
 import type { Bench } from '../types.ts'
 
 const REST_MS = 10_000
-const MB = 1024 * 1024
 
 /** How our processes begin, and how much memory they hold when they had nothing to do for ten seconds. */
 export const startBench: Bench = {

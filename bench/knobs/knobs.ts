@@ -25,9 +25,6 @@ export interface KnobLoad {
   readonly onMeasured: (measurement: Measurement) => void
 }
 
-/** Bytes of one. */
-export const MB = 1024 * 1024
-
 const SETTINGS = { ...producerSettings, ...consumerSettings }
 // From 22.15 on; the types of Node 20 do not know it.
 const CODECS = ['gzip', 'lz4', 'snappy', ...('zstdCompress' in zlib ? ['zstd'] : [])]

@@ -5,13 +5,16 @@ import { countRows, findFault } from '../chain/rows.ts'
 import { type Chain, startChain } from '../chain/start-chain.ts'
 import { readMemory } from '../cpu.ts'
 import { writeRequests } from '../load/run-load.ts'
-import type { Measurement } from '../report.ts'
+import { MB } from '../memory.ts'
+import { type Measurement, pickFigures } from '../report.ts'
 import type { Servers } from '../servers.ts'
 import { makeSingles } from '../workload.ts'
-import { type Knob, type KnobLoad, MB, toName } from './knobs.ts'
+import { type Knob, type KnobLoad, toName } from './knobs.ts'
 
 const WARM_SECONDS = 2
 const CONNECTIONS = 64
+/** What a gateway takes that is kept busy, about. */
+const FULL_RATE = 20_000
 const DRAIN_MS = 60_000
 const POLL_MS = 100
 
@@ -20,7 +23,9 @@ const POLL_MS = 100
  * rate, and then all that it takes.
  */
 export async function measureProduce(servers: Servers, knob: Knob, load: KnobLoad): Promise<Measurement[]> {
-  const chain = await startChain(servers)
+  const perSecond = load.rate + FULL_RATE / 2
+  const events = knob.values.length * (WARM_SECONDS + load.rounds * load.seconds) * perSecond
+  const chain = await startChain(servers, { events })
   const gateways = [chain.gateway]
   const measurements: Measurement[] = []
   try {
@@ -48,16 +53,14 @@ async function measureOnce(chain: Chain, once: Once): Promise<Measurement> {
   const { name, round, rate } = once
   const offered = await offerEvents(chain, { ...once, eventsPerSecond: rate, batch: 1 })
   const full = await saturate(chain, once)
-  const { figures } = offered
   return {
     ...{ name, round },
     figures: {
-      'p50 ms': figures['visible p50 ms'] ?? 0,
-      'p99 ms': figures['visible p99 ms'] ?? 0,
-      'events/s': full.figures['events/s'] ?? 0,
-      ...pick(figures, ['µs gateway', 'µs kafka', 'µs runner', 'µs postgres', 'µs all']),
-      'µs gateway full': full.figures['µs gateway'] ?? 0,
-      'µs kafka full': full.figures['µs kafka'] ?? 0,
+      ...pickFigures(offered.figures, { 'p50 ms': 'visible p50 ms', 'p99 ms': 'visible p99 ms' }),
+      ...pickFigures(full.figures, { 'events/s': 'events/s' }),
+      ...pickFigures(offered.figures, { 'µs gateway': 'µs gateway', 'µs kafka': 'µs kafka', 'µs runner': 'µs runner' }),
+      ...pickFigures(offered.figures, { 'µs postgres': 'µs postgres', 'µs all': 'µs all' }),
+      ...pickFigures(full.figures, { 'µs gateway full': 'µs gateway', 'µs kafka full': 'µs kafka' }),
       MB: readMemory(chain.gateway.pid) / MB
     },
     void: offered.void ?? full.void
@@ -83,8 +86,4 @@ async function saturate(chain: Chain, { name, round, seconds }: Once): Promise<M
     }
   }
   return runCell(site, cell, { round, units: 'events' })
-}
-
-function pick(figures: Readonly<Record<string, number>>, names: readonly string[]): Record<string, number> {
-  return Object.fromEntries(names.map(name => [name, figures[name] ?? 0]))
 }

@@ -1,4 +1,4 @@
-import { alignColumns, type Summary } from '../report.ts'
+import { alignColumns, type Summary, toDigits } from '../report.ts'
 import { type Knob, toName } from './knobs.ts'
 
 /** A table for a terminal: a line a value, a column a figure, its median. */
@@ -16,6 +16,7 @@ export function toKnobTable(knobs: readonly Knob[], summaries: readonly Summary[
   return [alignColumns([['knob', 'value', '', ...figures], ...lines]), ...voids].join('\n')
 }
 
+/** Empty for what is not measured of a knob. */
 function toText(median: number | undefined): string {
-  return median === undefined ? '' : median.toFixed(median >= 100 ? 0 : 1)
+  return median === undefined ? '' : toDigits(median, median >= 100 ? 0 : 1)
 }

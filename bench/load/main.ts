@@ -5,7 +5,7 @@ import { machineMs } from '../machine-clock.ts'
 import { runClosedLoop } from './closed-loop.ts'
 import { openConnection } from './connection.ts'
 import { runOpenLoop } from './open-loop.ts'
-import type { LoadLine, Plan } from './plan.ts'
+import { END_SIGNAL, type LoadLine, type Plan } from './plan.ts'
 import { createRequests } from './requests.ts'
 import { createTally } from './tally.ts'
 
@@ -14,6 +14,11 @@ interface Place {
   readonly offset: string
 }
 
+let isEnded = false
+process.once(END_SIGNAL, () => {
+  isEnded = true
+})
+const isOver = () => isEnded
 const plan: Plan = JSON.parse(await text(process.stdin))
 const nextRequest = createRequests(plan)
 const connections = await Promise.all(Array.from({ length: plan.connections }, () => openConnection(plan.url)))
@@ -21,8 +26,8 @@ const answers: number[] = []
 
 const tally = createTally(plan.expectedStatus)
 say({ event: 'begun' })
-if (plan.requestsPerSecond === null) await runClosedLoop(connections, plan, { nextRequest, tally })
-else await runOpenLoop(connections, plan, { nextRequest, tally, onAnswer: plan.answersFile ? keep : () => undefined })
+if (plan.requestsPerSecond === null) await runClosedLoop(connections, plan, { nextRequest, tally, isOver })
+else await runOpenLoop(connections, plan, { nextRequest, tally, isOver, onAnswer: plan.answersFile ? keep : undefined })
 const result = tally.toResult()
 
 for (const connection of connections) connection.close()

@@ -7,8 +7,10 @@ import type { Tally } from './tally.ts'
 interface OpenLoop {
   readonly nextRequest: () => Buffer
   readonly tally: Tally
+  /** Whether it was ended before its time; what is due then is not sent. Default: never. */
+  readonly isOver?: () => boolean
   /** Given the body of every expected answer, with when its request was due. */
-  readonly onAnswer: (body: Buffer, dueMs: number) => void
+  readonly onAnswer?: (body: Buffer, dueMs: number) => void
 }
 
 const DRAIN_MS = 30_000
@@ -20,7 +22,7 @@ const DRAIN_MS = 30_000
 export async function runOpenLoop(
   connections: readonly Connection[],
   { seconds, requestsPerSecond }: Plan,
-  { nextRequest, tally, onAnswer }: OpenLoop
+  { nextRequest, tally, isOver = () => false, onAnswer }: OpenLoop
 ): Promise<void> {
   const total = Math.round(seconds * (requestsPerSecond ?? 0))
   const idle = [...connections]
@@ -28,7 +30,7 @@ export async function runOpenLoop(
   let taken = 0
   let open = 0
 
-  for (let sent = 0; sent < total; sent += 1) {
+  for (let sent = 0; sent < total && !isOver(); sent += 1) {
     const dueMs = tally.startMs + (sent * 1000) / (requestsPerSecond ?? 1)
     const earlyMs = dueMs - machineMs()
     if (earlyMs > 0) await sleep(earlyMs)
@@ -53,7 +55,7 @@ export async function runOpenLoop(
   async function post(connection: Connection, dueMs: number): Promise<void> {
     try {
       const answer = await connection.send(nextRequest())
-      if (tally.takeAnswer(answer, dueMs)) onAnswer(answer.body, dueMs)
+      if (tally.takeAnswer(answer, dueMs)) onAnswer?.(answer.body, dueMs)
     } catch (error) {
       open -= 1
       return tally.fail(String(error)) // the connection is gone

@@ -13,7 +13,7 @@ export interface Plan {
   readonly requestsFile: string
   /** Everything else is a failure. */
   readonly expectedStatus: number
-  /** Takes what an open loop learned of each event, as `AnswerFields` numbers each; null when nobody asks. */
+  /** Takes what an open loop learned of each event, `ANSWER_FIELDS` numbers each; null when nobody asks. */
   readonly answersFile: string | null
 }
 
@@ -26,6 +26,9 @@ export interface PlannedRequest {
 
 /** Numbers of an event in the file of answers: when it was due and answered (`machineMs`), and where it is in Kafka. */
 export const ANSWER_FIELDS = 4
+
+/** Ends a generator that has begun, before its time. */
+export const END_SIGNAL = 'SIGUSR2'
 
 /** What came of a plan. */
 export interface LoadResult {

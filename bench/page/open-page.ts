@@ -1,11 +1,11 @@
 import { type Browser, chromium, type Page } from 'playwright-core'
-import { listTree, readCpu } from '../cpu.ts'
+import { readCpu } from '../cpu.ts'
 
 /** A page that is open in a browser of its own. */
 export interface OpenPage {
   /** From the beginning of its navigation until all of it was there, in milliseconds. */
   readonly usableMs: number
-  /** CPU time of the page itself, and of its browser with all processes, in seconds so far. */
+  /** CPU time of the page itself, and of its browser with all processes, in seconds so far; throws when one is gone. */
   readCpuSeconds(): Promise<{ readonly page: number; readonly browser: number }>
   /** What lives on its heap, after a collection, in MB. */
   readHeapMegabytes(): Promise<number>
@@ -53,15 +53,20 @@ export async function openOverview(gatewayUrl: string): Promise<OpenPage> {
 async function openMeters(browser: Browser, page: Page) {
   const ofBrowser = await browser.newBrowserCDPSession()
   const ofPage = await page.context().newCDPSession(page)
+  const readProcesses = async () => (await ofBrowser.send('SystemInfo.getProcessInfo')).processInfo
+  // One page is open and was drawn: its renderer is the busiest of those that the browser keeps in store.
+  const [own] = (await readProcesses())
+    .filter(({ type }) => type === 'renderer')
+    .sort((one, other) => other.cpuTime - one.cpuTime)
 
   return {
     async readCpuSeconds() {
-      const { processInfo } = await ofBrowser.send('SystemInfo.getProcessInfo')
-      // One page is open: its renderer is the busiest of those that the browser keeps in store.
-      const renderers = processInfo.filter(({ type }) => type === 'renderer').map(({ cpuTime }) => cpuTime)
-      const main = processInfo.find(({ type }) => type === 'browser')
-      const tree = main ? listTree(main.id) : []
-      return { page: Math.max(0, ...renderers), browser: tree.length === 0 ? 0 : (readCpu(tree[0] ?? 0) ?? 0) / 1e6 }
+      const processes = await readProcesses()
+      const renderer = processes.find(({ id }) => id === own?.id)
+      const main = processes.find(({ type }) => type === 'browser')
+      const browser = main ? readCpu(main.id) : null
+      if (!renderer || browser === null) throw new Error('the browser, or the process of its page, is gone')
+      return { page: renderer.cpuTime, browser: browser / 1e6 }
     },
     async readHeapMegabytes() {
       await ofPage.send('HeapProfiler.collectGarbage')

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { openDatabases } from '../databases.ts'
 import { drain } from '../drain.ts'
 import { runLoad, writeRequests } from '../load/run-load.ts'
-import { toCount } from '../options.ts'
+import { toCount, toNumber } from '../options.ts'
 import type { Servers } from '../servers.ts'
 import { startService, toGatewayCommand, toRunnerCommand } from '../services.ts'
 import { countRecords } from '../topics.ts'
@@ -26,7 +26,6 @@ export async function profileDrain(servers: Servers, { values, flags }: ProfileO
     contenders: [
       {
         name: 'profiled',
-        title: 'our runner',
         // The first one warms the servers.
         toCommand: run => toRunnerCommand({ ...run, flags: runs++ === 0 ? [] : flags })
       }
@@ -51,7 +50,7 @@ export async function profileProduce(servers: Servers, { values, flags }: Profil
     const { requests, firstFailure } = await runLoad(servers.site, {
       ...{ url: gateway.url, requestsPerSecond: null, expectedStatus: 202, answersFile: null },
       connections: toCount(values, 'connections'),
-      seconds: toCount(values, 'seconds'),
+      seconds: toNumber(values, 'seconds'),
       requestsFile: writeRequests(servers.site, 'requests', makeSingles())
     })
     const records = await countRecords(kafkaBrokers, `${prefix}user-activities`)

@@ -4,13 +4,13 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { toCount } from '../options.ts'
 import { startServers } from '../servers.ts'
+import { DIST } from '../services.ts'
 import type { Values } from '../types.ts'
 import { profileDrain, profileProduce } from './loads.ts'
 import { type CpuProfile, summariseProfile } from './read-profile.ts'
 import { toProfileText } from './report.ts'
 
 const LOADS = { drain: profileDrain, produce: profileProduce }
-const DIST = join(import.meta.dirname, '..', '..', 'dist')
 
 const [name = '', ...args] = process.argv.slice(2)
 const load = Object.hasOwn(LOADS, name) ? LOADS[name as keyof typeof LOADS] : undefined

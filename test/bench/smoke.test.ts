@@ -73,7 +73,7 @@ const SHORT = [
   },
   {
     name: 'outage',
-    options: ['--rate', '100', '--before', '1', '--away', '1', '--after', '2'],
+    options: ['--rate', '100', '--before', '1', '--away', '1', '--after', '2', '--limit', '60000'],
     finds: { fault: null, figures: { 'away s': Number, 's to the first event': Number } },
     says: /./,
     isDrawn: false
