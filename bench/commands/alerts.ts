@@ -5,7 +5,7 @@ import { countRows, countSettled, findFault } from '../chain/rows.ts'
 import { type Chain, WITH_ALERTS } from '../chain/start-chain.ts'
 import { withChain } from '../chain/with-chain.ts'
 import { runLoad, writeRequests } from '../load/run-load.ts'
-import { toCount, toNumber } from '../options.ts'
+import { toChosen, toCount, toNumber } from '../options.ts'
 import { alignColumns } from '../report.ts'
 import type { Bench, Report, Values } from '../types.ts'
 import { makeBatches, makeSingles } from '../workload.ts'
@@ -16,7 +16,8 @@ export const alertsBench: Bench = {
     minutes: { type: 'string', default: '10' },
     rate: { type: 'string', default: '1000' },
     away: { type: 'string', default: '30' },
-    lag: { type: 'string', default: '1000000' }
+    lag: { type: 'string', default: '1000000' },
+    only: { type: 'string', default: '' }
   },
 
   run(servers, values) {
@@ -41,17 +42,17 @@ const POLL_MS = 2_000
 /** What did not come until then does not come. */
 const PATIENCE_S = 900
 const BATCH = 1_000
-const CONNECTIONS = 4
+const CONNECTIONS = 16
 /** Events a second while the lag is made. */
-const FILL_RATE = 40_000
+const FILL_RATE = 10_000
 /** Events that may wait when PostgreSQL comes back: so few that their lag is no alert, and so many that an error rate would be. */
 const WAITING = 5_000
 const CONNECTIONS_BESIDE = 64
 
 async function measureAlerts(chain: Chain, values: Values): Promise<Report> {
   const results: Result[] = []
-  for (const measure of [stayHealthy, loseDatabase, catchUp]) {
-    const found = await measure(chain, values)
+  for (const name of toChosen(values, 'only', Object.keys(PHASES))) {
+    const found = (await PHASES[name]?.(chain, values)) ?? []
     for (const result of found) console.log(toLine(result).join('  '))
     results.push(...found)
   }
@@ -61,6 +62,13 @@ async function measureAlerts(chain: Chain, values: Values): Promise<Report> {
     isVoid: false,
     isMissed: results.some(({ isGood }) => !isGood)
   }
+}
+
+/** In the order in which they run. */
+const PHASES: Readonly<Record<string, (chain: Chain, values: Values) => Promise<Result[]>>> = {
+  healthy: stayHealthy,
+  database: loseDatabase,
+  lag: catchUp
 }
 
 async function stayHealthy(chain: Chain, values: Values): Promise<Result[]> {
