@@ -35,6 +35,8 @@ const gatewaySettings = {
     Type.String({ pattern: '^https?://[^/\\s]+', secret: true, allowed: 'an address with http:// or https://' })
   ),
   ALERT_WEBHOOK_SECRET_FILE: Type.Optional(Type.String()),
+  /** Whether its receiver may have an address that is not public. */
+  ALERT_WEBHOOK_PRIVATE: Type.Boolean({ default: false }),
   DATABASE_CAPACITY_BYTES: Type.Optional(Type.Integer({ minimum: 1 })),
   PAGES_PUBLIC: Type.Boolean({ default: true })
 }

@@ -74,6 +74,11 @@ export const gatewayErrors = {
   ),
   SMG_GATEWAY_DATABASE_AWAY: createError('SMG_GATEWAY_DATABASE_AWAY', 'PostgreSQL does not answer in time', 503),
   SMG_GATEWAY_WEBHOOK_REFUSED: createError('SMG_GATEWAY_WEBHOOK_REFUSED', 'The webhook answered with %s', 502),
+  SMG_GATEWAY_WEBHOOK_PRIVATE: createError(
+    'SMG_GATEWAY_WEBHOOK_PRIVATE',
+    'The address of the webhook is not public',
+    502
+  ),
   SMG_GATEWAY_CLOSING: createError('SMG_GATEWAY_CLOSING', 'The gateway stops, and reads no further', 503),
   SMG_GATEWAY_OVERLOADED: createError('SMG_GATEWAY_OVERLOADED', 'Too much is waiting already', 503)
 } as const

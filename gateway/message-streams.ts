@@ -36,7 +36,7 @@ interface Client {
 
 const BEAT_MS = 15_000
 const AWAY_MS = 1_000
-const NOTHING: SinceRows = { rows: [], cut: [] }
+const NOTHING: SinceRows = { rows: [], counts: [], cut: [] }
 
 /**
  * Builds the live tail of messages. One look at the database at a time serves all streams: positions say how many
@@ -110,12 +110,11 @@ export function createMessageStreams(dependencies: StreamsDependencies) {
     for (const { filters, stream } of told) {
       const own = (filters.key === undefined ? plain : keyed).rows.filter(row => matches(filters, row))
       const about = wanted.filter(one => matchesPlace(filters, one))
-      const counted = about.reduce((sum, { count }) => sum + count, 0)
-      // Of a key only those that were found are known.
-      const found = about.some(({ topic }) => keyed.cut.includes(topic)) ? null : own.length
+      const ofKey = keyed.counts.filter(one => matches(filters, one))
+      const isCut = about.some(({ topic }) => keyed.cut.includes(topic))
       stream.show(
         own.map(row => events.get(row) ?? ''),
-        filters.key === undefined ? counted : found
+        filters.key === undefined ? sum(about) : isCut ? null : sum(ofKey)
       )
     }
   }
@@ -168,6 +167,10 @@ function toMessage({ item, place }: TailRow): string {
   return toEvent('message', item, toCursor(place) ?? undefined)
 }
 
-function matches(filters: TailFilters, row: TailRow): boolean {
+function sum(counts: readonly { readonly count: number }[]): number {
+  return counts.reduce((total, { count }) => total + count, 0)
+}
+
+function matches(filters: TailFilters, row: Pick<TailRow, 'topic' | 'partition' | 'key'>): boolean {
   return matchesPlace(filters, row) && (filters.key === undefined || filters.key === row.key)
 }

@@ -31,6 +31,9 @@ const KINDS = new Map<string, FailureKind>([
 // A producer of KafkaJS that met one of these asks for the sick topic again with every later send.
 const POISONS = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE', 'INVALID_TOPIC_EXCEPTION'])
 
+// Of a cluster that has just begun, and whenever a broker goes or comes: whoever asks is to ask again.
+const NOT_READY = new Set(['GROUP_LOAD_IN_PROGRESS', 'GROUP_COORDINATOR_NOT_AVAILABLE'])
+
 /** Gives Kafka's name of an error, however deep KafkaJS wrapped it; undefined when no broker said it. */
 export function findErrorType(error: unknown): string | undefined {
   // Ten links at most: an error may be its own cause.
@@ -50,6 +53,11 @@ export function isPoison(error: unknown): boolean {
   return (
     POISONS.has(findErrorType(error) ?? '') || (error instanceof Error && error.name === 'KafkaJSMetadataNotLoaded')
   )
+}
+
+/** Whether a group's coordinator is not there yet: it loads, or none has been chosen. That passes by itself, in seconds. */
+export function isCoordinatorLoading(error: unknown): boolean {
+  return NOT_READY.has(findErrorType(error) ?? '')
 }
 
 /** Translates an error of KafkaJS into one of `kafkaErrors`, with its cause; `topic` names what was asked for. */

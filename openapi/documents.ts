@@ -58,7 +58,7 @@ ${rooms.join('\n')}`
 function toLine(code: string, { message, statusCode = 500 }: Error & { statusCode?: number }): string {
   // A code without a remedy does not stop the others from being written: the test of this file does.
   const remedy = REMEDIES[code] ?? '?'
-  const isAnswered = code.startsWith('SMG_GATEWAY_') && !/_(BAD_SETTING|PORT_TAKEN|WEBHOOK_REFUSED)$/.test(code)
+  const isAnswered = code.startsWith('SMG_GATEWAY_') && !/_(BAD_SETTING|PORT_TAKEN|WEBHOOK_\w+)$/.test(code)
   const when = message.replaceAll('%s', '…').replaceAll('|', '\\|')
   return `| \`${code}\` | ${isAnswered ? statusCode : `(${statusCode})`} | ${when} | ${remedy} |`
 }

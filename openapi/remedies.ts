@@ -43,6 +43,8 @@ export const REMEDIES: Readonly<Record<string, string>> = {
     'Ask again after `Retry-After`. If it stays: see that PostgreSQL can be reached, or narrow the query.',
   SMG_GATEWAY_WEBHOOK_REFUSED:
     'See `ALERT_WEBHOOK_URL` and its receiver: it must answer with 2xx, and not with a redirect. Notices are sent again.',
+  SMG_GATEWAY_WEBHOOK_PRIVATE:
+    'Set `ALERT_WEBHOOK_PRIVATE=true` where the receiver is your own; else see where the name in `ALERT_WEBHOOK_URL` leads. Notices are sent again.',
   SMG_GATEWAY_CLOSING: 'Send what has no result, or one of 503, to another gateway, or again after `Retry-After`.',
   SMG_GATEWAY_OVERLOADED: 'Send it again after `Retry-After`, more slowly: nothing was written.',
 

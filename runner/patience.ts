@@ -1,11 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { isCoordinatorLoading } from '../kafka/failure.ts'
 
 /** After a fault of ours one batch is tried again so often: a migration in progress ends, a password is set. */
 export const RETRY_OURS_MS = 30_000
 
+/** A coordinator of a group that loads for longer is a fault. */
+const LOADING_MS = 30_000
+
 const FIRST_MS = 50
 const LONGEST_MS = 1_000
+
+type Level = 'warn' | 'error'
 
 /** Waits between two tries of something that the world has to mend. */
 export interface Patience {
@@ -13,6 +19,8 @@ export interface Patience {
   wait(signal: AbortSignal): Promise<void>
   /** How long it has been failing, in milliseconds; 0 when it is not. */
   failingMs(): number
+  /** Notes that a failure of this row is told so loudly; gives whether none was told as loudly before. */
+  tell(level: Level): boolean
   /** Call after a success. Gives whether there had been a failure. */
   reset(): boolean
 }
@@ -21,6 +29,7 @@ export interface Patience {
 export function createPatience(): Patience {
   let failures = 0
   let sinceMs = 0
+  let told: Level | null = null
 
   return {
     async wait(signal) {
@@ -30,9 +39,15 @@ export function createPatience(): Patience {
       await pause(wholeMs * (0.75 + Math.random() / 4), signal)
     },
     failingMs: () => (failures === 0 ? 0 : performance.now() - sinceMs),
+    tell(level) {
+      if (told === 'error' || told === level) return false
+      told = level
+      return true
+    },
     reset() {
       const had = failures > 0
       failures = 0
+      told = null
       return had
     }
   }
@@ -51,9 +66,12 @@ export function aborted(signal: AbortSignal): Promise<void> {
   })
 }
 
-/** Logs a failure that is tried again: the first of a row aloud, the others for whoever looks. */
+/**
+ * Logs a failure that is tried again: the first of a row aloud, the others for whoever looks. A coordinator that loads is no
+ * error: a group meets that at the first start of a cluster, and when a broker goes.
+ */
 export function logOnce(log: Logger, patience: Patience, error: unknown, message: string): void {
   const failingMs = patience.failingMs()
-  if (failingMs === 0) log.error({ err: error }, message)
-  else log.debug({ err: error, failingMs }, message)
+  const level = isCoordinatorLoading(error) && failingMs < LOADING_MS ? 'warn' : 'error'
+  log[patience.tell(level) ? level : 'debug']({ err: error, failingMs }, message)
 }

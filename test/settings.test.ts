@@ -76,6 +76,7 @@ t.test('the other defaults are those of the page', async t => {
       NDJSON_BODY_BYTES: 67_108_864,
       IDEMPOTENCY_TTL_HOURS: 24,
       ALERT_INTERVAL_MS: 10_000,
+      ALERT_WEBHOOK_PRIVATE: false,
       PAGES_PUBLIC: true,
       FUNCTIONS_DIR: 'functions'
     }

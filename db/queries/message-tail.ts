@@ -27,8 +27,18 @@ export interface TailRow {
   readonly item: string
 }
 
+/** Messages of one key in one partition, of which some may not be among the rows. */
+export interface KeyCount {
+  readonly topic: string
+  readonly partition: number
+  readonly key: string
+  readonly count: number
+}
+
 export interface SinceRows {
   readonly rows: readonly TailRow[]
+  /** What was found of each key, shown or not; empty without keys: positions have counters. */
+  readonly counts: readonly KeyCount[]
   readonly cut: readonly string[]
 }
 
@@ -54,7 +64,7 @@ const SIZE = 'octet_length(value::text) + octet_length(headers::text)'
 
 // Messages are found by the time of their record, for no index knows when they were settled, and one more would cost every
 // write. Their offsets say which of them are new. What another stamp hides is missing here; counters tell how many.
-const toSince = ({ ofKey, cut }: { ofKey: string; cut: string }) => `
+const toSized = (ofKey: string) => `
   WITH moved AS MATERIALIZED (
     SELECT * FROM json_to_recordset($1::text::json)
       AS moved(topic text, partition int, low bigint, high bigint, after timestamptz, until timestamptz)),
@@ -74,16 +84,24 @@ const toSince = ({ ofKey, cut }: { ofKey: string; cut: string }) => `
     WHERE $2::text IS NULL OR newest.key IN (SELECT json_array_elements_text($2::text::json))),
   sized AS (
     SELECT *, sum(${SIZE}) OVER (ORDER BY "timestamp" DESC, id DESC ROWS UNBOUNDED PRECEDING) AS bytes
-    FROM found WHERE nth <= ${MAX_SHOWN})
-  SELECT ${toColumns(MESSAGE_ITEM)}, cut FROM (SELECT ${cut} AS cut) AS cuts LEFT JOIN sized ON bytes < ${MAX_BYTES}
-  ORDER BY "timestamp", id`
+    FROM found WHERE nth <= ${MAX_SHOWN})`
 
-const SINCE = toSince({ ofKey: '', cut: `'[]'` })
-// Those of a key have no counter. Each key has its own newest ones, and topics that were not read to the end are told.
-const SINCE_OF_KEYS = toSince({
-  ofKey: ', newest.key',
-  cut: `(SELECT coalesce(json_agg(topic), '[]')::text FROM (SELECT topic FROM newest GROUP BY topic HAVING count(*) = ${MAX_READ}))`
-})
+const SINCE = `${toSized('')}
+  SELECT ${toColumns(MESSAGE_ITEM)} FROM sized WHERE bytes < ${MAX_BYTES} ORDER BY "timestamp", id`
+
+// Those of a key have no counter: they are counted here. Each key has its own newest ones, and topics that were not read to
+// the end are told. There is a row for each count, and one where there is none.
+const SINCE_OF_KEYS = `${toSized(', newest.key')},
+  cuts AS (
+    SELECT coalesce(json_agg(topic), '[]')::text AS cut
+    FROM (SELECT topic FROM newest GROUP BY topic HAVING count(*) = ${MAX_READ}) AS whole),
+  counted AS (
+    SELECT topic AS of_topic, partition AS of_partition, key AS of_key, count(*)::text AS of_count
+    FROM found GROUP BY topic, partition, key)
+  SELECT ${toColumns(MESSAGE_ITEM)}, cut, of_topic, of_partition::text, of_key, of_count
+  FROM cuts LEFT JOIN counted ON true
+    LEFT JOIN sized ON topic = of_topic AND partition = of_partition AND key = of_key AND bytes < ${MAX_BYTES}
+  ORDER BY "timestamp", id`
 
 // A key or a partition that is rare has no index: it is looked for in the newest messages alone, never in all of them. The
 // topic has one, which a plan for any topic or none would not use.
@@ -125,13 +143,17 @@ export function createMessageTail(sql: Sql) {
   return {
     /**
      * Gives the newest messages that were settled in some moves of positions, in the order of their records, 50 of a
-     * partition at most; with `keys` those of the keys, 50 of each in a partition. `cut` has the topics of which more was
-     * settled than was read, so that some of a key may be missing; it is empty without `keys`.
+     * partition at most; with `keys` those of the keys, 50 of each in a partition, and how many there are. `cut` has the
+     * topics of which more was settled than was read, so that nobody knows that; it is empty without `keys`.
      */
     async since(moved: readonly MovedPartition[], keys: readonly string[] | null): Promise<SinceRows> {
       const parameters = [JSON.stringify(moved), keys && JSON.stringify(keys)]
       const rows = await sql.unsafe<ItemRow[]>(keys ? SINCE_OF_KEYS : SINCE, parameters, { prepare: true })
-      return { rows: rows.filter(row => row.id !== null).map(toRow), cut: JSON.parse(rows[0]?.cut ?? '[]') }
+      return {
+        rows: rows.filter(row => row.id !== null).map(toRow),
+        counts: toCounts(rows),
+        cut: JSON.parse(rows[0]?.cut ?? '[]')
+      }
     },
 
     /**
@@ -147,4 +169,13 @@ export function createMessageTail(sql: Sql) {
       return { rows: rows.filter(row => row.id !== null).map(toRow), total }
     }
   }
+}
+
+function toCounts(rows: readonly ItemRow[]): KeyCount[] {
+  const counts = new Map<string, KeyCount>()
+  for (const { of_topic: topic, of_partition: partition, of_key: key, of_count: count } of rows) {
+    if (topic == null || key == null) continue
+    counts.set(`${topic}/${partition}/${key}`, { topic, partition: Number(partition), key, count: Number(count) })
+  }
+  return [...counts.values()]
 }

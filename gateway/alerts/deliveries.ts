@@ -29,7 +29,7 @@ interface Waiting extends PendingDelivery {
 
 const BACKOFF_MS = [1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 300_000]
 const MAX_ATTEMPTS = 300
-/** What waits beyond it is in the table, and comes when there is room. */
+/** In one place. What waits beyond it is in the table, and comes when there is room. */
 const MAX_WAITING = 1_000
 /** That are not written down yet; of the oldest a double may be sent. */
 const MAX_RESULTS = 5_000
@@ -40,7 +40,8 @@ const MAX_RESULTS = 5_000
  */
 export function createDeliveries(dependencies: DeliveryDependencies) {
   const { sinks, log, now, backoffMs = BACKOFF_MS, maxAttempts = MAX_ATTEMPTS } = dependencies
-  const waiting = new Map<string, Waiting>()
+  /** By place, and there by the id of the notice. */
+  const queues = new Map<string, Map<string, Waiting>>()
   const results = new Map<string, Delivery>()
   const closing = new AbortController()
   const timers = new Set<NodeJS.Timeout>()
@@ -56,17 +57,18 @@ export function createDeliveries(dependencies: DeliveryDependencies) {
   /** Begins deliveries that have not begun yet. */
   function add(pending: readonly PendingDelivery[]): void {
     for (const one of pending) {
-      const key = toKey(one.notice.id, one.sink)
+      const queue = queueOf(one.sink)
+      const { id } = one.notice
       // Done, and not written down yet.
-      if (waiting.has(key) || isDone(results.get(key)) || waiting.size >= MAX_WAITING) continue
-      waiting.set(key, { ...one, isDue: true, isSending: false })
+      if (queue.has(id) || isDone(results.get(toKey(id, one.sink))) || queue.size >= MAX_WAITING) continue
+      queue.set(id, { ...one, isDue: true, isSending: false })
     }
     for (const sink of new Set(pending.map(({ sink }) => sink))) pump(sink)
   }
 
   /** Drops what is not under way: the table has it, and another gateway delivers. */
   function release(): void {
-    for (const [key, { isSending }] of waiting) if (!isSending) waiting.delete(key)
+    for (const queue of queues.values()) for (const [id, { isSending }] of queue) if (!isSending) queue.delete(id)
   }
 
   /** Forgets results that were written down; one that came since stays. */
@@ -80,11 +82,17 @@ export function createDeliveries(dependencies: DeliveryDependencies) {
   function close(): void {
     closing.abort()
     for (const timer of timers) clearTimeout(timer)
-    waiting.clear()
+    queues.clear()
+  }
+
+  function queueOf(sink: string): Map<string, Waiting> {
+    const queue = queues.get(sink) ?? new Map<string, Waiting>()
+    queues.set(sink, queue)
+    return queue
   }
 
   function pump(sink: string): void {
-    const queue = [...waiting.values()].filter(one => one.sink === sink)
+    const queue = [...queueOf(sink).values()]
     if (closing.signal.aborted || queue.some(({ isSending }) => isSending)) return
     const next = queue.find(one => one.isDue && isFirst(one, queue))
     if (next) void send(next).finally(() => pump(sink))
@@ -116,7 +124,7 @@ export function createDeliveries(dependencies: DeliveryDependencies) {
     one.isSending = false
     one.isDue = false
     if (state !== 'pending') {
-      waiting.delete(key)
+      queueOf(one.sink).delete(one.notice.id)
       tell()
       return
     }

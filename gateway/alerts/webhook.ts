@@ -2,12 +2,16 @@ import { createHmac } from 'node:crypto'
 import type { Notice } from '../../db/queries/alert-turns.ts'
 import { gatewayErrors } from '../errors.ts'
 import type { Sink } from './deliveries.ts'
+import { post } from './post.ts'
+import { createPublicLookup, hasPrivateAddress } from './public-address.ts'
 import type { AlertRule } from './types.ts'
 
 /** Where notices are posted, and what they are signed with. */
 export interface WebhookSettings {
   readonly url: string
   readonly secret: Buffer
+  /** Whether the receiver may be on this machine, in its network or in its cloud: a name may lead there unasked. */
+  readonly allowsPrivate: boolean
 }
 
 interface WebhookOptions {
@@ -15,6 +19,8 @@ interface WebhookOptions {
   /** Epoch in milliseconds: receivers refuse what is old. */
   readonly now: () => number
   readonly timeoutMs?: number
+  /** Default: that of node:dns. */
+  readonly resolve?: Parameters<typeof createPublicLookup>[0]
 }
 
 const TIMEOUT_MS = 5_000
@@ -24,30 +30,27 @@ const TIMEOUT_MS = 5_000
  * (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md): receivers check
  * `webhook-signature` with a library, and drop what has a `webhook-id` that they know.
  */
-export function createWebhook({ url, secret }: WebhookSettings, options: WebhookOptions): Sink {
-  const { rules, now, timeoutMs = TIMEOUT_MS } = options
+export function createWebhook({ url, secret, allowsPrivate }: WebhookSettings, options: WebhookOptions): Sink {
+  const { rules, now, timeoutMs = TIMEOUT_MS, resolve } = options
+  const target = new URL(url)
+  const lookup = allowsPrivate ? undefined : createPublicLookup(resolve)
 
   return {
     async send(notice, signal) {
+      if (!allowsPrivate && hasPrivateAddress(target)) throw new gatewayErrors.SMG_GATEWAY_WEBHOOK_PRIVATE()
       const timestamp = String(Math.floor(now() / 1000))
       const body = JSON.stringify(toPayload(notice, rules))
-      const response = await fetch(url, {
-        method: 'POST',
-        // A redirect would take the notice to where nobody allowed it to go.
-        redirect: 'manual',
-        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+      const status = await post(target, {
+        ...{ body, signal, timeoutMs, lookup },
         headers: {
           'content-type': 'application/json',
           'user-agent': 'smg-kafka',
           'webhook-id': notice.id,
           'webhook-timestamp': timestamp,
           'webhook-signature': `v1,${sign(secret, `${notice.id}.${timestamp}.${body}`)}`
-        },
-        body
+        }
       })
-      // Nothing of it is wanted, and it may have no end.
-      await response.body?.cancel()
-      if (!response.ok) throw new gatewayErrors.SMG_GATEWAY_WEBHOOK_REFUSED(response.status)
+      if (status < 200 || status > 299) throw new gatewayErrors.SMG_GATEWAY_WEBHOOK_REFUSED(status)
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import { pino } from 'pino'
 import t from 'tap'
-import type { MovedPartition, TailFilters, TailRow } from '../../db/queries/message-tail.ts'
+import type { KeyCount, MovedPartition, TailFilters, TailRow } from '../../db/queries/message-tail.ts'
 import type { PartitionStatus } from '../../db/queries/topic-status.ts'
 import { createMessageStreams } from '../../gateway/message-streams.ts'
 import { until } from './_support/open-request.ts'
@@ -16,6 +16,7 @@ function createRig(t: { teardown(end: () => void): void }, { maxStreams = 10 } =
     rows: [] as TailRow[],
     isAway: false,
     cut: [] as string[],
+    maxShown: Number.POSITIVE_INFINITY,
     looks: 0,
     meanwhile: (): void | Promise<void> => {}
   }
@@ -44,7 +45,11 @@ function createRig(t: { teardown(end: () => void): void }, { maxStreams = 10 } =
             )
             return isMoved && (keys === null || (key !== null && keys.includes(key)))
           })
-          return { rows, cut: keys ? database.cut : [] }
+          return {
+            rows: rows.slice(-database.maxShown),
+            counts: keys ? countKeys(rows) : [],
+            cut: keys ? database.cut : []
+          }
         },
         async after(place, filters) {
           resumed.push(filters)
@@ -88,6 +93,10 @@ function createRig(t: { teardown(end: () => void): void }, { maxStreams = 10 } =
     await until(() => database.looks > looks + 1)
   }
   return { database, asked, resumed, clock, streams, open, settle, looked }
+}
+
+function countKeys(rows: readonly TailRow[]): KeyCount[] {
+  return rows.map(({ topic, partition, key }) => ({ topic, partition, key: key ?? '', count: 1 }))
 }
 
 function collect(body: Readable) {
@@ -158,6 +167,21 @@ t.test('counts what is settled and cannot be shown', async t => {
   await looked()
 
   t.strictSame(one?.events(), ['skipped 7'])
+})
+
+t.test('counts what is settled of a key and not given', async t => {
+  const { open, looked, settle, database } = createRig(t)
+  settle({}, { topic: 'b' })
+  const [any, one, other] = [{ key: 'k' }, { key: 'k', topic: 'a' }, { key: 'l' }].map(filters => open(filters))
+  await looked()
+
+  database.maxShown = 2
+  settle(...[1, 2, 3, 4].map(() => ({ key: 'k' })), { topic: 'b', key: 'k' }, { key: 'l' })
+  await looked()
+
+  t.strictSame(any?.events(), ['skipped 4', 'b0-1'])
+  t.strictSame(one?.events(), ['skipped 4'])
+  t.strictSame(other?.events(), ['a0-5'])
 })
 
 t.test('tells those of a key that something may be missing where not all was read', async t => {

@@ -14,7 +14,12 @@ const receiver = await startReceiver(t)
 const secretFile = join(t.testdir(), 'secret')
 writeFileSync(secretFile, 'x'.repeat(32))
 const system = await startProcesses(t, {
-  environment: { ALERT_INTERVAL_MS: '1000', ALERT_WEBHOOK_URL: receiver.url, ALERT_WEBHOOK_SECRET_FILE: secretFile }
+  environment: {
+    ALERT_INTERVAL_MS: '1000',
+    ALERT_WEBHOOK_URL: receiver.url,
+    ALERT_WEBHOOK_PRIVATE: 'true',
+    ALERT_WEBHOOK_SECRET_FILE: secretFile
+  }
 })
 await system.startGateway('gateway-2')
 

@@ -17,6 +17,7 @@ const system = await startProcesses(t, {
   environment: {
     ALERT_INTERVAL_MS: '500',
     ALERT_WEBHOOK_URL: receiver.url,
+    ALERT_WEBHOOK_PRIVATE: 'true',
     ALERT_WEBHOOK_SECRET_FILE: secretFile
   }
 })

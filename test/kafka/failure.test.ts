@@ -1,6 +1,6 @@
 import t from 'tap'
 import { kafkaErrors } from '../../kafka/errors.ts'
-import { isPoison, toFailureKind, toKafkaError } from '../../kafka/failure.ts'
+import { isCoordinatorLoading, isPoison, toFailureKind, toKafkaError } from '../../kafka/failure.ts'
 import { kafkaJsError } from '../_support/fake-kafkajs.ts'
 
 const failures = [
@@ -37,4 +37,13 @@ t.test('knows what sticks to a producer', async t => {
   t.equal(isPoison(kafkaJsError('LEADER_NOT_AVAILABLE')), true)
   t.equal(isPoison(Object.assign(new Error('no metadata'), { name: 'KafkaJSMetadataNotLoaded' })), true)
   t.equal(isPoison(kafkaJsError('NOT_ENOUGH_REPLICAS')), false)
+})
+
+t.test('knows a coordinator that is on its way', async t => {
+  for (const type of ['GROUP_LOAD_IN_PROGRESS', 'GROUP_COORDINATOR_NOT_AVAILABLE']) {
+    t.equal(isCoordinatorLoading(kafkaJsError(type)), true, type)
+    t.equal(isCoordinatorLoading(toKafkaError(kafkaJsError(type))), true, `${type}, translated`)
+  }
+  t.equal(isCoordinatorLoading(kafkaJsError('GROUP_AUTHORIZATION_FAILED')), false)
+  t.equal(isCoordinatorLoading(new Error("The coordinator is loading and hence can't process requests")), false)
 })

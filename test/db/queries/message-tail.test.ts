@@ -115,12 +115,30 @@ t.test('gives the newest 50 of each key, and says of which topics it did not rea
   const whole = await queries.messageTail.since(both, ['rare', 'common'])
   t.equal(whole.rows.filter(({ key }) => key === 'rare').length, 2)
   t.equal(whole.rows.filter(({ key }) => key === 'common').length, 50)
+  t.strictSame(
+    whole.counts.toSorted((a, b) => a.count - b.count || a.topic.localeCompare(b.topic)),
+    [
+      { topic: 'a', partition: 0, key: 'rare', count: 1 },
+      { topic: 'b', partition: 0, key: 'rare', count: 1 },
+      { topic: 'a', partition: 0, key: 'common', count: 4_998 }
+    ]
+  )
   t.strictSame(whole.cut, [])
 
   await insert(4_999, { second: 10 })
   t.strictSame((await queries.messageTail.since(both, ['rare'])).cut, ['a'])
-  t.strictSame(await queries.messageTail.since(both, ['none']), { rows: [], cut: ['a'] })
-  t.strictSame((await queries.messageTail.since(both, null)).cut, [], 'counters tell')
+  t.strictSame(await queries.messageTail.since(both, ['none']), { rows: [], counts: [], cut: ['a'] })
+  t.match(await queries.messageTail.since(both, null), { counts: [], cut: [] }, 'counters tell')
+})
+
+t.test('counts also what of a key is too large to be given', async t => {
+  await insert(5, { key: 'k', value: JSON.stringify('x'.repeat(5 * 1024 * 1024)) })
+  await insert(6, { key: 'k' })
+
+  const { rows, counts } = await queries.messageTail.since([moved(5, 6), moved(6, 7, { topic: 'b' })], ['k'])
+
+  t.strictSame(rows, [])
+  t.strictSame(counts, [{ topic: 'a', partition: 0, key: 'k', count: 1 }])
 })
 
 t.test('reads a bounded part of what moved, however much it is', async t => {

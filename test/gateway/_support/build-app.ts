@@ -83,7 +83,7 @@ export function fakeQueries(overrides: Overrides = {}): GatewayQueries {
     audit: { list: nothing, ...overrides.audit },
     messages: { list: nothing, findById: async () => undefined, ...overrides.messages },
     messageTail: {
-      since: async () => ({ rows: [], cut: [] }),
+      since: async () => ({ rows: [], counts: [], cut: [] }),
       after: async () => ({ rows: [], total: 0 }),
       ...overrides.messageTail
     },

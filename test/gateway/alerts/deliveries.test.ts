@@ -106,6 +106,33 @@ t.test('lets a place that hangs hold up nobody else', async t => {
   t.match(deliveries.results(), [{ sink: 'webhook' }, { sink: 'webhook' }])
 })
 
+t.test('lets a place that is away keep no room from another, and holds no more of it than it must', async t => {
+  const { sink, attempts } = refusing(0)
+  let back: () => void = () => undefined
+  const isBack = new Promise<void>(resolve => {
+    back = resolve
+  })
+  const late: string[] = []
+  const away: Sink = {
+    async send({ id }) {
+      await isBack
+      late.push(id)
+    }
+  }
+  const deliveries = open(t, { away, webhook: sink })
+
+  deliveries.add(Array.from({ length: 1_100 }, (_, index) => pending(notice(`${index}`), 'away')))
+  deliveries.add([pending(notice('a'))])
+  await until(() => attempts.length === 1)
+  back()
+  await until(() => deliveries.results().length === 1_001)
+  await new Promise(setImmediate)
+
+  t.equal(late.length, 1_000, 'the table has the others')
+  deliveries.add([pending(notice('1099'), 'away')])
+  await until(() => late.at(-1) === '1099')
+})
+
 t.test('keeps the order of a subject, and lets no other wait for it', async t => {
   const attempts: string[] = []
   let isRefusing = true

