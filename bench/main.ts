@@ -1,4 +1,4 @@
-// Measures this project, mostly beside what people would use instead: npm run bench -- <name> [options]
+// Measures this project, mostly beside what people would use instead: npm run bench -- <name> [options] [+ <name> [options]]…
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ import { produceBench } from './commands/produce.ts'
 import { readBench } from './commands/read.ts'
 import { startBench } from './commands/start.ts'
 import { startServers } from './servers.ts'
-import type { Bench, Report } from './types.ts'
+import type { Bench, Report, Values } from './types.ts'
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   drain: drainBench,
@@ -37,35 +37,63 @@ const COMMON = {
   out: { type: 'string', default: join('.smg', 'bench') }
 } as const
 
-const [name = '', ...args] = process.argv.slice(2)
-const bench = BENCHES[name]
-if (!bench) {
-  console.error(`say what to measure: npm run bench -- ${Object.keys(BENCHES).join(' | ')}`)
-  process.exit(2)
+interface Written {
+  readonly command: string
+  readonly values: Values & { readonly out: string }
+  readonly startedAt: string
 }
-const { values } = parseArgs({ args, options: { ...COMMON, ...bench.options } })
-const startedAt = new Date().toISOString()
-const report = await measure(bench)
 
-console.log(report.text)
-mkdirSync(values.out, { recursive: true })
-const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version }
-writeFileSync(
-  join(values.out, `${name}.json`),
-  JSON.stringify({ command: name, values, startedAt, machine, ...report.data }, null, 1)
-)
-if (report.chart !== undefined) writeFileSync(join(values.out, `${name}.svg`), report.chart)
-if (report.isVoid) console.error('VOID: not all of it counts.')
-if (report.isMissed) console.error('MISSED: not all that was wanted came.')
-process.exit(report.isVoid || report.isMissed ? 1 : 0)
+const wanted = partAt('+', process.argv.slice(2)).map(parse)
+const reports = await measure()
+process.exit(reports.some(({ isVoid, isMissed }) => isVoid || isMissed) ? 1 : 0)
 
-async function measure({ run }: Bench): Promise<Report> {
+function parse([name = '', ...args]: readonly string[]) {
+  const bench = BENCHES[name]
+  if (!bench) {
+    console.error(`say what to measure: npm run bench -- ${Object.keys(BENCHES).join(' | ')}`)
+    process.exit(2)
+  }
+  const { values } = parseArgs({ args, options: { ...COMMON, ...bench.options } })
+  return { name, bench, values }
+}
+
+/** Measures one after the other, on the same servers. */
+async function measure(): Promise<Report[]> {
   const servers = await startServers()
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => void servers.stop().finally(() => process.exit(1)))
+  const reports: Report[] = []
   try {
-    return await run(servers, values)
+    for (const { name, bench, values } of wanted) {
+      const startedAt = new Date().toISOString()
+      const report = await bench.run(servers, values)
+      write(report, { command: name, values, startedAt })
+      reports.push(report)
+    }
+    return reports
   } finally {
     await servers.stop()
   }
+}
+
+function write({ text, data, chart, isVoid, isMissed }: Report, { command, values, startedAt }: Written) {
+  console.log(text)
+  if (isVoid) console.error('VOID: not all of it counts.')
+  if (isMissed) console.error('MISSED: not all that was wanted came.')
+  mkdirSync(values.out, { recursive: true })
+  const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version }
+  writeFileSync(
+    join(values.out, `${command}.json`),
+    JSON.stringify({ command, values, startedAt, machine, ...data }, null, 1)
+  )
+  if (chart !== undefined) writeFileSync(join(values.out, `${command}.svg`), chart)
+}
+
+function partAt(separator: string, words: readonly string[]): string[][] {
+  const parts: string[][] = [[]]
+  for (const word of words) {
+    if (word === separator) parts.push([])
+    else parts.at(-1)?.push(word)
+  }
+  return parts
 }

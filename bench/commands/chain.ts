@@ -12,6 +12,7 @@ type Way = Pick<Offer, 'name' | 'eventsPerSecond' | 'batch'>
 interface TurnLoad {
   readonly seconds: number
   readonly rounds: number
+  readonly isCold?: boolean
 }
 
 /** POST until the row is visible, at a fixed rate, one event a request and many. */
@@ -46,16 +47,23 @@ const NOTE = `Times run from when a request was due. A row counts as visible at 
 are ${WATCH_MS} ms apart. The generator's CPU is with that of looking. Memory is read at the last answer, of a part with all
 its processes; what they share is in RSS once for each, and in PSS once; wanted: all together below 4,096 MB.`
 
-/** Offers each way in each round, in turn; a short round before the first warms everything up, and does not count. */
+/**
+ * Offers each way in each round, in turn; a short round before the first warms everything up, and does not count, unless
+ * it is left out for a look at whether it works.
+ */
 export function offerInTurn(servers: Servers, ways: readonly Way[], load: TurnLoad): Promise<Report> {
   const perSecond = ways.reduce((sum, { eventsPerSecond }) => sum + eventsPerSecond, 0)
   const events = perSecond * (WARM_SECONDS + load.rounds * load.seconds)
   return withChain(servers, { events }, chain => offerOnChain(chain, ways, load))
 }
 
-async function offerOnChain(chain: Chain, ways: readonly Way[], { seconds, rounds }: TurnLoad): Promise<Report> {
+async function offerOnChain(
+  chain: Chain,
+  ways: readonly Way[],
+  { seconds, rounds, isCold = false }: TurnLoad
+): Promise<Report> {
   const measurements: Measurement[] = []
-  for (let round = 0; round <= rounds; round += 1) {
+  for (let round = isCold ? 1 : 0; round <= rounds; round += 1) {
     for (const way of ways) {
       const isWarming = round === 0
       const length = isWarming ? Math.min(seconds, WARM_SECONDS) : seconds

@@ -20,7 +20,8 @@ export const knobsBench: Bench = {
     rate: { type: 'string', default: '2000' },
     events: { type: 'string', default: '60000' },
     seconds: { type: 'string', default: '5' },
-    rounds: { type: 'string', default: '2' }
+    rounds: { type: 'string', default: '2' },
+    cold: { type: 'boolean', default: false }
   },
 
   async run(servers, values) {
@@ -31,6 +32,7 @@ export const knobsBench: Bench = {
       events: toCount(values, 'events'),
       seconds: toNumber(values, 'seconds'),
       rounds: toCount(values, 'rounds'),
+      isCold: values.cold === true,
       onMeasured: measurement => console.log(toLine(measurement))
     }
     for (const knob of knobs) measurements.push(...(await WAYS[knob.way](servers, knob, load)))

@@ -22,6 +22,8 @@ export interface KnobLoad {
   readonly events: number
   readonly seconds: number
   readonly rounds: number
+  /** No round before the first warms up what is measured: for a look at whether it works. */
+  readonly isCold: boolean
   readonly onMeasured: (measurement: Measurement) => void
 }
 

@@ -34,7 +34,7 @@ export async function measureDrain(servers: Servers, knob: Knob, load: KnobLoad)
       toRunnerCommand({ ...run, settings: { [knob.name]: value } })
   }))
   await drain(servers, {
-    ...{ events: load.events, rounds: load.rounds, isCold: false, contenders },
+    ...{ events: load.events, rounds: load.rounds, isCold: load.isCold, contenders },
     onResult({ name: contender, round, eventsPerSecond, cpu, maxMemoryBytes, void: why }) {
       const { value = '' } = contenders.find(({ name }) => name === contender) ?? {}
       const figures = {

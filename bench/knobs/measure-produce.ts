@@ -30,7 +30,7 @@ export async function measureProduce(servers: Servers, knob: Knob, load: KnobLoa
   const measurements: Measurement[] = []
   try {
     for (const value of knob.values.slice(1)) gateways.push(await chain.start('gateway', { [knob.name]: value }))
-    for (let round = 0; round <= load.rounds; round += 1) {
+    for (let round = load.isCold ? 1 : 0; round <= load.rounds; round += 1) {
       for (const [index, gateway] of gateways.entries()) {
         const seconds = round === 0 ? Math.min(WARM_SECONDS, load.seconds) : load.seconds
         const name = toName(knob, knob.values[index] ?? '')

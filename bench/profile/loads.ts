@@ -18,16 +18,17 @@ interface ProfileOptions {
 /** Lets the runner drain a topic; throws when not each event came in once. */
 export async function profileDrain(servers: Servers, { values, flags }: ProfileOptions): Promise<void> {
   const faults: (string | null)[] = []
+  const isCold = values.cold === true
   let runs = 0
   await drain(servers, {
     events: toCount(values, 'events'),
     rounds: 1,
-    isCold: false,
+    isCold,
     contenders: [
       {
         name: 'profiled',
         // The first one warms the servers.
-        toCommand: run => toRunnerCommand({ ...run, flags: runs++ === 0 ? [] : flags })
+        toCommand: run => toRunnerCommand({ ...run, flags: runs++ === 0 && !isCold ? [] : flags })
       }
     ],
     onResult: result => faults.push(result.void)

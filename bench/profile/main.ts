@@ -22,6 +22,7 @@ const { values } = parseArgs({
   args,
   options: {
     events: { type: 'string', default: '200000' },
+    cold: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '15' },
     connections: { type: 'string', default: '64' },
     top: { type: 'string', default: '25' },

@@ -395,10 +395,10 @@ t.test('copies without waiting for the acknowledgement of TCP', async t => {
   const writer = open(t)
   const startedMs = performance.now()
   await writer.transaction(async tx => {
-    for (let round = 0; round < 50; round += 1) await tx.copy(COPY, lines(round * 100, round * 100 + 99))
+    for (let round = 0; round < 250; round += 1) await tx.copy(COPY, lines(round * 100, round * 100 + 99))
   }, LIMITS)
-  // 50 times 40 ms, if it did.
-  t.ok(performance.now() - startedMs < 1_500, `${Math.round(performance.now() - startedMs)} ms`)
+  // 250 times 40 ms, if it did.
+  t.ok(performance.now() - startedMs < 9_000, `${Math.round(performance.now() - startedMs)} ms`)
 })
 
 t.test('has one transaction at a time', async t => {
@@ -765,7 +765,7 @@ for (const { when, run } of [
 
     t.match(error, { code: 'SMG_DB_CONNECTION_LOST' })
     t.equal(databaseFault(error), 'world')
-    t.ok(Date.now() - beganMs < 4_000, `after ${Date.now() - beganMs} ms`)
+    t.ok(Date.now() - beganMs < 20_000, `after ${Date.now() - beganMs} ms`)
     proxy.restore()
     await worksAgain(t, writer)
   })

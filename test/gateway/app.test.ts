@@ -146,7 +146,7 @@ t.test('PostgreSQL that is away', async t => {
 
   const response = await app.inject('/api/messages')
 
-  t.ok(performance.now() - startedMs < 2_000)
+  t.ok(performance.now() - startedMs < 10_000, 'it hangs for ever')
   t.match(response.json(), { status: 503, code: 'SMG_GATEWAY_DATABASE_AWAY' })
   t.equal(response.headers['retry-after'], '1')
   isDocumented(t, app, response)

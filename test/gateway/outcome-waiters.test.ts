@@ -4,7 +4,7 @@ import { createOutcomeWaiters } from '../../gateway/outcome-waiters.ts'
 
 const settled: EventOutcome = { state: 'settled' }
 const event = (id: string) => ({ topic: 'a', groupId: 'smg.a', id })
-const forLong = () => ({ timeoutMs: 10_000, signal: new AbortController().signal })
+const forLong = () => ({ timeoutMs: 60_000, signal: new AbortController().signal })
 
 /** Outcomes that a test makes known, and how they were asked for. */
 function fakeOutcomes() {
@@ -86,8 +86,8 @@ t.test('does not put the question off while more and more come', async t => {
 
 const endings = [
   { when: 'the time is over', end: () => undefined, timeoutMs: 60 },
-  { when: 'the client is gone', end: ({ client }: Ends) => client.abort(), timeoutMs: 10_000 },
-  { when: 'the gateway stops', end: ({ waiters }: Ends) => waiters.close(), timeoutMs: 10_000 }
+  { when: 'the client is gone', end: ({ client }: Ends) => client.abort(), timeoutMs: 60_000 },
+  { when: 'the gateway stops', end: ({ waiters }: Ends) => waiters.close(), timeoutMs: 60_000 }
 ]
 
 interface Ends {
@@ -106,7 +106,7 @@ for (const { when, end, timeoutMs } of endings) {
 
     t.equal(await waiting, null)
     t.equal(waiters.count(), 0)
-    t.ok(performance.now() - startedMs < 2_000)
+    t.ok(performance.now() - startedMs < 30_000)
   })
 }
 
@@ -121,7 +121,7 @@ t.test('gives null when PostgreSQL is away, and asks again for the next', async 
   const startedMs = performance.now()
 
   t.equal(await waiters.wait(event('1'), forLong()), null)
-  t.ok(performance.now() - startedMs < 5_000, 'not at the end of its time')
+  t.ok(performance.now() - startedMs < 30_000, 'not at the end of its time')
   isAway = false
   t.equal(await waiters.wait(event('1'), forLong()), settled)
 })

@@ -172,5 +172,5 @@ t.test('a SIGTERM answers those who wait with 202, and fails no request', async 
   await system.kill('gateway-2', 'SIGTERM')
 
   t.strictSame(new Set((await Promise.all(answers)).map(({ status }) => status)), new Set([202]))
-  t.ok(performance.now() - startedMs < 8_000)
+  t.ok(performance.now() - startedMs < 25_000, 'before they have waited for as long as they would')
 })

@@ -112,7 +112,7 @@ t.test('a SIGTERM answers a body that is still coming with what was accepted', a
 
   t.equal(status, 503)
   t.match(body, { code: 'SMG_GATEWAY_CLOSING', results: [{ index: 0, status: 202 }] })
-  t.ok(performance.now() - startedMs < 6_000)
+  t.ok(performance.now() - startedMs < 15_000)
 })
 
 interface Row {

@@ -144,9 +144,9 @@ for (const kind of ['inbox', 'transaction'] as const) {
 
     const begun = performance.now()
     setTimeout(door.open, 200)
-    await attachment.stop(performance.now() + 4_000)
+    await attachment.stop(performance.now() + 20_000)
 
-    t.ok(performance.now() - begun < 3_000)
+    t.ok(performance.now() - begun < 15_000)
     const counts = await sql`SELECT trying_count::int AS count FROM topic_status WHERE partition = 1`
     t.strictSame([...counts], [{ count: 0 }])
   })

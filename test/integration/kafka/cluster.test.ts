@@ -154,7 +154,7 @@ t.test('rejects in time when no broker is there', async t => {
   const startMs = Date.now()
 
   await t.rejects(away.topics(['a']), { code: 'SMG_KAFKA_UNAVAILABLE' })
-  t.ok(Date.now() - startMs < 6_000)
+  t.ok(Date.now() - startMs < 20_000)
 })
 
 t.test('works again after its connections were closed', async t => {

@@ -146,7 +146,7 @@ t.test('a stop of the gateway answers those who wait, with 202', async t => {
     (await Promise.all(answers)).map(({ status }) => status),
     [202, 202, 202, 202, 202]
   )
-  t.ok(performance.now() - startedMs < 5_000)
+  t.ok(performance.now() - startedMs < 20_000)
 })
 
 t.test('a client that goes away is waited for no longer', async t => {
@@ -173,5 +173,5 @@ t.test('a client that goes away is waited for no longer', async t => {
   client.destroy()
   await ended
 
-  t.ok(performance.now() - startedMs < 5_000)
+  t.ok(performance.now() - startedMs < 20_000)
 })
