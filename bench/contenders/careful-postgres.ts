@@ -3,14 +3,16 @@ import postgres from 'postgres'
 import { consumeBatches, openConsumer, place } from './consume.ts'
 
 const sql = postgres(place.databaseUrl, { max: 4 })
+// The text as it came: a value for `sql.json` goes as jsonb, which writes it in another way.
+const UNKNOWN = 705
 const consumer = await openConsumer(() => sql.end({ timeout: 1 }))
 
 await consumeBatches(consumer, rows =>
   sql.begin(async tx => {
     const messages = rows.map(({ message: { value, headers, ...message } }) => ({
       ...message,
-      value: sql.json(JSON.parse(value)),
-      headers: sql.json(JSON.parse(headers))
+      value: sql.typed(value, UNKNOWN),
+      headers: sql.typed(headers, UNKNOWN)
     }))
     await tx`INSERT INTO messages ${tx(messages)} ON CONFLICT DO NOTHING`
     const activities = rows.map(({ activity }) => ({
