@@ -41,7 +41,7 @@ const POLL_MS = 200
 const OVER = 'the load was over before'
 
 const NOTE = `Usable: heading, charts and numbers are drawn, and nothing is awaited; from the beginning of the navigation, in a new
-browser. A page's CPU is its renderer's, in parts of one core; its heap is what lives after a collection.`
+browser. A page's CPU is that of all renderers, in parts of one core; its heap is what lives after a collection.`
 
 async function measureConsole(chain: Chain, values: Values): Promise<Report> {
   const rows = toCount(values, 'rows')
