@@ -62,7 +62,8 @@ async function openMeters(browser: Browser, page: Page) {
       const renderers = processes.filter(({ type }) => type === 'renderer')
       const main = processes.find(({ type }) => type === 'browser')
       const browser = main ? readCpu(main.id) : null
-      if (renderers.length === 0 || browser === null) throw new Error('the browser, or the process of its page, is gone')
+      if (renderers.length === 0 || browser === null)
+        throw new Error('the browser, or the process of its page, is gone')
       return { page: renderers.reduce((sum, { cpuTime }) => sum + cpuTime, 0), browser: browser / 1e6 }
     },
     async readHeapMegabytes() {
