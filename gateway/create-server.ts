@@ -13,6 +13,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** As `routeOptions`, which Fastify makes anew whenever it is asked for; it stays that of the first look. */
     readonly route: FastifyRequest['routeOptions']
+    /** What `route` found; null before it is asked for. */
     knownRoute: FastifyRequest['routeOptions'] | null
   }
 }

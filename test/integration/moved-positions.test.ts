@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { startProcesses, type TestProcesses } from '../_support/processes.ts'
-import { expectTransfers } from './_support/expect-transfers.ts'
+import { expectEffects } from './_support/expect-effects.ts'
 
 // Operators move positions while runners work: what is settled stays settled, once.
 
@@ -108,7 +108,7 @@ t.test('a function with transactions goes where it is sent, and does nothing twi
   const accepted = await producing
   await isDrained(processes, topic)
 
-  await expectTransfers(t, sql, accepted)
+  await expectEffects(t, sql, { table: 'transfers', accepted })
   t.ok(
     Number((await sql`SELECT sum(duplicate_count) AS sum FROM topic_status`)[0]?.sum) > 0,
     'there was something to double'

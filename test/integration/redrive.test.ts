@@ -1,5 +1,6 @@
 import t from 'tap'
 import { startProcesses, type TestProcesses } from '../_support/processes.ts'
+import { expectEffects } from './_support/expect-effects.ts'
 
 const environment = {
   FUNCTIONS_DIR: `${import.meta.dirname}/_functions`,
@@ -41,27 +42,6 @@ async function byState({ sql }: TestProcesses): Promise<Record<string, number>> 
   return Object.fromEntries(rows.map(({ state, count }) => [state, count]))
 }
 
-async function checkPayments(
-  t: Pick<typeof import('tap').default, 'strictSame'>,
-  { sql, accepted }: TestProcesses & { accepted: string[] }
-) {
-  t.strictSame(
-    (await sql`SELECT id::text AS id FROM payments ORDER BY id`).map(({ id }) => id),
-    accepted.toSorted(),
-    'each effect once'
-  )
-  const rows =
-    await sql`SELECT account, array_to_json(array_agg(n ORDER BY sequence))::text AS ns FROM payments GROUP BY account`
-  for (const { account, ns } of rows) {
-    const numbers: number[] = JSON.parse(ns)
-    t.strictSame(
-      numbers,
-      numbers.toSorted((a, b) => a - b),
-      `${account} in order`
-    )
-  }
-}
-
 t.test('redrives in bulk through the API: a dry run, once each, in order, and then nothing', async t => {
   const processes = await bury(t, 600)
   const { sql, until, gatewayUrl } = processes
@@ -92,7 +72,7 @@ t.test('redrives in bulk through the API: a dry run, once each, in order, and th
   })
   await until(async () => (await byState(processes)).resolved === 21 * ACCOUNTS, { timeoutMs: 60_000 })
   t.match(await post(`${gatewayUrl}/api/dead-letters/redrive`, { filter }), { status: 202, body: { redriven: 0 } })
-  await checkPayments(t, processes)
+  await expectEffects(t, processes.sql, { table: 'payments', accepted: processes.accepted })
   t.strictSame([...(await sql`SELECT FROM blocked_keys`)], [])
 
   const later = await processes.produce('payments', [{ account: 'a0', n: 31 }])
@@ -120,7 +100,7 @@ t.test('rule 21: runners that are killed in the middle of a redrive give each ef
   t.ok(kills > 0, `${kills} kills came before the end`)
   await until(async () => (await byState(processes)).resolved === dead, { timeoutMs: 60_000, what: 'all are resolved' })
 
-  await checkPayments(t, processes)
+  await expectEffects(t, processes.sql, { table: 'payments', accepted: processes.accepted })
 })
 
 t.test('rule 21: a runner that is killed between an effect and its commit leaves it to the next', async t => {
@@ -139,5 +119,5 @@ t.test('rule 21: a runner that is killed between an effect and its commit leaves
   await processes.startRunner('runner-0')
   await until(async () => (await byState(processes)).resolved === dead, { timeoutMs: 60_000, what: 'all are resolved' })
 
-  await checkPayments(t, processes)
+  await expectEffects(t, processes.sql, { table: 'payments', accepted: processes.accepted })
 })

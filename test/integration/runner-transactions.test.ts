@@ -1,6 +1,6 @@
 import t from 'tap'
 import { startProcesses } from '../_support/processes.ts'
-import { expectTransfers } from './_support/expect-transfers.ts'
+import { expectEffects } from './_support/expect-effects.ts'
 
 const environment = { FUNCTIONS_DIR: `${import.meta.dirname}/_functions`, CONSUMER_SESSION_TIMEOUT_MS: '6000' }
 
@@ -29,7 +29,7 @@ t.test('a runner that is stopped under load ends well, and another one takes ove
   t.match(processes.output('runner-0'), /the runner has stopped/)
   t.match(processes.output('runner-0'), /ended: .*\b0\b/)
   t.ok(atStop < 4_000, 'the stop came before the end')
-  await expectTransfers(t, sql, accepted)
+  await expectEffects(t, sql, { table: 'transfers', accepted })
 })
 
 t.test('effect and publication of a transaction happen once when the runner is killed', async t => {
