@@ -115,7 +115,7 @@ export function createProducer(
   }
 
   function enqueue(topic: string, records: readonly OutgoingRecord[], append: Append): void {
-    const woken: RecordQueue[] = []
+    const woken = new Set<RecordQueue>()
 
     records.forEach((record, index) => {
       const error = findFlaw(record)
@@ -145,8 +145,7 @@ export function createProducer(
       append.add(entry)
       queue.push(entry)
       lanes.note(bytes)
-      // Neighbours are often of one partition, and to wake a queue twice does nothing.
-      if (woken.at(-1) !== queue) woken.push(queue)
+      woken.add(queue)
     })
     for (const queue of woken) lanes.wake(queue)
   }

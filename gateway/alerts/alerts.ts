@@ -60,6 +60,8 @@ export function createAlerts(dependencies: AlertDependencies) {
   let clockOffsetMs: number | null = null
   let timer: NodeJS.Timeout | null = null
   let isStopped = false
+  /** PostgreSQL may have a report of this gateway, and the lease in it: also of a turn that had no answer. */
+  let hasReported = false
 
   deliveries.onResult(() => void settleAtOnce())
   return { turn, start, stop, read, states: () => states }
@@ -93,6 +95,7 @@ export function createAlerts(dependencies: AlertDependencies) {
       sinks
     }
     const late = () => new gatewayErrors.SMG_GATEWAY_DATABASE_AWAY()
+    hasReported = true
     const taken = await within(
       turns.take(report, stored => evaluate(rules, { ...inputs, counts: stored.counts }, stored)),
       TURN_TIMEOUT_MS,
@@ -149,8 +152,8 @@ export function createAlerts(dependencies: AlertDependencies) {
     isStopped = true
     if (timer) clearTimeout(timer)
     deliveries.close()
-    // Without PostgreSQL a lease ends by itself, and before the first turn there is none.
-    if (clockOffsetMs === null || source === 'memory') return
+    // Behind a turn that is under way: turns go over one connection, in their order.
+    if (!hasReported) return
     const late = () => new gatewayErrors.SMG_GATEWAY_DATABASE_AWAY()
     await within(turns.leave(instance), LEAVE_TIMEOUT_MS, late).catch(err =>
       log.debug({ err }, 'the lease of the alerts ends by itself')

@@ -12,11 +12,15 @@ interface PostOptions {
   readonly lookup?: LookupFunction | undefined
 }
 
+// A certificate names as many hosts as it likes.
+const MAX_MESSAGE = 300
+
 /**
  * Posts a text and gives the status of the answer, also that of a redirect, which nobody follows: it would take the text to
  * where nobody allowed it to go. Each has a connection of its own: `fetch` has no say in what a name leads to.
  *
- * Rejects with the reason of `signal`, with a TimeoutError, or with what the connection met; none of them has the path.
+ * Rejects with the reason of `signal`, with a TimeoutError, or with what the connection met; none of them has the path, nor
+ * anything that the receiver sent.
  */
 export function post(url: URL, { headers, body, signal, timeoutMs, lookup }: PostOptions): Promise<number> {
   const send = url.protocol === 'https:' ? requestHttps : requestHttp
@@ -37,7 +41,7 @@ export function post(url: URL, { headers, body, signal, timeoutMs, lookup }: Pos
       // Nothing of it is wanted, and it may have no end.
       response.destroy()
     })
-    request.on('error', reject)
+    request.on('error', error => reject(toPlain(error)))
     request.on('close', () => {
       for (const end of ends) end.removeEventListener('abort', stop)
       // Not answered and no error: another protocol was offered, which nobody asked for.
@@ -45,4 +49,9 @@ export function post(url: URL, { headers, body, signal, timeoutMs, lookup }: Pos
     })
     request.end(body)
   })
+}
+
+/** Without what Node hangs on: the bytes that it could not parse, which may be an echo of the request, or a certificate. */
+function toPlain({ message, code }: Error & { readonly code?: string }): Error {
+  return Object.assign(new Error(message.slice(0, MAX_MESSAGE)), { code })
 }

@@ -47,7 +47,10 @@ const special4 = toList(SPECIAL_4, 'ipv4')
 const global6 = toList(GLOBAL_6, 'ipv6')
 const special6 = toList(SPECIAL_6, 'ipv6')
 
-/** Whether an IP address may be of anybody's host, and not of this machine, its network or its cloud. */
+/**
+ * Whether an IP address is in no range that is never public. A host of one's own with a public address is public: what keeps
+ * it apart is a rule of the network.
+ */
 export function isPublicAddress(address: string): boolean {
   switch (isIP(address)) {
     case 4:

@@ -34,10 +34,12 @@ export function createWebhook({ url, secret, allowsPrivate }: WebhookSettings, o
   const { rules, now, timeoutMs = TIMEOUT_MS, resolve } = options
   const target = new URL(url)
   const lookup = allowsPrivate ? undefined : createPublicLookup(resolve)
+  // Of an address that is written out no name is looked up.
+  const isRefused = !allowsPrivate && hasPrivateAddress(target)
 
   return {
     async send(notice, signal) {
-      if (!allowsPrivate && hasPrivateAddress(target)) throw new gatewayErrors.SMG_GATEWAY_WEBHOOK_PRIVATE()
+      if (isRefused) throw new gatewayErrors.SMG_GATEWAY_WEBHOOK_PRIVATE()
       const timestamp = String(Math.floor(now() / 1000))
       const body = JSON.stringify(toPayload(notice, rules))
       const status = await post(target, {

@@ -68,7 +68,12 @@ export default fp<AlertsOptions>(
       done()
     })
     app.addHook('onListen', async () => alerts.start())
-    app.addHook('preClose', alerts.stop)
+    // Whoever waits for an outcome is answered without waiting for PostgreSQL first.
+    let left: Promise<void> | undefined
+    app.addHook('preClose', async () => {
+      left = alerts.stop()
+    })
+    app.addHook('onClose', async () => left)
   },
   { name: 'alerts', decorators: { request: ['route'] } }
 )

@@ -177,7 +177,7 @@ for (const { when, intervalMs, leaseMs } of [
   })
 }
 
-t.test('who stops gives its lease up, and does not ask a PostgreSQL that is away, or that it never asked', async t => {
+t.test('who stops gives up the lease that it has or may have, and one that never asked for it asks nobody', async t => {
   const stores = [fakeStore(), fakeStore(), fakeStore()]
   const gateways = stores.map(store => startAlerting(t, store))
   for (const { alerts } of gateways.slice(0, 2)) await alerts.turn()
@@ -188,9 +188,49 @@ t.test('who stops gives its lease up, and does not ask a PostgreSQL that is away
 
   t.strictSame(
     stores.map(({ left }) => left),
-    [[stores[0]?.reports[0]?.instance], [], []]
+    [[stores[0]?.reports[0]?.instance], [stores[1]?.reports[0]?.instance], []]
   )
 })
+
+t.test('who does not lead says that it is gone: nobody leaves the lease to it because it saw Kafka', async t => {
+  const store = fakeStore({ leads: false })
+  const gateway = startAlerting(t, store)
+  await gateway.alerts.turn()
+
+  await gateway.alerts.stop()
+
+  t.strictSame(store.left, [store.reports[0]?.instance])
+})
+
+for (const [which, turnsBefore] of [
+  ['the first turn', 0],
+  ['the turn that finds PostgreSQL again', 1]
+] as const) {
+  t.test(`who stops while ${which} is under way gives its lease up`, async t => {
+    const store = fakeStore()
+    let answer: () => void = () => undefined
+    const held = new Promise<void>(resolve => {
+      answer = resolve
+    })
+    const take: AlertTurns['take'] = async (...given) => {
+      const taken = await store.turns.take(...given)
+      await held
+      return taken
+    }
+    const gateway = startAlerting(t, { turns: { ...store.turns, take } })
+    store.isAway = true
+    for (let turn = 0; turn < turnsBefore; turn += 1) await gateway.alerts.turn()
+    store.isAway = false
+    const turn = gateway.alerts.turn()
+    await until(() => store.reports.length === 1)
+
+    await gateway.alerts.stop()
+    answer()
+    await turn
+
+    t.strictSame(store.left, [store.reports[0]?.instance])
+  })
+}
 
 t.test('a PostgreSQL that hangs, or refuses, holds up no stop', async t => {
   for (const leave of [() => new Promise<void>(() => undefined), async () => Promise.reject(new Error('refused'))]) {

@@ -1,7 +1,9 @@
 import { createHmac } from 'node:crypto'
 import { getEventListeners } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
+import { pino } from 'pino'
 import t from 'tap'
 import type { Notice } from '../../../db/queries/alert-turns.ts'
 import { readWebhook } from '../../../gateway/alerts/read-webhook.ts'
@@ -89,6 +91,27 @@ t.test('has not arrived when it offers another protocol', async t => {
   await t.rejects(open(receiver.url, { timeoutMs: 10_000 }).send(notice, never), {
     code: 'SMG_GATEWAY_WEBHOOK_REFUSED'
   })
+})
+
+t.test('says nothing of what a receiver sent that does not speak HTTP', async t => {
+  const server = createServer(socket => {
+    socket.once('data', request => socket.end(`SSH-2.0 ${request}${'x'.repeat(60_000)}`))
+  })
+  t.teardown(() => server.close())
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+
+  const error: Error & { code?: string } = await open(`http://127.0.0.1:${port}/T0KEN`, { timeoutMs: 10_000 })
+    .send(notice, never)
+    .then(
+      () => new Error('it has arrived'),
+      thrown => thrown
+    )
+
+  const logged = JSON.stringify(pino.stdSerializers.err(error))
+  t.match(error.code, /^HPE_/)
+  t.ok(logged.length < 2_000, 'a line of the log')
+  t.notMatch(logged, /T0KEN|rawPacket/)
 })
 
 t.test('waits for no answer that does not come, and reads none that does not end', async t => {

@@ -68,6 +68,32 @@ t.test('lets another gateway lead before it closes', async t => {
   t.match(left, [/^[0-9a-f-]{36}$/, 'closed'])
 })
 
+t.test('lets nobody wait for PostgreSQL who waits for something else when it closes', async t => {
+  let answer: () => void = () => undefined
+  const held = new Promise<void>(resolve => {
+    answer = resolve
+  })
+  let isLeft = false
+  const app = await buildApp(t, {
+    alertTurns: {
+      ...fakeAlertTurns,
+      async leave() {
+        await held
+        isLeft = true
+      }
+    }
+  })
+  await app.alerts.turn()
+
+  const closed = app.close()
+  await until(() => app.closing.aborted)
+  t.notOk(isLeft)
+  answer()
+  await closed
+
+  t.ok(isLeft, 'and yet the lease is given up before it is closed')
+})
+
 t.test('goes to the log, to the webhook and to the topic notifications', async t => {
   const receiver = await startReceiver(t)
   const producer = fakeProducer()
